@@ -1,0 +1,240 @@
+//! Executable memory: one anonymous file mapped twice, and the bump buffer that
+//! generators write through.
+//!
+//! ```text
+//!   rw view   │ f1 │ f2 │ f3 ▒▒▒▒│          │    Buf writes at ▒, unchecked
+//!   rx view   │ f1 │ f2 │ f3     │          │    Entry points here
+//!                        ▲ cursor
+//! ```
+//!
+//! **Invariants.**
+//! 1. No mapping is ever writable and executable.
+//! 2. A [`Buf`] is handed out only with room for all that its generator will write, so
+//!    that no store checks the bounds. (Debug builds check each.)
+//! 3. An [`Entry`] is valid until the next [`Region::reset`].
+//!
+//! Cost: no system call and no copy between the first store and the callable pointer.
+#![allow(
+    unsafe_code,
+    reason = "maps executable memory and writes machine code into it"
+)]
+
+use std::cell::Cell;
+use std::io;
+
+use dynasmrt::{AssemblyOffset, DynasmApi};
+use memmap2::{Mmap, MmapMut, MmapOptions};
+
+/// Functions start at a multiple of this many bytes.
+const ALIGNMENT: usize = 16;
+
+/// Bytes that one emitting function may write beyond what it keeps.
+pub const SLACK: usize = 16;
+
+/// A region of memory in a writable and an executable view.
+#[derive(Debug)]
+pub struct Region {
+    /// Start of the writable view.
+    write: *mut u8,
+    /// Bytes in use from the start of the region; a multiple of `ALIGNMENT`.
+    cursor: Cell<usize>,
+    rx: Mmap,
+    /// Keeps `write` mapped.
+    _rw: MmapMut,
+}
+
+impl Region {
+    /// Maps a region of `bytes`.
+    ///
+    /// # Errors
+    /// If the system refuses the file or one of the two mappings.
+    pub fn new(bytes: usize) -> io::Result<Self> {
+        let file = rustix::fs::memfd_create("benches-code", rustix::fs::MemfdFlags::CLOEXEC)?;
+        rustix::fs::ftruncate(&file, bytes as u64)?;
+        // SAFETY: the file is anonymous and private to this function, so nobody truncates
+        // or changes it behind the mapping's back.
+        let mut rw = unsafe { MmapOptions::new().len(bytes).map_mut(&file)? };
+        // SAFETY: as above. Invariant 1: this view is readable and executable only.
+        let rx = unsafe { MmapOptions::new().len(bytes).map_exec(&file)? };
+        Ok(Region {
+            write: rw.as_mut_ptr(),
+            cursor: Cell::new(0),
+            rx,
+            _rw: rw,
+        })
+    }
+
+    /// Starts a function of at most `most` bytes.
+    ///
+    /// # Panics
+    /// If the region has no room for it.
+    #[inline]
+    #[must_use]
+    pub fn begin(&self, most: usize) -> Buf {
+        let start = self.cursor.get();
+        assert!(most + SLACK <= self.rx.len() - start, "the region is full");
+        // SAFETY: `start` is within the mapping, as is `start + most + SLACK` (just checked).
+        let at = unsafe { self.write.add(start) };
+        Buf {
+            at,
+            start: at,
+            #[cfg(debug_assertions)]
+            most,
+        }
+    }
+
+    /// Ends the function begun in `buf`.
+    #[inline]
+    pub fn finish(&self, buf: Buf) -> Entry {
+        let start = self.cursor.get();
+        let len = buf.len();
+        self.cursor
+            .set((start + len).next_multiple_of(ALIGNMENT).min(self.rx.len()));
+        Entry {
+            // The cursor is within the mapping, so this is too.
+            code: self.rx.as_ptr().wrapping_add(start),
+            len,
+        }
+    }
+
+    /// Forgets every function: their entries are dead from here on.
+    pub fn reset(&self) {
+        self.cursor.set(0);
+    }
+
+    /// The machine code of a function of this region.
+    #[must_use]
+    pub fn code(&self, entry: Entry) -> &[u8] {
+        let start = entry.code as usize - self.rx.as_ptr() as usize;
+        &self.rx[start..start + entry.len]
+    }
+
+    /// Makes the processor fetch anew what was written through the other view.
+    pub fn synchronise(&self) {
+        std::sync::atomic::fence(std::sync::atomic::Ordering::SeqCst);
+        std::hint::black_box(core::arch::x86_64::__cpuid(0));
+    }
+}
+
+/// The start of a finished function in the executable view.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Address of its first instruction.
+    pub code: *const u8,
+    /// Bytes.
+    pub len: usize,
+}
+
+/// The bump buffer: an unchecked cursor into the writable view (invariant 2).
+#[derive(Debug)]
+pub struct Buf {
+    /// Where the next byte goes; grows up.
+    at: *mut u8,
+    /// Where the function starts.
+    start: *mut u8,
+    /// Bytes promised to suffice.
+    #[cfg(debug_assertions)]
+    most: usize,
+}
+
+impl Buf {
+    /// Bytes written so far.
+    #[inline(always)]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.at as usize - self.start as usize
+    }
+
+    /// Whether nothing has been written yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Stores all bytes of `value` and keeps the first `keep`; the next store overwrites
+    /// the rest.
+    #[inline(always)]
+    pub(crate) fn put<T: Copy>(&mut self, value: T, keep: usize) {
+        const { assert!(size_of::<T>() <= SLACK) };
+        #[cfg(debug_assertions)]
+        assert!(
+            self.len() + keep <= self.most,
+            "invariant 2: the promise was too small"
+        );
+        // SAFETY: invariant 2: `most + SLACK` bytes from `start` are mapped, fewer than
+        // `most` are used, and `value` is no larger than `SLACK`.
+        unsafe {
+            self.at.cast::<T>().write_unaligned(value);
+            self.at = self.at.add(keep);
+        }
+    }
+
+    /// Overwrites the byte at `offset`, which has been written before.
+    #[inline(always)]
+    pub(crate) fn patch(&mut self, offset: usize, byte: u8) {
+        debug_assert!(offset < self.len());
+        // SAFETY: the caller names a byte between `start` and `at`.
+        unsafe { self.start.add(offset).write(byte) }
+    }
+}
+
+impl Extend<u8> for Buf {
+    #[inline(always)]
+    fn extend<I: IntoIterator<Item = u8>>(&mut self, bytes: I) {
+        for byte in bytes {
+            self.put(byte, 1);
+        }
+    }
+}
+
+impl<'a> Extend<&'a u8> for Buf {
+    #[inline(always)]
+    fn extend<I: IntoIterator<Item = &'a u8>>(&mut self, bytes: I) {
+        for byte in bytes {
+            self.put(*byte, 1);
+        }
+    }
+}
+
+impl DynasmApi for Buf {
+    #[inline(always)]
+    fn offset(&self) -> AssemblyOffset {
+        AssemblyOffset(self.len())
+    }
+
+    #[inline(always)]
+    fn push(&mut self, byte: u8) {
+        self.put(byte, 1);
+    }
+
+    fn align(&mut self, alignment: usize, with: u8) {
+        while !self.len().is_multiple_of(alignment) {
+            self.put(with, 1);
+        }
+    }
+
+    #[inline(always)]
+    fn push_i32(&mut self, value: i32) {
+        self.put(value, 4);
+    }
+
+    #[inline(always)]
+    fn push_i64(&mut self, value: i64) {
+        self.put(value, 8);
+    }
+
+    #[inline(always)]
+    fn push_u16(&mut self, value: u16) {
+        self.put(value, 2);
+    }
+
+    #[inline(always)]
+    fn push_u32(&mut self, value: u32) {
+        self.put(value, 4);
+    }
+
+    #[inline(always)]
+    fn push_u64(&mut self, value: u64) {
+        self.put(value, 8);
+    }
+}

@@ -1,0 +1,9 @@
+//! The convolve example as a program of its own; see [`examples::convolve`].
+
+use std::process::ExitCode;
+
+use examples::convolve::{Arguments, run};
+
+fn main() -> ExitCode {
+    examples::cli::run::<Arguments>(run)
+}

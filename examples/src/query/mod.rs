@@ -1,0 +1,256 @@
+//! A condition typed on the command line, over a table of orders from a CSV file.
+//!
+//! ```text
+//!   text ── lexer ──► tokens ── parser ──► ast::Expr ── check ──► Condition ── evaluate ──► bool, record by record
+//!           places               precedence             names resolved,
+//!           in chars             as in Rust             numbers and conditions told apart
+//! ```
+//!
+//! # The language
+//!
+//! Names of columns ([`orders`]), whole numbers, `true` and `false`; `+ - * / %`, `== != < <= > >=`, `&& || !`, unary
+//! `-`, parentheses; precedence as in Rust, so comparisons do not chain. Numbers are `i64`, and `+ - *` wrap. A record
+//! for which the condition divides by zero (or `i64::MIN` by -1) ends the query with an error that names the record and
+//! the division; `&&` and `||` do not look at their right side where the left one decides, so
+//! `discount != 0 && price / discount > 9` is safe.
+
+use std::hint::black_box;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::Error;
+use crate::measure::{Bench, Effort};
+use crate::outcome::{Ordinary, Outcome, grouped};
+use crate::text_error::{TextError, Underlined};
+
+pub mod ast;
+pub mod check;
+pub mod evaluate;
+pub mod generate;
+pub mod lexer;
+pub mod orders;
+pub mod parser;
+mod read_csv;
+
+pub use check::{Condition, Number};
+pub use orders::Order;
+pub use read_csv::{read_orders, read_orders_from};
+
+/// Specialise a condition, typed here, for a scan over a table of orders
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "query", version, after_help = columns_help())]
+pub struct Arguments {
+    /// The table [default: the 200,000 orders that ship with the example]
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Which orders to select; may be given several times, each is a query of its own
+    #[arg(long = "where", value_name = "CONDITION", allow_hyphen_values = true, default_value = DEFAULT_CONDITION)]
+    pub conditions: Vec<Predicate>,
+    /// How many of the selected orders to print
+    #[arg(long, value_name = "N", default_value_t = Self::SHOW)]
+    pub show: usize,
+    /// How long to measure
+    #[command(flatten)]
+    pub effort: Effort,
+}
+
+impl Arguments {
+    const SHOW: usize = 3;
+
+    /// The example as the tour runs it.
+    #[must_use]
+    pub fn tour(condition: Option<Predicate>, effort: Effort) -> Self {
+        let condition = condition.unwrap_or_else(|| {
+            DEFAULT_CONDITION
+                .parse()
+                .expect("the default condition is well-formed")
+        });
+        Self {
+            csv: None,
+            conditions: vec![condition],
+            show: Self::SHOW,
+            effort,
+        }
+    }
+}
+
+fn columns_help() -> String {
+    let mut help = "Columns of an order:\n".to_owned();
+    for (name, kind, meaning) in orders::COLUMNS {
+        help.push_str(&format!("  {name:<10}{kind:<6}{}\n", meaning.trim()));
+    }
+    help.push_str("\nA condition: price > 10000 && (qty <= 3 || !(region == 2)) && !express");
+    help
+}
+
+/// The condition that is used when none is given; [`by_hand`] is the same in Rust.
+pub const DEFAULT_CONDITION: &str =
+    "price * qty > 50000 && (discount == 0 || region == 3) && day % 7 != 0 && !express";
+
+/// [`DEFAULT_CONDITION`] as a Rust programmer would have written it before the program was compiled.
+#[must_use]
+pub fn by_hand(order: &Order) -> bool {
+    order.price.wrapping_mul(i64::from(order.qty)) > 50_000
+        && (order.discount == 0 || order.region == 3)
+        && !order.day.is_multiple_of(7)
+        && !order.express
+}
+
+/// A well-formed condition, with the text it came from.
+#[derive(Clone, Debug)]
+pub struct Predicate {
+    /// As typed.
+    pub text: String,
+    /// As understood.
+    pub condition: Condition,
+}
+
+impl FromStr for Predicate {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        let condition = check::check(text, &parser::parse(text)?)?;
+        Ok(Self {
+            text: text.to_owned(),
+            condition,
+        })
+    }
+}
+
+impl Predicate {
+    /// Whether the condition holds for `order`, by walking its tree: the reference. `None` if it has no value; then
+    /// [`Self::undefined`] says why.
+    #[must_use]
+    #[inline]
+    pub fn holds(&self, order: &Order) -> Option<bool> {
+        evaluate::condition::<()>(&self.condition, order).ok()
+    }
+
+    /// The error for an order for which the condition has no value; `None` if it has one.
+    #[must_use]
+    pub fn undefined(&self, order: &Order) -> Option<Error> {
+        let undefined = evaluate::condition::<evaluate::Undefined>(&self.condition, order).err()?;
+        let place = Underlined {
+            text: &self.text,
+            place: &undefined.division,
+        };
+        let undefined = format!(
+            "{} at column {}\n{place}",
+            undefined.why,
+            undefined.division.start + 1
+        );
+        Some(Error::Undefined {
+            id: order.id,
+            undefined,
+        })
+    }
+
+    /// The places in `orders` of those for which the condition holds.
+    ///
+    /// # Errors
+    /// [`Error::Undefined`] for the first order for which it has no value.
+    pub fn select(&self, orders: &[Order]) -> Result<Vec<usize>, Error> {
+        let mut selected = Vec::new();
+        for (place, order) in orders.iter().enumerate() {
+            match self.holds(order) {
+                Some(true) => selected.push(place),
+                Some(false) => {}
+                None => {
+                    return Err(self
+                        .undefined(order)
+                        .unwrap_or_else(|| unreachable!("both walks are one function")));
+                }
+            }
+        }
+        Ok(selected)
+    }
+}
+
+/// The places in `orders` of those that `keep` keeps.
+pub fn select_by(orders: &[Order], keep: impl Fn(&Order) -> bool) -> Vec<usize> {
+    orders
+        .iter()
+        .enumerate()
+        .filter(|(_, order)| keep(order))
+        .map(|(place, _)| place)
+        .collect()
+}
+
+/// Runs and prints the example.
+///
+/// # Errors
+/// A table that cannot be read, a condition without a value, a result that differs, or a failure to print.
+pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
+    let shipped = || Path::new(env!("CARGO_MANIFEST_DIR")).join("data/orders.csv");
+    let orders = read_orders(&arguments.csv.clone().unwrap_or_else(shipped))?;
+    for (index, predicate) in arguments.conditions.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        let selected = predicate.select(&orders)?;
+        let outcome = measure(predicate, &orders, &selected, arguments.effort);
+        writeln!(out, "{outcome}")?;
+        for &place in selected.iter().take(arguments.show) {
+            writeln!(out, "  {}", orders[place])?;
+        }
+        if selected.len() > arguments.show && arguments.show > 0 {
+            writeln!(
+                out,
+                "  … and {} more",
+                grouped((selected.len() - arguments.show) as u64)
+            )?;
+        }
+        outcome.verify_equal()?;
+    }
+    Ok(())
+}
+
+/// Times `predicate`, which has a value for each of `orders` and selects `selected`.
+fn measure(predicate: &Predicate, orders: &[Order], selected: &[usize], effort: Effort) -> Outcome {
+    let known = predicate.text == DEFAULT_CONDITION;
+    let bench = Bench::new("query", effort, 1 + usize::from(known));
+    let generic = "walking the condition's tree";
+    let per_use = bench.per_use(generic, orders.len(), || {
+        let predicate = black_box(predicate);
+        black_box(
+            orders
+                .iter()
+                .filter(|order| predicate.holds(order) == Some(true))
+                .count(),
+        );
+    });
+    let mut others = Vec::new();
+    if known {
+        let version = "condition compiled in by rustc";
+        let per_use = bench.per_use(version, orders.len(), || {
+            black_box(
+                black_box(orders)
+                    .iter()
+                    .filter(|order| by_hand(order))
+                    .count(),
+            );
+        });
+        others.push(Ordinary {
+            version,
+            equal: select_by(orders, by_hand) == selected,
+            per_use,
+        });
+    }
+    let (found, all) = (grouped(selected.len() as u64), grouped(orders.len() as u64));
+    Outcome {
+        name: "query",
+        computes: format!("{found} of {all} orders where {}", predicate.text),
+        one_use: "record",
+        generic: Ordinary {
+            version: generic,
+            equal: true,
+            per_use,
+        },
+        others,
+        tiers: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

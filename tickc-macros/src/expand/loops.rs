@@ -1,0 +1,119 @@
+//! Loops.
+//!
+//! The state of each dynamic loop is a Rust local with a number, as jumps from loops within it name it.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote_spanned;
+
+use super::operand::Takes;
+use super::{Expander, at, in_parens, result_span};
+use crate::ast::*;
+
+impl Expander<'_> {
+    /// The local that holds the state of a loop.
+    pub(super) fn loop_state(&self, id: LoopId, span: Span) -> Ident {
+        Ident::new(&format!("__loop{}", id.0), span)
+    }
+
+    pub(super) fn while_(&self, w: &While, span: Span) -> TokenStream {
+        let span = at(span);
+        let state = self.loop_state(w.id, span);
+        let body = self.block_effect(&w.body);
+        let cond = self.value(&w.cond);
+        let name = Ident::new("__c", at(result_span(&w.cond)));
+        // The condition stands at the end, where a round that goes on costs one jump.
+        quote_spanned! {span=> {
+            let mut #state = __e.while_begin();
+            #body
+            __e.while_cond(&mut #state);
+            let __c = #cond;
+            __e.while_end(#state, #name);
+        }}
+    }
+
+    /// A `loop` that a `break` leaves.
+    pub(super) fn loop_value(&self, l: &Loop, span: Span) -> TokenStream {
+        let span = at(span);
+        let stmts = self.loop_parts(l, span);
+        let state = self.loop_state(l.id, span);
+        quote_spanned!(span=> { #stmts __e.loop_end(#state) })
+    }
+
+    /// A `loop` that no `break` leaves.
+    pub(super) fn endless(&self, l: &Loop, span: Span) -> TokenStream {
+        let span = at(span);
+        let stmts = self.loop_parts(l, span);
+        let state = self.loop_state(l.id, span);
+        quote_spanned!(span=> { #stmts let __v = __e.loop_end(#state); __e.discard(__v); })
+    }
+
+    fn loop_parts(&self, l: &Loop, span: Span) -> TokenStream {
+        let info = self.analysis.loop_info(l.id);
+        let state = self.loop_state(l.id, span);
+        let mutable = (info.breaks || info.breaks_with_value || info.continues).then(|| quote_spanned!(span=> mut));
+        let ty = (!info.breaks_with_value).then(|| quote_spanned!(span=> ::<()>));
+        let body = self.block_effect(&l.body);
+        quote_spanned!(span=> let #mutable #state = __e.loop_begin #ty (); #body)
+    }
+
+    pub(super) fn for_(&self, l: &For, span: Span) -> TokenStream {
+        let span = at(span);
+        let state = self.loop_state(l.id, span);
+        let variable = Ident::new(&format!("__var{}", l.id.0), span);
+        let operands = self.operands(&[&l.range.from, &l.range.to], Takes::Numbers);
+        let (lets, bounds) = (operands.lets, operands.names);
+        let inclusive = l.range.inclusive;
+        let body = self.block_effect(&l.body);
+        let body = match &l.name {
+            Binder::Ignored => body,
+            Binder::Name { ident, mutable: false, .. } => quote_spanned!(span=> let #ident = #variable; #body),
+            // Assigning to it must not change how often the loop runs.
+            Binder::Name { ident, mutable: true, .. } => quote_spanned! {span=> {
+                let __s = __e.scope();
+                let __v = __e.get(#variable);
+                let #ident = __e.let_(__v);
+                #body
+                __e.end_scope_unit(__s);
+            }},
+        };
+        quote_spanned! {span=> {
+            #lets
+            let (mut #state, #variable) = __e.for_begin(#(#bounds,)* #inclusive);
+            #body
+            __e.for_continue_point(&mut #state);
+            __e.for_end(#state, #variable);
+        }}
+    }
+
+    /// `for pattern in $(iterable)`: a Rust loop that expands its body once per round.
+    pub(super) fn unrolled(&self, l: &Unrolled, span: Span) -> TokenStream {
+        let span = at(span);
+        let source_span = at(l.iterable.source.span());
+        let iterable = match l.iterable.slot {
+            Slot::Hoisted(k) => {
+                let hoisted = self.hoisted(k, source_span);
+                quote_spanned!(source_span=> (::core::clone::Clone::clone(&#hoisted.0)))
+            }
+            Slot::Deferred | Slot::Unresolved => {
+                let value = in_parens(&l.iterable.source);
+                quote_spanned!(source_span=> #value)
+            }
+        };
+        let pattern = &l.pattern;
+        let body = self.block_effect(&l.body);
+        let body = if self.analysis.loop_info(l.id).continues {
+            // `continue` leaves a loop of one round, so that the next iteration follows.
+            let state = self.loop_state(l.id, span);
+            quote_spanned! {span=>
+                let mut #state = __e.loop_begin::<()>();
+                #body
+                __e.break_(&mut #state);
+                let __v = __e.loop_end(#state);
+                __e.discard(__v);
+            }
+        } else {
+            body
+        };
+        quote_spanned!(span=> for #pattern in ::core::iter::IntoIterator::into_iter #iterable { #body })
+    }
+}

@@ -1,0 +1,161 @@
+//! Places: elements of slices, fields of records, elements of arrays, what raw pointers point to.
+//!
+//! A place is a chain: a *root* made of values (`record` for a field, `slice` and an index, a raw pointer), then *steps* of fields
+//! and array indexes.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::quote_spanned;
+
+use super::operand::Takes;
+use super::{Expander, at, result_span};
+use crate::analyze::effects;
+use crate::analyze::resolve::is_place;
+use crate::ast::*;
+
+enum Root<'a> {
+    /// A reference to a record.
+    Record(&'a Expr),
+    /// A slice and an index into it.
+    Element(&'a Expr, &'a Expr),
+    /// A raw pointer.
+    Pointer(&'a Expr),
+}
+
+impl<'a> Root<'a> {
+    fn operands(&self) -> Vec<&'a Expr> {
+        match self {
+            Root::Record(base) | Root::Pointer(base) => vec![base],
+            Root::Element(base, index) => vec![base, index],
+        }
+    }
+}
+
+enum Step<'a> {
+    Field(&'a Ident),
+    Index(&'a Expr),
+}
+
+struct Chain<'a> {
+    root: Root<'a>,
+    /// The token to which errors about the root belong.
+    span: Span,
+    steps: Vec<Step<'a>>,
+}
+
+fn chain(expr: &Expr) -> Chain<'_> {
+    let (base, step) = match &expr.kind {
+        ExprKind::Field(base, name) => (base, Step::Field(name)),
+        ExprKind::Index(base, index) if is_place(base) => (base, Step::Index(index)),
+        ExprKind::Index(base, index) => {
+            return Chain { root: Root::Element(base, index), span: base.span, steps: Vec::new() };
+        }
+        ExprKind::Deref(pointer, _) => return Chain { root: Root::Pointer(pointer), span: expr.span, steps: Vec::new() },
+        _ => return Chain { root: Root::Record(expr), span: expr.span, steps: Vec::new() },
+    };
+    let mut chain = if is_place(base) { chain(base) } else { Chain { root: Root::Record(base), span: base.span, steps: Vec::new() } };
+    chain.steps.push(step);
+    chain
+}
+
+impl Expander<'_> {
+    /// The place `expr`, a Rust expression of type `Place<T, Access>`.
+    pub(super) fn place(&self, expr: &Expr) -> TokenStream {
+        let chain = chain(expr);
+        let span = at(chain.span);
+        let indexes = chain.steps.iter().filter_map(|step| match step {
+            Step::Index(index) => Some(*index),
+            Step::Field(_) => None,
+        });
+        let changes = effects::effects_of_all(indexes.clone());
+        // A pending place cannot be pinned: when an index further on may change what the place is made of, all values come first.
+        let values_first = changes.certain || !changes.splices.is_empty();
+        let mut exprs = chain.root.operands();
+        let roots = exprs.len();
+        if values_first {
+            exprs.extend(indexes);
+        }
+        let operands = self.operands(&exprs, Takes::Numbers);
+        let mut stmts = operands.lets;
+        let (root_names, mut index_names) = (&operands.names[..roots], operands.names[roots..].iter());
+        let method = Ident::new(self.root_method(&chain.root), span);
+        stmts.extend(quote_spanned!(span=> let __p = __e.#method(#(#root_names),*);));
+        for step in &chain.steps {
+            stmts.extend(match step {
+                Step::Field(name) => {
+                    let span = at(name.span());
+                    quote_spanned!(span=> let __p = __e.field(__p, |__f| __f.#name);)
+                }
+                Step::Index(index) => {
+                    let span = at(index.span);
+                    match index_names.next() {
+                        Some(evaluated) => quote_spanned!(span=> let __p = __e.index_place(__p, #evaluated);),
+                        None => {
+                            let value = self.value(index);
+                            let name = Ident::new("__i", at(result_span(index)));
+                            quote_spanned!(span=> let __i = #value; let __p = __e.index_place(__p, #name);)
+                        }
+                    }
+                }
+            });
+        }
+        quote_spanned!(span=> { #stmts __p })
+    }
+
+    fn root_method(&self, root: &Root<'_>) -> &'static str {
+        match root {
+            Root::Record(_) => "deref_record",
+            Root::Pointer(_) => "deref",
+            Root::Element(base, index) if self.is_in_bounds(base, index) => "index_proved",
+            Root::Element(..) => "index",
+        }
+    }
+
+    /// Whether `base[index]` is known to lie within: `index` is the variable of `for index in a..base.len()`, and neither it nor
+    /// `base` can have changed.
+    fn is_in_bounds(&self, base: &Expr, index: &Expr) -> bool {
+        let variable = |expr: &Expr| match expr.kind {
+            ExprKind::Name(Name { to: Referent::Dynamic(id), .. }) => Some(id),
+            _ => None,
+        };
+        let (Some(base), Some(index)) = (variable(base), variable(index)) else { return false };
+        self.analysis.binding(index).below_len_of == Some(base)
+            && !self.analysis.binding(index).escapes
+            && !self.analysis.binding(base).escapes
+    }
+
+    /// An assignment to a variable or a place.
+    pub(super) fn assign(&self, assign: &Assign) -> TokenStream {
+        let span = at(assign.op_span);
+        let value = self.value(&assign.value);
+        let value_span = at(result_span(&assign.value));
+        let name = Ident::new("__v", value_span);
+        let lets = quote_spanned!(at(assign.value.span)=> let #name = #value;);
+        let suffix = assign.op.map_or(String::new(), |op| format!("_{}", op.method()));
+        let variable = match &assign.target.kind {
+            ExprKind::Name(target) => {
+                let ident = &target.ident;
+                quote_spanned!(at(ident.span())=> #ident)
+            }
+            ExprKind::Splice(capture) => {
+                let span = at(capture.source.span());
+                let handle = match capture.slot {
+                    Slot::Hoisted(k) => {
+                        let hoisted = self.hoisted(k, span);
+                        quote_spanned!(span=> &#hoisted)
+                    }
+                    Slot::Deferred | Slot::Unresolved => super::by_reference(&capture.source),
+                };
+                quote_spanned!(span=> ::tickc::__private::var_of(#handle))
+            }
+            _ => {
+                let method = Ident::new(&format!("store{suffix}"), span);
+                let kept = self.keep(&name, &assign.value, &effects::effects(&assign.target), true);
+                let place = self.place(&assign.target);
+                let place_name = Ident::new("__p", at(assign.target.span));
+                return quote_spanned!(span=> { #lets #kept let __p = #place; __e.#method(#place_name, #name); });
+            }
+        };
+        let method = Ident::new(&format!("assign{suffix}"), span);
+        quote_spanned!(span=> { #lets __e.#method(#variable, #name); })
+    }
+}

@@ -1,0 +1,168 @@
+//! Expressions: each becomes a Rust expression of type `Val<T>`.
+
+use proc_macro2::{Ident, Punct, Spacing, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+
+use super::operand::Takes;
+use super::{Expander, at, result_span};
+use crate::analyze::resolve::is_place;
+use crate::ast::*;
+
+impl Expander<'_> {
+    /// The value of `expr`.
+    pub(super) fn value(&self, expr: &Expr) -> TokenStream {
+        let span = at(expr.span);
+        if self.diverges(expr) {
+            let stmts = self.effect(expr);
+            return quote_spanned!(span=> { #stmts __e.never() });
+        }
+        match &expr.kind {
+            ExprKind::Lit(lit) => {
+                let lit = literal(lit);
+                quote_spanned!(span=> __e.lit(#lit))
+            }
+            ExprKind::Const(path) => quote_spanned!(span=> __e.lit(const { #path })),
+            ExprKind::Name(name) => self.name(name),
+            ExprKind::Splice(capture) => {
+                let capture = self.splice_ref(capture);
+                quote_spanned!(span=> __e.splice(#capture))
+            }
+            ExprKind::Lift(capture) => {
+                let capture = self.lift_ref(capture);
+                quote_spanned!(span=> __e.lift(#capture))
+            }
+            ExprKind::Unary(op, op_span, operand) => {
+                let method = match op {
+                    UnaryOp::Neg => "neg",
+                    UnaryOp::Not => "not",
+                };
+                self.operation(method, *op_span, &[operand], Takes::Bools)
+            }
+            ExprKind::Binary(binary) => self.binary(binary),
+            ExprKind::Logic(logic) => self.logic(logic),
+            ExprKind::Cast(operand, ty) => match &operand.kind {
+                // As in Rust the type cast to is that of the literal, if it can be.
+                ExprKind::Lit(lit) => {
+                    let lit = literal(lit);
+                    quote_spanned!(span=> __e.lit(#lit as #ty))
+                }
+                _ => {
+                    let operands = self.operands(&[operand], Takes::Numbers);
+                    let (lets, names) = (operands.lets, operands.names);
+                    quote_spanned!(span=> { #lets __e.cast::<_, #ty>(#(#names),*) })
+                }
+            },
+            ExprKind::Field(..) | ExprKind::Index(..) | ExprKind::Deref(..) => {
+                let place = self.place(expr);
+                quote_spanned!(span=> { let __p = #place; __e.read(__p) })
+            }
+            ExprKind::Ref(mutable, inner) => {
+                let place = self.place(inner);
+                let method = Ident::new(if *mutable { "ref_mut" } else { "ref_" }, span);
+                let name = Ident::new("__p", at(inner.span));
+                quote_spanned!(span=> { let __p = #place; __e.#method(#name) })
+            }
+            ExprKind::Method(method) => self.method(method),
+            ExprKind::Call(call) => self.call(call, expr.span),
+            ExprKind::Block(block) => self.block_value(block, expr.span),
+            ExprKind::Unsafe(block) => self.unsafe_value(block),
+            ExprKind::If(i) => self.if_value(i, expr.span),
+            ExprKind::Match(m) => self.match_value(m, expr.span),
+            ExprKind::StaticIf(i) => self.static_if_value(i, expr.span),
+            ExprKind::StaticMatch(m) => self.static_match(m, expr.span, &|body| self.value(body)),
+            ExprKind::Loop(l) => self.loop_value(l, expr.span),
+            ExprKind::Assign(_) | ExprKind::While(_) | ExprKind::For(_) | ExprKind::Unrolled(_) => {
+                let stmts = self.effect(expr);
+                quote_spanned!(span=> { #stmts __e.unit() })
+            }
+            ExprKind::Break(..) | ExprKind::Continue(_) | ExprKind::Return(_) | ExprKind::Range(_) => {
+                quote_spanned!(span=> __e.never())
+            }
+        }
+    }
+
+    fn name(&self, name: &Name) -> TokenStream {
+        let (ident, span) = (&name.ident, at(name.ident.span()));
+        match name.to {
+            Referent::Dynamic(_) => {
+                let method = if self.analysis.takes.contains(&name.mention) { "take" } else { "get" };
+                let method = Ident::new(method, span);
+                quote_spanned!(span=> __e.#method(#ident))
+            }
+            Referent::Rust(_) => {
+                let capture = super::lift_bound(ident);
+                quote_spanned!(span=> __e.lift(&#capture))
+            }
+            Referent::Const | Referent::Unresolved => quote_spanned!(span=> __e.lit(const { #ident })),
+        }
+    }
+
+    /// Evaluates `exprs` and gives them to one method of the emitter.
+    pub(super) fn operation(&self, method: &str, method_span: Span, exprs: &[&Expr], takes: Takes) -> TokenStream {
+        let operands = self.operands(exprs, takes);
+        let (lets, names) = (operands.lets, operands.names);
+        let span = at(method_span);
+        let method = Ident::new(method, span);
+        quote_spanned!(span=> { #lets __e.#method(#(#names),*) })
+    }
+
+    fn binary(&self, binary: &Binary) -> TokenStream {
+        if let Some(multiple) = self.multiple(binary) {
+            return multiple;
+        }
+        let takes = if binary.op.takes_bool() { Takes::Bools } else { Takes::Numbers };
+        self.operation(binary.op.method(), binary.op_span, &[&binary.left, &binary.right], takes)
+    }
+
+    /// `x % y == 0` and `x % y != 0`, for which there is cheaper code than for the remainder.
+    fn multiple(&self, binary: &Binary) -> Option<TokenStream> {
+        let want = match binary.op {
+            BinaryOp::Eq => true,
+            BinaryOp::Ne => false,
+            _ => return None,
+        };
+        let ExprKind::Lit(Lit { kind: LitKind::Int { zero: true }, token, .. }) = &binary.right.kind else { return None };
+        let ExprKind::Binary(remainder) = &binary.left.kind else { return None };
+        // A suffix would be a statement about types.
+        if remainder.op != BinaryOp::Rem || token.to_string() != "0" {
+            return None;
+        }
+        let operands = self.operands(&[&remainder.left, &remainder.right], Takes::Numbers);
+        let (lets, names) = (operands.lets, operands.names);
+        Some(quote_spanned!(at(remainder.op_span)=> { #lets __e.is_multiple(#(#names,)* #want) }))
+    }
+
+    fn logic(&self, logic: &Logic) -> TokenStream {
+        let span = at(logic.op_span);
+        let method = Ident::new(if logic.is_and { "and" } else { "or" }, span);
+        let (left, right) = (self.value(&logic.left), self.value(&logic.right));
+        let left_name = Ident::new("__a", at(result_span(&logic.left)));
+        let right_name = Ident::new("__b", at(result_span(&logic.right)));
+        quote_spanned! {span=> {
+            let __a = #left;
+            let mut __l = __e.#method(#left_name);
+            if __l.live() {
+                let __b = #right;
+                __e.logic_rhs(&mut __l, #right_name);
+            }
+            __e.logic_end(__l)
+        }}
+    }
+}
+
+/// The tokens of a literal, as the user wrote them: lints about literals are meant for the user.
+pub(super) fn literal(lit: &Lit) -> TokenStream {
+    let mut tokens = TokenStream::new();
+    if let Some(span) = lit.minus {
+        let mut minus = Punct::new('-', Spacing::Alone);
+        minus.set_span(span);
+        minus.to_tokens(&mut tokens);
+    }
+    lit.token.to_tokens(&mut tokens);
+    tokens
+}
+
+/// Whether `expr` is expanded as a place when its length is asked for.
+pub(super) fn is_array_place(expr: &Expr) -> bool {
+    is_place(expr)
+}

@@ -1,0 +1,171 @@
+//! Parameters and calls.
+
+use super::{Emitter, Val, Var};
+use crate::func::Func;
+use crate::machine::{Operand, Target};
+use crate::signature::{Param, ParamList, Return};
+use crate::types::{Scalar, Shape, Type, Value};
+
+/// Arguments of a call: a tuple of `Val`s.
+pub trait Arguments {
+    /// Hands the scalars of the arguments, slices as pointer and length, to `each`; `pair` tells that the next two are one.
+    #[doc(hidden)]
+    fn flatten(self, e: &Emitter, each: &mut Flattened);
+}
+
+/// The scalars of a call's arguments.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Flattened {
+    operands: [(Type, Operand); 24],
+    len: usize,
+    pairs: u32,
+}
+
+impl Flattened {
+    fn new() -> Self {
+        Flattened { operands: [(Type::Unit, Operand::UNIT); 24], len: 0, pairs: 0 }
+    }
+
+    fn push(&mut self, ty: Type, operand: Operand) {
+        self.operands[self.len] = (ty, operand);
+        self.len += 1;
+    }
+
+    fn push_value<T: Value>(&mut self, e: &Emitter, v: Val<T>) {
+        let operand = v.into_operand();
+        match T::SHAPE {
+            Shape::Unit => {}
+            Shape::Scalar(ty) => self.push(ty, operand),
+            Shape::Pair => {
+                let (pointer, len) = e.pair_homes(operand);
+                self.pairs |= 1 << self.len;
+                self.push(Type::Ptr, pointer);
+                self.push(Type::Usize, len);
+            }
+        }
+    }
+}
+
+/// An `extern "C"` function with scalar parameters and a scalar result or none.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be called from dynamic code",
+    note = "callable are `extern \"C\"` functions with up to 12 scalar parameters and a scalar result or none"
+)]
+pub trait ExternFn: Copy {
+    /// The arguments.
+    type Args: Arguments;
+    /// The result.
+    type Ret: Return;
+    /// Where it is.
+    #[doc(hidden)]
+    fn address(self) -> u64;
+}
+
+/// A run-time constant that can be called: an `extern "C"` function pointer or a [`Func`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be called from dynamic code",
+    note = "callable are `extern \"C\"` function pointers and `Func`s"
+)]
+pub trait Callable {
+    /// The arguments.
+    type Args: Arguments;
+    /// The result.
+    type Ret: Return;
+    /// What the call goes to, after the function under construction keeps it alive.
+    #[doc(hidden)]
+    fn target(&self, e: &mut Emitter) -> Target;
+}
+
+macro_rules! arities {
+    ($($($p:ident $i:tt)*;)*) => {$(
+        impl<$($p: Value,)*> Arguments for ($(Val<$p>,)*) {
+            #[allow(unused_variables, reason = "without parameters")]
+            fn flatten(self, e: &Emitter, each: &mut Flattened) {
+                $(each.push_value(e, self.$i);)*
+            }
+        }
+        impl<$($p: Scalar,)* R: Return> ExternFn for extern "C" fn($($p),*) -> R {
+            type Args = ($(Val<$p>,)*);
+            type Ret = R;
+            fn address(self) -> u64 { self as usize as u64 }
+        }
+        impl<$($p: Scalar,)* R: Return> ExternFn for unsafe extern "C" fn($($p),*) -> R {
+            type Args = ($(Val<$p>,)*);
+            type Ret = R;
+            fn address(self) -> u64 { self as usize as u64 }
+        }
+        impl<$($p: Scalar,)* R: Return> crate::fragment::Lift for extern "C" fn($($p),*) -> R {}
+        impl<$($p: Scalar,)* R: Return> Callable for extern "C" fn($($p),*) -> R {
+            type Args = ($(Val<$p>,)*);
+            type Ret = R;
+            fn target(&self, _: &mut Emitter) -> Target { Target::Native(*self as usize as u64) }
+        }
+        impl<$($p: Param,)* R: Return> Callable for Func<fn($($p),*) -> R> {
+            type Args = ($(Val<$p>,)*);
+            type Ret = R;
+            fn target(&self, e: &mut Emitter) -> Target { self.target_in(e) }
+        }
+    )*};
+}
+arities! {
+    ;
+    A 0;
+    A 0 B 1;
+    A 0 B 1 C 2;
+    A 0 B 1 C 2 D 3;
+    A 0 B 1 C 2 D 3 E 4;
+    A 0 B 1 C 2 D 3 E 4 F 5;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10;
+    A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11;
+}
+impl<S: crate::signature::Signature> crate::fragment::Lift for Func<S> {}
+
+impl Emitter {
+    /// The next parameter.
+    #[inline]
+    pub fn param<T: Param>(&mut self) -> Var<T> {
+        let index = self.next_param;
+        // Parameters come first in the table, in order, so a variable's index is that of its home.
+        match T::SHAPE {
+            Shape::Unit => {}
+            Shape::Scalar(ty) => {
+                self.declare_at(self.homes[index], ty);
+                self.next_param += 1;
+            }
+            Shape::Pair => {
+                self.declare_at(self.homes[index], Type::Ptr);
+                self.declare_at(self.homes[index + 1], Type::Usize);
+                self.next_param += 2;
+            }
+        }
+        Var::new(self.function, index as u32)
+    }
+
+    /// Calls an `extern "C"` function.
+    pub fn call<F: ExternFn>(&mut self, f: F, args: F::Args) -> Val<F::Ret> {
+        self.call_target(Target::Native(f.address()), args)
+    }
+
+    /// Calls a run-time constant.
+    pub fn call_lifted<L: Callable>(&mut self, f: &crate::fragment::Lifted<L>, args: L::Args) -> Val<L::Ret> {
+        let target = f.0.target(self);
+        self.call_target(target, args)
+    }
+
+    /// Calls the function under construction.
+    pub fn call_self<P: ParamList, R: Return>(&mut self, args: impl Arguments) -> Val<R> {
+        self.call_target(Target::SelfCall, args)
+    }
+
+    fn call_target<R: Return>(&mut self, target: Target, args: impl Arguments) -> Val<R> {
+        let mut flat = Flattened::new();
+        args.flatten(self, &mut flat);
+        Val::new(self.machine.call(target, &flat.operands[..flat.len], flat.pairs, R::TYPE))
+    }
+}
+

@@ -1,0 +1,225 @@
+//! Memory: slices, records, arrays in records, raw pointers.
+
+use super::{Emitter, Place, Val};
+use crate::machine::{BinaryOp, Comparison, Operand};
+use crate::record::{Field, Record};
+use crate::trap::TrapKind;
+use crate::types::{
+    Bits, Element, Indexable, Int, Number, Pointer, RecordRef, Ref, RefMut, Scalar, Shape, Type, Value, Writable,
+};
+
+impl Emitter {
+    /// A constant slice. Whoever passes it keeps it alive as long as the function.
+    pub(crate) fn lit_slice<X: Element, S: Value>(&mut self, slice: &[X]) -> Val<S> {
+        debug_assert_eq!(S::SHAPE, Shape::Pair);
+        let pair = self.constant_pair(slice.as_ptr().expose_provenance() as u64, slice.len() as u64);
+        Val::new(pair)
+    }
+
+    /// `s[i]`, checked.
+    #[inline]
+    pub fn index<S: Indexable>(&mut self, s: Val<S>, i: Val<usize>) -> Place<S::Elem, S::Access> {
+        let (pointer, len) = self.pair_homes(s.into_operand());
+        let i = self.checked_index(i.into_operand(), len);
+        Place::new(self.element_address(pointer, i, size_of::<S::Elem>()))
+    }
+
+    /// `s[i]` where the loop around it has proved `i` to be less than `s.len()`.
+    #[inline]
+    pub fn index_proved<S: Indexable>(&mut self, s: Val<S>, i: Val<usize>) -> Place<S::Elem, S::Access> {
+        let (pointer, _) = self.pair_homes(s.into_operand());
+        Place::new(self.element_address(pointer, i.into_operand(), size_of::<S::Elem>()))
+    }
+
+    /// `place[i]` of an array in a record, checked.
+    #[inline]
+    pub fn index_place<X: Element, const N: usize, M>(&mut self, place: Place<[X; N], M>, i: Val<usize>) -> Place<X, M> {
+        let (place, i) = (place.into_operand(), i.into_operand());
+        if i.is_const() && i.body < N as u64 {
+            return Place::new(self.machine.displaced(place, (i.body as usize * size_of::<X>()) as i32));
+        }
+        // The check must not disturb the registers that the place names: it owns or borrows them, so it does not.
+        let i = self.checked_index(i, Operand::constant(N as u64));
+        if i.is_const() {
+            return Place::new(place);
+        }
+        Place::new(self.machine.element(place, i, size_of::<X>() as u32))
+    }
+
+    /// The address `pointer + i * size`.
+    fn element_address(&mut self, pointer: Operand, i: Operand, size: usize) -> Operand {
+        if i.is_const()
+            && let Some(disp) = (i.body as usize).checked_mul(size).and_then(|d| i32::try_from(d).ok())
+        {
+            return self.machine.address(pointer, None, 0, disp);
+        }
+        let Ok(size) = u32::try_from(size) else {
+            let offset = self.binary(BinaryOp::Mul, Type::Usize, i, Operand::constant(size as u64));
+            return self.machine.address(pointer, Some(offset), 1, 0);
+        };
+        self.machine.address(pointer, Some(i), size, 0)
+    }
+
+    /// An index after its check against `len`.
+    #[inline]
+    fn checked_index(&mut self, i: Operand, len: Operand) -> Operand {
+        if i.is_const() {
+            if len.is_const() {
+                if i.body < len.body {
+                    return i;
+                }
+                self.machine.trap_if(Operand::constant(1), TrapKind::IndexOutOfBounds);
+                return Operand::constant(0);
+            }
+            // Constant index, variable length: trap if len <= i.
+            let outside = self.machine.compare(Comparison::Le, Type::Usize, len, i);
+            self.machine.trap_if(outside, TrapKind::IndexOutOfBounds);
+            return i;
+        }
+        // The index is used twice, so it must be a register that the comparison does not consume.
+        let i = self.machine.in_register(Type::Usize, i);
+        let outside = self.machine.compare(Comparison::Ge, Type::Usize, self.machine.borrowed(i), len);
+        self.machine.trap_if(outside, TrapKind::IndexOutOfBounds);
+        i
+    }
+
+    /// The record behind a reference.
+    #[inline]
+    pub fn deref_record<Q: RecordRef>(&mut self, reference: Val<Q>) -> Place<Q::Record, Q::Access> {
+        Place::new(self.machine.address(reference.into_operand(), None, 0, 0))
+    }
+
+    /// `place.field`.
+    #[inline]
+    pub fn field<R: Record, F: Element, M>(
+        &mut self,
+        place: Place<R, M>,
+        select: impl FnOnce(&R::Fields) -> Field<R, F>,
+    ) -> Place<F, M> {
+        let disp = select(&R::FIELDS).offset() as i32;
+        Place::new(self.machine.displaced(place.into_operand(), disp))
+    }
+
+    /// The value of a place.
+    #[inline]
+    pub fn read<T: Scalar, M>(&mut self, place: Place<T, M>) -> Val<T> {
+        Val::new(self.machine.load(T::TYPE, place.into_operand()))
+    }
+
+    /// `place = v`.
+    #[inline]
+    pub fn store<T: Scalar, M: Writable>(&mut self, place: Place<T, M>, v: Val<T>) {
+        self.machine.store(T::TYPE, place.into_operand(), v.into_operand());
+    }
+
+    fn store_op(&mut self, op: BinaryOp, ty: Type, place: Operand, value: Operand) {
+        use super::fold::{Simpler, simplify};
+        let (op, value) = match value.is_const().then(|| simplify(op, ty, value.body)) {
+            Some(Simpler::Identity) => return self.machine.release(place),
+            Some(Simpler::Constant(k)) => return self.machine.store(ty, place, Operand::constant(k)),
+            Some(Simpler::Other(op, k)) => (op, Operand::constant(k)),
+            Some(Simpler::Trap(trap)) => return self.machine.trap_if(Operand::constant(1), trap),
+            Some(Simpler::Same) | None => (op, value),
+        };
+        self.machine.store_binary(op, ty, place, value);
+    }
+
+    /// `&place`.
+    pub fn ref_<R: Record, M>(&mut self, place: Place<R, M>) -> Val<Ref<R>> {
+        Val::new(self.machine.pointer(place.into_operand()))
+    }
+
+    /// `&mut place`.
+    pub fn ref_mut<R: Record, M: Writable>(&mut self, place: Place<R, M>) -> Val<RefMut<R>> {
+        Val::new(self.machine.pointer(place.into_operand()))
+    }
+
+    /// `s.len()`.
+    #[inline]
+    pub fn len<S: Indexable>(&mut self, s: Val<S>) -> Val<usize> {
+        Val::new(self.pair_homes(s.into_operand()).1)
+    }
+
+    /// `s.is_empty()`.
+    #[inline]
+    pub fn is_empty<S: Indexable>(&mut self, s: Val<S>) -> Val<bool> {
+        let len = self.pair_homes(s.into_operand()).1;
+        Val::new(self.compare(Comparison::Eq, Type::Usize, len, Operand::constant(0)))
+    }
+
+    /// `*p`.
+    ///
+    /// # Safety
+    /// The function compiled may run only while `p` may be dereferenced for the access that follows.
+    #[inline]
+    #[allow(unsafe_code, reason = "the user's own `unsafe` block stands around the call")]
+    pub unsafe fn deref<P: Pointer>(&mut self, p: Val<P>) -> Place<P::Pointee, P::Access> {
+        Place::new(self.machine.address(p.into_operand(), None, 0, 0))
+    }
+
+    fn offset<P: Pointer>(&mut self, p: Val<P>, n: Operand) -> Val<P> {
+        let bytes = self.binary(BinaryOp::Mul, Type::Isize, n, Operand::constant(size_of::<P::Pointee>() as u64));
+        Val::new(self.binary(BinaryOp::Add, Type::Ptr, p.into_operand(), bytes))
+    }
+
+    /// `p.wrapping_add(n)`.
+    pub fn ptr_wrapping_add<P: Pointer>(&mut self, p: Val<P>, n: Val<usize>) -> Val<P> {
+        self.offset(p, n.into_operand())
+    }
+
+    /// `p.add(n)`.
+    ///
+    /// # Safety
+    /// As for the method of Rust, whenever the function compiled runs.
+    #[allow(unsafe_code, reason = "the user's own `unsafe` block stands around the call")]
+    pub unsafe fn ptr_add<P: Pointer>(&mut self, p: Val<P>, n: Val<usize>) -> Val<P> {
+        self.offset(p, n.into_operand())
+    }
+
+    /// `p.sub(n)`.
+    ///
+    /// # Safety
+    /// As for the method of Rust, whenever the function compiled runs.
+    #[allow(unsafe_code, reason = "the user's own `unsafe` block stands around the call")]
+    pub unsafe fn ptr_sub<P: Pointer>(&mut self, p: Val<P>, n: Val<usize>) -> Val<P> {
+        let n = self.unary(crate::machine::UnaryOp::Neg, Type::Isize, n.into_operand());
+        self.offset(p, n)
+    }
+
+    /// `p.offset(n)`.
+    ///
+    /// # Safety
+    /// As for the method of Rust, whenever the function compiled runs.
+    #[allow(unsafe_code, reason = "the user's own `unsafe` block stands around the call")]
+    pub unsafe fn ptr_offset<P: Pointer>(&mut self, p: Val<P>, n: Val<isize>) -> Val<P> {
+        self.offset(p, n.into_operand())
+    }
+}
+
+macro_rules! compound_stores {
+    ($($name:ident $bound:ident $op:ident;)*) => {
+        impl Emitter {$(
+            /// Compound assignment of a place.
+            #[inline]
+            pub fn $name<T: $bound, M: Writable>(&mut self, place: Place<T, M>, v: Val<T>) {
+                self.store_op(BinaryOp::$op, T::TYPE, place.into_operand(), v.into_operand());
+            }
+        )*}
+    };
+}
+compound_stores! {
+    store_add Number Add; store_sub Number Sub; store_mul Number Mul; store_div Number Div; store_rem Number Rem;
+    store_bitand Bits And; store_bitor Bits Or; store_bitxor Bits Xor;
+}
+impl Emitter {
+    /// `place <<= count`.
+    pub fn store_shl<T: Int, S: Int, M: Writable>(&mut self, place: Place<T, M>, count: Val<S>) {
+        let count = self.shift_count::<T, S>(count);
+        self.store_op(BinaryOp::Shl, T::TYPE, place.into_operand(), count);
+    }
+    /// `place >>= count`.
+    pub fn store_shr<T: Int, S: Int, M: Writable>(&mut self, place: Place<T, M>, count: Val<S>) {
+        let count = self.shift_count::<T, S>(count);
+        self.store_op(BinaryOp::Shr, T::TYPE, place.into_operand(), count);
+    }
+}

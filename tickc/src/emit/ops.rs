@@ -1,0 +1,244 @@
+//! Operators: arithmetic, bits, comparisons, casts. Constants fold here, so that a tier sees at most one per operation.
+
+use super::fold::{self, Simpler};
+use super::{Emitter, Val};
+use crate::machine::{BinaryOp, Comparison, Operand, UnaryOp, kind};
+use crate::trap::TrapKind;
+use crate::types::{Bits, CastFrom, Int, Number, Scalar, Signed, Type};
+
+impl Emitter {
+    /// `a op b`.
+    #[inline(never)]
+    pub(super) fn binary(&mut self, op: BinaryOp, ty: Type, mut a: Operand, mut b: Operand) -> Operand {
+        if a.is_const() {
+            if b.is_const() {
+                return match fold::fold_binary(op, ty, a.body, b.body) {
+                    Ok(bits) => Operand::constant(bits),
+                    Err(trap) => self.certain_trap(trap),
+                };
+            }
+            if !op.commutes() {
+                return self.machine.binary(op, ty, a, b);
+            }
+            std::mem::swap(&mut a, &mut b);
+        }
+        if b.is_const() {
+            return self.binary_constant(op, ty, a, b.body);
+        }
+        self.machine.binary(op, ty, a, b)
+    }
+
+    /// `a op c` with a constant c.
+    #[inline]
+    fn binary_constant(&mut self, op: BinaryOp, ty: Type, a: Operand, c: u64) -> Operand {
+        match fold::simplify(op, ty, c) {
+            Simpler::Same => self.machine.binary(op, ty, a, Operand::constant(c)),
+            Simpler::Identity => a,
+            Simpler::Constant(k) => {
+                self.machine.release(a);
+                Operand::constant(k)
+            }
+            Simpler::Other(op, k) => self.machine.binary(op, ty, a, Operand::constant(k)),
+            Simpler::Trap(trap) => {
+                self.machine.release(a);
+                self.certain_trap(trap)
+            }
+        }
+    }
+
+    /// `home op= value`.
+    #[inline(never)]
+    pub(super) fn assign_binary(&mut self, mut op: BinaryOp, ty: Type, home: Operand, mut value: Operand) {
+        if value.is_const() {
+            match fold::simplify(op, ty, value.body) {
+                Simpler::Same => {}
+                Simpler::Identity => return,
+                Simpler::Constant(k) => return self.machine.assign(ty, home, Operand::constant(k)),
+                Simpler::Other(other, k) => (op, value) = (other, Operand::constant(k)),
+                Simpler::Trap(trap) => {
+                    self.certain_trap(trap);
+                    return;
+                }
+            }
+        } else if ty == Type::Bool && value.kind() == kind::COND {
+            value = self.machine.settle(value);
+        }
+        self.machine.assign_binary(op, ty, home, value);
+    }
+
+    /// An operation that always traps; what it returns is never seen.
+    #[cold]
+    fn certain_trap(&mut self, trap: TrapKind) -> Operand {
+        self.machine.trap_if(Operand::constant(1), trap);
+        Operand::constant(0)
+    }
+
+    /// A comparison.
+    #[inline(never)]
+    pub(super) fn compare(&mut self, mut op: Comparison, ty: Type, mut a: Operand, mut b: Operand) -> Operand {
+        if a.is_const() {
+            if b.is_const() {
+                return Operand::constant(u64::from(fold::fold_compare(op, ty, a.body, b.body)));
+            }
+            std::mem::swap(&mut a, &mut b);
+            op = op.swapped();
+        }
+        if ty == Type::Bool {
+            return self.compare_bool(op, a, b);
+        }
+        self.machine.compare(op, ty, a, b)
+    }
+
+    #[cold]
+    fn compare_bool(&mut self, op: Comparison, a: Operand, b: Operand) -> Operand {
+        if b.is_const() {
+            match (op, b.body) {
+                (Comparison::Eq, 1) | (Comparison::Ne, 0) => return a,
+                (Comparison::Eq, 0) | (Comparison::Ne, 1) => return self.machine.invert(a),
+                _ => {}
+            }
+        }
+        let a = self.settled(a);
+        let b = self.settled(b);
+        self.machine.compare(op, Type::Bool, a, b)
+    }
+
+    #[inline]
+    fn settled(&mut self, a: Operand) -> Operand {
+        if a.kind() == kind::COND { self.machine.settle(a) } else { a }
+    }
+
+    /// An operation with one operand.
+    #[inline]
+    pub(super) fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand {
+        if a.is_const() {
+            return Operand::constant(fold::fold_unary(op, ty, a.body));
+        }
+        self.machine.unary(op, ty, a)
+    }
+
+    /// `a as to`.
+    pub(super) fn convert(&mut self, from: Type, to: Type, a: Operand) -> Operand {
+        if a.is_const() {
+            return Operand::constant(fold::fold_convert(from, to, a.body));
+        }
+        if from == to {
+            return a;
+        }
+        let a = self.settled(a);
+        self.machine.convert(from, to, a)
+    }
+
+    /// A shift count in the type of the value that is shifted.
+    #[inline]
+    pub(super) fn shift_count<T: Int, S: Int>(&mut self, count: Val<S>) -> Operand {
+        let count = count.into_operand();
+        if count.is_const() {
+            return Operand::constant(count.body & u64::from(T::TYPE.bits() - 1));
+        }
+        // Only the low bits count, so a wider count needs no conversion and a narrower one any extension.
+        if S::TYPE.size() < T::TYPE.size() { self.convert(S::TYPE, T::TYPE, count) } else { self.narrow(S::TYPE, T::TYPE, count) }
+    }
+
+    #[inline]
+    fn narrow(&mut self, from: Type, to: Type, a: Operand) -> Operand {
+        if from.size() == to.size() { a } else { self.convert(from, to, a) }
+    }
+
+    /// `!a`.
+    #[inline]
+    pub fn not<T: Bits>(&mut self, a: Val<T>) -> Val<T> {
+        let a = a.into_operand();
+        Val::new(match T::TYPE {
+            Type::Bool if a.is_const() => Operand::constant(a.body ^ 1),
+            Type::Bool => self.machine.invert(a),
+            ty => self.unary(UnaryOp::Not, ty, a),
+        })
+    }
+
+    /// `-a`.
+    #[inline]
+    pub fn neg<T: Signed>(&mut self, a: Val<T>) -> Val<T> {
+        Val::new(self.unary(UnaryOp::Neg, T::TYPE, a.into_operand()))
+    }
+
+    /// `a << b`.
+    #[inline]
+    pub fn shl<T: Int, S: Int>(&mut self, a: Val<T>, b: Val<S>) -> Val<T> {
+        let b = self.shift_count::<T, S>(b);
+        Val::new(self.binary(BinaryOp::Shl, T::TYPE, a.into_operand(), b))
+    }
+
+    /// `a >> b`.
+    #[inline]
+    pub fn shr<T: Int, S: Int>(&mut self, a: Val<T>, b: Val<S>) -> Val<T> {
+        let b = self.shift_count::<T, S>(b);
+        Val::new(self.binary(BinaryOp::Shr, T::TYPE, a.into_operand(), b))
+    }
+
+    /// `a % b == 0`, or `!= 0`: one test where b is a constant power of two, whatever the sign of a.
+    pub fn is_multiple<T: Int>(&mut self, a: Val<T>, b: Val<T>, want: bool) -> Val<bool> {
+        let (a, b) = (a.into_operand(), b.into_operand());
+        let magnitude = if T::TYPE.is_signed() { (b.body as i64).unsigned_abs() } else { b.body };
+        if b.is_const() && !a.is_const() && magnitude.is_power_of_two() && b.body as i64 != -1 {
+            if magnitude == 1 {
+                self.machine.release(a);
+                return Val::new(Operand::constant(u64::from(want)));
+            }
+            return Val::new(self.machine.test(T::TYPE, a, Operand::constant(magnitude - 1), !want));
+        }
+        let remainder = self.binary(BinaryOp::Rem, T::TYPE, a, b);
+        let op = if want { Comparison::Eq } else { Comparison::Ne };
+        Val::new(self.compare(op, T::TYPE, remainder, Operand::constant(0)))
+    }
+
+    /// `a as T`.
+    #[inline]
+    pub fn cast<S: Scalar, T: CastFrom<S>>(&mut self, a: Val<S>) -> Val<T> {
+        Val::new(self.convert(S::TYPE, T::TYPE, a.into_operand()))
+    }
+}
+
+macro_rules! binary_operators {
+    ($($name:ident $bound:ident $op:ident;)*) => {
+        impl Emitter {$(
+            /// The operator of this name.
+            #[inline]
+            pub fn $name<T: $bound>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+                Val::new(self.binary(BinaryOp::$op, T::TYPE, a.into_operand(), b.into_operand()))
+            }
+        )*}
+    };
+}
+binary_operators! {
+    add Number Add; sub Number Sub; mul Number Mul; div Number Div; rem Number Rem;
+}
+macro_rules! bit_operators {
+    ($($name:ident $op:ident;)*) => {
+        impl Emitter {$(
+            /// The operator of this name.
+            #[inline]
+            pub fn $name<T: Bits>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+                let (mut a, mut b) = (a.into_operand(), b.into_operand());
+                if T::TYPE == Type::Bool {
+                    a = self.settled(a);
+                    b = self.settled(b);
+                }
+                Val::new(self.binary(BinaryOp::$op, T::TYPE, a, b))
+            }
+        )*}
+    };
+}
+bit_operators!(bitand And; bitor Or; bitxor Xor;);
+macro_rules! comparisons {
+    ($($name:ident $op:ident;)*) => {
+        impl Emitter {$(
+            /// The operator of this name.
+            #[inline]
+            pub fn $name<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<bool> {
+                Val::new(self.compare(Comparison::$op, T::TYPE, a.into_operand(), b.into_operand()))
+            }
+        )*}
+    };
+}
+comparisons!(eq Eq; ne Ne; lt Lt; le Le; gt Gt; ge Ge;);

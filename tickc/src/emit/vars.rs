@@ -1,0 +1,357 @@
+//! Variables: the table of a function's homes, scopes, and locals.
+//!
+//! # Invariants
+//! - V1: an index of the table is never used twice within a function, so a `Var` whose scope has ended can be told.
+//! - V2: a variable's function number is unique in its thread, so a `Var` of another function can be told.
+
+use std::cell::Cell;
+
+use super::{Emitter, Val, Var};
+use crate::error::Error;
+use crate::machine::{BinaryOp, Operand, kind};
+use crate::types::{Bits, Int, Number, Shape, Type, Value};
+
+thread_local! {
+    static NEXT_FUNCTION: Cell<u64> = const { Cell::new(1) };
+}
+
+/// A number for a function that no other function of this thread has had (V2): 39 bits of them last for hours of nothing
+/// but compilation; then they start again.
+#[inline]
+pub(super) fn next_function() -> u64 {
+    let number = NEXT_FUNCTION.get();
+    NEXT_FUNCTION.set(if number == (1 << 39) - 1 { 1 } else { number + 1 });
+    number
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    home: Operand,
+    ty: Type,
+    /// Not freed with a scope: a local of the function, or a second name of another variable's home.
+    local: bool,
+}
+
+/// The variables of the function under construction.
+#[derive(Default)]
+pub(super) struct Variables {
+    slots: Vec<Slot>,
+    /// (number of a `Var::local()`, index in `slots`), in the order in which they were first seen.
+    locals: Vec<(u64, u32)>,
+    /// Where in `locals` a number was last found, by its low bits: (number + 1, index in `slots`).
+    recent: [(u64, u32); 32],
+}
+
+impl Variables {
+    pub(super) fn clear(&mut self) {
+        self.slots.clear();
+        if !self.locals.is_empty() {
+            self.locals.clear();
+            self.recent = Default::default();
+        }
+    }
+}
+
+/// The variables declared since a scope was opened.
+#[must_use]
+#[derive(Debug)]
+pub struct Scope {
+    pub(super) first: u32,
+}
+
+impl Emitter {
+    /// Reads a variable.
+    #[inline]
+    pub fn get<T: Value>(&mut self, v: Var<T>) -> Val<T> {
+        let index = match self.index_of(v) {
+            Some(index) => index,
+            None => return self.poison(),
+        };
+        Val::new(match T::SHAPE {
+            Shape::Unit => Operand::UNIT,
+            Shape::Scalar(_) => self.vars.slots[index as usize].home,
+            Shape::Pair => Operand::pair(index),
+        })
+    }
+
+    /// Reads a variable for the last time: its home becomes a temporary.
+    #[inline]
+    pub fn take<T: Value>(&mut self, v: Var<T>) -> Val<T> {
+        if let Shape::Scalar(_) = T::SHAPE
+            && v.function() == self.function
+            && let Some(slot) = self.vars.slots.get_mut(v.index() as usize)
+            && slot.home.kind() == kind::REG
+        {
+            let home = slot.home;
+            slot.home = Operand::DEAD;
+            return Val::new(self.machine.take(home));
+        }
+        self.get(v)
+    }
+
+    /// Reads a variable that the expression around assigns: `v = v * 2 + 1`. The operations may overwrite it, as nothing
+    /// reads it between here and the assignment.
+    #[inline]
+    pub fn get_in_place<T: Value>(&mut self, v: Var<T>) -> Val<T> {
+        let operand = self.get(v).into_operand();
+        Val::new(if let Shape::Scalar(_) = T::SHAPE { self.machine.in_place(operand) } else { operand })
+    }
+
+    /// The index of a variable that is in scope; `None` sets the error.
+    #[inline(always)]
+    pub(super) fn index_of<T: Value>(&mut self, v: Var<T>) -> Option<u32> {
+        if v.function() == self.function
+            && let Some(slot) = self.vars.slots.get(v.index() as usize)
+            && slot.home.kind() != kind::DEAD
+        {
+            return Some(v.index());
+        }
+        self.index_of_other(v)
+    }
+
+    #[inline(never)]
+    fn index_of_other<T: Value>(&mut self, v: Var<T>) -> Option<u32> {
+        let Some(number) = v.local_number() else {
+            let place = if v.function() == self.function { "after its scope had ended" } else { "in another function" };
+            self.set_error(Error::VariableOutOfScope { ty: std::any::type_name::<T>(), place });
+            return None;
+        };
+        let recent = (number % self.vars.recent.len() as u64) as usize;
+        if self.vars.recent[recent].0 == number + 1 {
+            return Some(self.vars.recent[recent].1);
+        }
+        let found = self.vars.locals.iter().find(|l| l.0 == number).map(|l| l.1);
+        let index = found.unwrap_or_else(|| {
+            let index = self.declare_local(T::SHAPE);
+            self.vars.locals.push((number, index));
+            index
+        });
+        self.vars.recent[recent] = (number + 1, index);
+        Some(index)
+    }
+
+    #[cold]
+    fn declare_local(&mut self, shape: Shape) -> u32 {
+        let straight = self.nesting == 0;
+        let mut local = |ty| {
+            let home = self.machine.declare_zeroed(ty, straight);
+            self.push_slot(home, ty, true)
+        };
+        match shape {
+            Shape::Unit => local(Type::Unit),
+            Shape::Scalar(ty) => local(ty),
+            Shape::Pair => {
+                let index = local(Type::Ptr);
+                local(Type::Usize);
+                index
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn push_slot(&mut self, home: Operand, ty: Type, local: bool) -> u32 {
+        let index = self.vars.slots.len() as u32;
+        if index > Var::<()>::MAX_INDEX {
+            self.set_error(Error::TooManyVariables { limit: Var::<()>::MAX_INDEX });
+            return 0;
+        }
+        self.vars.slots.push(Slot { home, ty, local });
+        index
+    }
+
+    /// Declares a variable with this value.
+    #[inline]
+    pub fn let_<T: Value>(&mut self, v: Val<T>) -> Var<T> {
+        let operand = v.into_operand();
+        let index = match T::SHAPE {
+            Shape::Unit => self.push_slot(Operand::UNIT, Type::Unit, false),
+            Shape::Scalar(ty) => {
+                let home = self.machine.declare(ty, operand);
+                self.push_slot(home, ty, false)
+            }
+            Shape::Pair => self.declare_pair(operand),
+        };
+        Var::new(self.function, index)
+    }
+
+    /// Declares a variable that is never assigned: a constant needs no home.
+    #[inline]
+    pub fn let_immutable<T: Value>(&mut self, v: Val<T>) -> Var<T> {
+        if let Shape::Scalar(ty) = T::SHAPE {
+            let operand = v.into_operand();
+            let home = if operand.is_const() { operand } else { self.machine.declare(ty, operand) };
+            let index = self.push_slot(home, ty, false);
+            return Var::new(self.function, index);
+        }
+        self.let_(v)
+    }
+
+    /// Declares a variable whose home is known.
+    #[inline]
+    pub(super) fn declare_at(&mut self, home: Operand, ty: Type) -> u32 {
+        self.push_slot(home, ty, false)
+    }
+
+    /// Declares a second name for a home that another variable owns.
+    #[inline]
+    pub(super) fn declare_alias(&mut self, home: Operand, ty: Type) -> u32 {
+        self.push_slot(home, ty, true)
+    }
+
+    /// Two variables with the values of the slice `pair`.
+    pub(super) fn declare_pair(&mut self, pair: Operand) -> u32 {
+        let (pointer, len) = self.pair_homes(pair);
+        let pointer = self.machine.declare(Type::Ptr, pointer);
+        let index = self.push_slot(pointer, Type::Ptr, false);
+        let len = self.machine.declare(Type::Usize, len);
+        self.push_slot(len, Type::Usize, false);
+        index
+    }
+
+    /// The slice whose pointer and length are known.
+    pub(super) fn constant_pair(&mut self, pointer: u64, len: u64) -> Operand {
+        let index = self.push_slot(Operand::constant(pointer), Type::Ptr, false);
+        self.push_slot(Operand::constant(len), Type::Usize, false);
+        Operand::pair(index)
+    }
+
+    /// The homes of pointer and length of a slice.
+    #[inline]
+    pub(super) fn pair_homes(&self, pair: Operand) -> (Operand, Operand) {
+        debug_assert_eq!(pair.kind(), kind::PAIR);
+        let index = pair.body as usize;
+        (self.vars.slots[index].home, self.vars.slots[index + 1].home)
+    }
+
+    /// The home of the variable at `index`.
+    #[inline]
+    pub(super) fn home(&self, index: u32) -> Operand {
+        self.vars.slots[index as usize].home
+    }
+
+    /// Opens a scope.
+    #[inline(always)]
+    pub fn scope(&mut self) -> Scope {
+        Scope { first: self.vars.slots.len() as u32 }
+    }
+
+    /// Closes a scope whose block has no value.
+    #[inline]
+    pub fn end_scope_unit(&mut self, scope: Scope) {
+        for slot in &mut self.vars.slots[scope.first as usize..] {
+            if !slot.local && !matches!(slot.home.kind(), kind::DEAD | kind::CONST | kind::UNIT) {
+                let temporary = self.machine.take(slot.home);
+                self.machine.release(temporary);
+            }
+            if !slot.local {
+                slot.home = Operand::DEAD;
+            }
+        }
+    }
+
+    /// Closes a scope whose block has a value, which may stand for a variable of the scope.
+    #[inline]
+    pub fn end_scope<T: Value>(&mut self, scope: Scope, v: Val<T>) -> Val<T> {
+        let mut operand = v.into_operand();
+        match T::SHAPE {
+            Shape::Scalar(ty) => {
+                for slot in &mut self.vars.slots[scope.first as usize..] {
+                    if slot.local || slot.home.kind() == kind::DEAD || !self.machine.refers_to(operand, slot.home) {
+                        continue;
+                    }
+                    if operand == slot.home {
+                        operand = self.machine.take(slot.home);
+                        slot.home = Operand::DEAD;
+                        break;
+                    }
+                    operand = self.machine.pin(ty, operand);
+                    break;
+                }
+                self.end_scope_unit(scope);
+            }
+            Shape::Unit => self.end_scope_unit(scope),
+            Shape::Pair => {
+                // The slice may be a variable of this scope: a copy in new variables outlives it.
+                let first_new = self.vars.slots.len();
+                let index = self.declare_pair(operand);
+                let (pointer, len) = (self.vars.slots[first_new], self.vars.slots[first_new + 1]);
+                self.vars.slots[first_new].local = true;
+                self.vars.slots[first_new + 1].local = true;
+                self.end_scope_unit(scope);
+                self.vars.slots[first_new] = pointer;
+                self.vars.slots[first_new + 1] = len;
+                operand = Operand::pair(index);
+            }
+        }
+        Val::new(operand)
+    }
+
+    /// `v = value`.
+    #[inline]
+    pub fn assign<T: Value>(&mut self, v: Var<T>, value: Val<T>) {
+        let Some(index) = self.index_of(v) else { return };
+        let operand = value.into_operand();
+        match T::SHAPE {
+            Shape::Unit => {}
+            Shape::Scalar(ty) => {
+                let home = self.vars.slots[index as usize].home;
+                self.machine.assign(ty, home, operand);
+            }
+            Shape::Pair => {
+                let (pointer, len) = self.pair_homes(operand);
+                if operand.body == u64::from(index) {
+                    return;
+                }
+                let (to_pointer, to_len) = self.pair_homes(Operand::pair(index));
+                self.machine.assign(Type::Ptr, to_pointer, pointer);
+                self.machine.assign(Type::Usize, to_len, len);
+            }
+        }
+    }
+
+    #[inline]
+    fn assign_op<T: Value>(&mut self, op: BinaryOp, ty: Type, v: Var<T>, value: Operand) {
+        let Some(index) = self.index_of(v) else { return };
+        let home = self.home(index);
+        self.assign_binary(op, ty, home, value);
+    }
+
+    /// `v <<= count` or `v >>= count`.
+    #[inline]
+    fn assign_shift<T: Int, S: Int>(&mut self, op: BinaryOp, v: Var<T>, count: Val<S>) {
+        let count = self.shift_count::<T, S>(count);
+        self.assign_op(op, T::TYPE, v, count);
+    }
+
+    /// Type of the variable at `index`.
+    #[cfg(test)]
+    pub(super) fn type_of(&self, index: u32) -> Type {
+        self.vars.slots[index as usize].ty
+    }
+}
+
+macro_rules! compound {
+    ($($name:ident $bound:ident $op:ident;)*) => {
+        impl Emitter {$(
+            /// Compound assignment of a variable.
+            #[inline]
+            pub fn $name<T: $bound>(&mut self, v: Var<T>, value: Val<T>) {
+                self.assign_op(BinaryOp::$op, T::TYPE, v, value.into_operand());
+            }
+        )*}
+    };
+}
+compound! {
+    assign_add Number Add; assign_sub Number Sub; assign_mul Number Mul; assign_div Number Div; assign_rem Number Rem;
+    assign_bitand Bits And; assign_bitor Bits Or; assign_bitxor Bits Xor;
+}
+impl Emitter {
+    /// `v <<= count`.
+    pub fn assign_shl<T: Int, S: Int>(&mut self, v: Var<T>, count: Val<S>) {
+        self.assign_shift(BinaryOp::Shl, v, count);
+    }
+    /// `v >>= count`.
+    pub fn assign_shr<T: Int, S: Int>(&mut self, v: Var<T>, count: Val<S>) {
+        self.assign_shift(BinaryOp::Shr, v, count);
+    }
+}

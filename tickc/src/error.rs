@@ -1,0 +1,104 @@
+//! What can go wrong before dynamic code runs.
+
+use std::sync::Arc;
+
+use crate::jit::Tier;
+
+/// Why a `Jit` could not be made or a function not be compiled. Errors during emission are sticky: the first one is
+/// reported by `compile`.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The system gives no memory that may hold code to run.
+    #[error("executable memory denied: {reason}; `Tier::Interp` needs none")]
+    ExecMemoryDenied {
+        /// What was tried, and what the system answered.
+        reason: String,
+    },
+    /// The system gives no memory for something else than code.
+    #[error("no memory for {what}: {reason}")]
+    OutOfMemory {
+        /// What it was for.
+        what: &'static str,
+        /// What the system answered.
+        reason: String,
+    },
+    /// An expression needs more registers at once than there are.
+    #[error("an expression is too complex: too many addresses are pending at once")]
+    ExpressionTooComplex,
+    /// All code memory is taken by functions that live.
+    #[error("no code memory left for {bytes} bytes: drop functions that are not needed")]
+    CodeMemoryFull {
+        /// How much was asked for.
+        bytes: usize,
+    },
+    /// The tier is not part of this build, or not of this machine.
+    #[error("tier {0:?} is not available in this build")]
+    TierUnavailable(Tier),
+    /// Fragments are nested too deeply.
+    #[error("fragments are nested too deeply: the limit is {limit} levels and {stack_kib} KiB of stack left; this one is at level {depth}")]
+    NestingTooDeep {
+        /// The level at which emission gave up.
+        depth: u32,
+        /// The limit of levels.
+        limit: u32,
+        /// How much stack must stay free.
+        stack_kib: u32,
+    },
+    /// The code of one function is too long.
+    #[error("the function is too large: more than {limit} bytes of machine code")]
+    CodeTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A function has too many variables.
+    #[error("the function has more than {limit} variables")]
+    TooManyVariables {
+        /// The limit.
+        limit: u32,
+    },
+    /// A function needs too much room for variables and spilled values.
+    #[error("the function's frame is too large: more than {limit} bytes")]
+    FrameTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A variable was used outside its scope or its function.
+    #[error("a dynamic variable of type {ty} was used {place}")]
+    VariableOutOfScope {
+        /// The variable's type.
+        ty: &'static str,
+        /// Where it was used.
+        place: &'static str,
+    },
+    /// `return` with a value of another type than the function's.
+    #[error("`return` of a {found} in a function that returns {expected}")]
+    ReturnType {
+        /// The function's type.
+        expected: crate::types::Type,
+        /// The value's.
+        found: crate::types::Type,
+    },
+    /// `return` of a slice; functions return scalars.
+    #[error("`return` of a slice: functions return scalars")]
+    ReturnsSlice,
+    /// A generator gave up through `Code::fail`.
+    #[error("{0}")]
+    Failed(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for Error {
+    fn from(error: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Error::Failed(error.into())
+    }
+}
+impl From<&str> for Error {
+    fn from(message: &str) -> Self {
+        Box::<dyn std::error::Error + Send + Sync>::from(message).into()
+    }
+}
+impl From<String> for Error {
+    fn from(message: String) -> Self {
+        Box::<dyn std::error::Error + Send + Sync>::from(message).into()
+    }
+}

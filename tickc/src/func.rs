@@ -1,0 +1,242 @@
+//! Compiled functions: [`Func`] owns its code and calls it.
+#![allow(unsafe_code, reason = "calls generated code")]
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering, fence};
+
+use crate::code_memory::{self, Node};
+use crate::dump;
+use crate::emit::{Emitter, Keep};
+use crate::jit::{Phases, Stats, Tier};
+use crate::machine::{Finished, Target};
+use crate::signature::{Param, Return};
+use crate::trap::{Trap, trap_of_status};
+
+/// What lies beside the code of a function.
+pub(crate) struct FuncData {
+    /// `Func`s that share it, and functions that call it.
+    pub(crate) owners: AtomicU32,
+    /// Offset of the entry in the code.
+    pub(crate) entry: u32,
+    pub(crate) finished: Finished,
+    pub(crate) tier: Tier,
+    /// What the code refers to.
+    pub(crate) keep: Option<Box<[Keep]>>,
+    pub(crate) phases: Option<Box<Phases>>,
+}
+
+/// An owner of a function whose signature is forgotten.
+pub(crate) struct Owner(NonNull<Node<FuncData>>);
+
+// SAFETY: the node is shared by counting, its payload is `Sync` but for what `keep` holds, which is `Send + Sync`, and the code
+// is immutable.
+unsafe impl Send for Owner {}
+// SAFETY: as above.
+unsafe impl Sync for Owner {}
+
+impl Owner {
+    #[inline]
+    fn node(&self) -> &Node<FuncData> {
+        // SAFETY: a node lives until its last owner releases it.
+        unsafe { self.0.as_ref() }
+    }
+
+    #[inline]
+    fn data(&self) -> &FuncData {
+        self.node().payload()
+    }
+
+    /// All code of the function.
+    pub(crate) fn code(&self) -> &[u8] {
+        let node = self.node();
+        // SAFETY: the node's code is readable and does not change while the node lives.
+        unsafe { std::slice::from_raw_parts(node.exec(), node.len()) }
+    }
+
+    #[inline]
+    fn entry(&self) -> *const u8 {
+        self.node().exec().wrapping_add(self.data().entry as usize)
+    }
+}
+
+impl Clone for Owner {
+    #[inline]
+    fn clone(&self) -> Self {
+        let owners = self.data().owners.fetch_add(1, Ordering::Relaxed);
+        assert!(owners < u32::MAX / 2, "too many clones of a compiled function");
+        Owner(self.0)
+    }
+}
+
+impl Drop for Owner {
+    #[inline]
+    fn drop(&mut self) {
+        if self.data().owners.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::Acquire);
+            // SAFETY: that was the last owner; nobody can call the code any more.
+            unsafe { code_memory::release(self.0) }
+        }
+    }
+}
+
+/// A compiled function. Calls it as an ordinary one, shares it between threads, and frees its code when the last clone, and
+/// the last compiled function that calls it, are gone.
+///
+/// `S` is the signature, `fn(A, …) -> R`. A call costs what a call of a function pointer costs.
+///
+/// ```
+/// use tickc::prelude::*;
+///
+/// let jit = Jit::new()?;
+/// let n = 100;
+/// let scale: Func<fn(i64) -> i64> = jit.compile(tick!(|x: i64| -> i64 { x * $n }))?;
+/// assert_eq!(std::thread::spawn(move || scale.call(7)).join().unwrap(), 700);
+/// # Ok::<(), tickc::Error>(())
+/// ```
+pub struct Func<S> {
+    owner: Owner,
+    marker: PhantomData<fn() -> S>,
+}
+
+impl<S> Clone for Func<S> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Func { owner: self.owner.clone(), marker: PhantomData }
+    }
+}
+
+impl<S> fmt::Debug for Func<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = std::any::type_name::<S>();
+        write!(f, "Func<{name}>({:?}, {} bytes at {:?})", self.tier(), self.owner.node().len(), self.owner.entry())
+    }
+}
+
+impl<S> Func<S> {
+    /// The function whose code was just published.
+    ///
+    /// # Safety
+    /// The code follows the calling convention of `S` (see [`crate::trap`] for what is returned), and `node` counts one owner.
+    #[inline]
+    pub(crate) unsafe fn new(node: NonNull<Node<FuncData>>) -> Self {
+        Func { owner: Owner(node), marker: PhantomData }
+    }
+
+    /// The tier that compiled it.
+    pub fn tier(&self) -> Tier {
+        self.owner.data().tier
+    }
+
+    /// Size of the code, number of instructions (decoded on request), and what compilation took.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            instructions: dump::count_instructions(self.owner.code()),
+            bytes: self.owner.node().len(),
+            phases: self.owner.data().phases.as_deref().copied(),
+        }
+    }
+
+    /// The machine code as text, one instruction a line.
+    pub fn disassemble(&self) -> String {
+        dump::disassemble(self.owner.code(), self.owner.node().exec().addr() as u64)
+    }
+
+    /// The target of a call from the function under construction, which keeps this one alive.
+    pub(crate) fn target_in(&self, e: &mut Emitter) -> Target {
+        e.keep(Arc::new(self.owner.clone()));
+        let finished = self.owner.data().finished;
+        Target::Dynamic {
+            address: self.owner.entry().addr() as u64,
+            traps: finished.traps,
+            checks_stack: finished.checks_stack,
+            stack: finished.stack,
+        }
+    }
+}
+
+/// What a function that can trap returns: rax and rdx, or xmm0 and rax.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct WithStatus<W> {
+    value: W,
+    status: u64,
+}
+
+macro_rules! arities {
+    ($($($p:ident $a:ident)*;)*) => {$(
+        impl<$($p: Param,)* R: Return> Func<fn($($p),*) -> R> {
+            /// Calls the function.
+            ///
+            /// # Panics
+            /// With the trap's message, when the call ends in a trap; with the closure's own panic, when that is the trap.
+            #[inline]
+            #[track_caller]
+            #[allow(clippy::too_many_arguments, reason = "as many as the signature has")]
+            pub fn call(&self, $($a: $p::Arg<'_>),*) -> R {
+                match self.try_call($($a),*) {
+                    Ok(value) => value,
+                    Err(trap) => raise(trap),
+                }
+            }
+
+            /// Calls the function.
+            ///
+            /// # Errors
+            /// The trap, when the call ends in one.
+            #[inline]
+            #[allow(clippy::too_many_arguments, reason = "as many as the signature has")]
+            pub fn try_call(&self, $($a: $p::Arg<'_>),*) -> Result<R, Trap> {
+                let entry = self.owner.entry();
+                let Finished { traps, checks_stack, .. } = self.owner.data().finished;
+                $(let $a = $p::into_abi($a);)*
+                if !traps {
+                    // SAFETY: the code was compiled for this signature and does not trap; `self` keeps it alive.
+                    let f = unsafe { std::mem::transmute::<*const u8, extern "C" fn($($p::Abi),*) -> R>(entry) };
+                    return Ok(f($($a),*));
+                }
+                let WithStatus { value, status } = if checks_stack {
+                    // SAFETY: as above, for a function that takes the stack limit and returns a status.
+                    let f = unsafe {
+                        std::mem::transmute::<*const u8, extern "C" fn($($p::Abi,)* usize) -> WithStatus<R::Word>>(entry)
+                    };
+                    f($($a,)* crate::stack::limit() + crate::stack::RESERVE)
+                } else {
+                    // SAFETY: as above, for a function that returns a status.
+                    let f = unsafe {
+                        std::mem::transmute::<*const u8, extern "C" fn($($p::Abi),*) -> WithStatus<R::Word>>(entry)
+                    };
+                    f($($a),*)
+                };
+                if status == 0 { Ok(R::from_word(value)) } else { Err(trap_of_status(status)) }
+            }
+        }
+    )*};
+}
+arities! {
+    ;
+    A a;
+    A a B b;
+    A a B b C c;
+    A a B b C c D d;
+    A a B b C c D d E e;
+    A a B b C c D d E e F f;
+    A a B b C c D d E e F f G g;
+    A a B b C c D d E e F f G g H h;
+    A a B b C c D d E e F f G g H h I i;
+    A a B b C c D d E e F f G g H h I i J j;
+    A a B b C c D d E e F f G g H h I i J j K k;
+    A a B b C c D d E e F f G g H h I i J j K k L l;
+}
+
+/// Panics with a trap.
+#[cold]
+#[track_caller]
+fn raise(trap: Trap) -> ! {
+    match trap {
+        Trap::HostPanic(payload) => std::panic::resume_unwind(payload),
+        trap => panic!("{trap}"),
+    }
+}

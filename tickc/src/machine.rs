@@ -1,0 +1,363 @@
+//! The abstract machine: the one small interface between the typed emitter and the tiers.
+//!
+//! The emitter walks a quotation and calls the machine once per operation that is left after folding; a tier turns the calls
+//! into machine code at once (one-pass) or into records to be worked on later. The interface is object-safe: the same
+//! expansion of `tick!` drives every tier.
+//!
+//! # Terms
+//! - **Operand**: the handle of a value, two words. Only constants, units and pairs mean anything to the emitter; every other
+//!   kind belongs to the machine that made it. Operands are lazy: one may stand for "variable in `rdi`", "memory at
+//!   `[rsi+8*rcx]`", or "the flags of the last comparison".
+//! - **Temporary**: an operand that owns a register. It is consumed exactly once, by the operation that uses it or by
+//!   [`Machine::release`].
+//! - **Home**: the place where a variable lives for its whole scope; reading a variable yields its home, owned by nobody.
+//! - **Condition**: a truth value that exists as flags and pending jumps: (condition code, true-list, false-list), as in
+//!   Lua's compiler (Ierusalimschy et al., "The Implementation of Lua 5.0", 2005).
+//! - **Jump list**: jumps that wait for the same target, threaded through their own displacement fields.
+//!
+//! # Invariants
+//! - I1: an operand is consumed exactly once. rustc checks it for quotations: a `Val` is neither `Copy` nor droppable unseen.
+//! - I2: a condition whose code is pending is settled before the next operation is emitted.
+//! - I3: an operand that is not a temporary is pinned before anything that may change what it stands for.
+
+use crate::error::Error;
+use crate::trap::TrapKind;
+use crate::types::Type;
+
+/// The handle of a value; see the head of this module.
+///
+/// `head`: bits 0–7 kind, 8–15 register or condition code, 16–23 index register, 24–31 scale (log2), 32–63 the mask of
+/// registers owned. `body`: the bits of a constant, a displacement, a variable's index, or (true-list, false-list).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Operand {
+    pub(crate) head: u64,
+    pub(crate) body: u64,
+}
+
+/// The kinds of operand.
+pub(crate) mod kind {
+    /// A constant; the body has its canonical bits.
+    pub(crate) const CONST: u8 = 0;
+    /// A register: a temporary if it is owned, else a variable's home.
+    pub(crate) const REG: u8 = 1;
+    /// Memory: base, index, scale, displacement. Not loaded yet.
+    pub(crate) const MEM: u8 = 2;
+    /// A condition.
+    pub(crate) const COND: u8 = 3;
+    /// `()`.
+    pub(crate) const UNIT: u8 = 4;
+    /// A slice: the body is the index of the variable that holds the pointer; the next variable holds the length.
+    pub(crate) const PAIR: u8 = 5;
+    /// The home of a variable whose scope has ended.
+    pub(crate) const DEAD: u8 = 6;
+}
+
+impl Operand {
+    pub(crate) const UNIT: Operand = Operand { head: kind::UNIT as u64, body: 0 };
+    pub(crate) const DEAD: Operand = Operand { head: kind::DEAD as u64, body: 0 };
+
+    /// The constant with the canonical bits `bits`.
+    #[inline(always)]
+    pub(crate) const fn constant(bits: u64) -> Operand {
+        Operand { head: kind::CONST as u64, body: bits }
+    }
+
+    /// The slice whose pointer is variable `index`.
+    #[inline(always)]
+    pub(crate) const fn pair(index: u32) -> Operand {
+        Operand { head: kind::PAIR as u64, body: index as u64 }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn kind(self) -> u8 {
+        self.head as u8
+    }
+
+    #[inline(always)]
+    pub(crate) const fn is_const(self) -> bool {
+        self.kind() == kind::CONST
+    }
+
+    /// The mask of registers that the operand owns.
+    #[inline(always)]
+    pub(crate) const fn owned(self) -> u32 {
+        (self.head >> 32) as u32
+    }
+}
+
+impl std::fmt::Debug for Operand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let reg = (self.head >> 8) as u8;
+        match self.kind() {
+            kind::CONST => write!(f, "const {:#x}", self.body),
+            kind::REG => write!(f, "reg {reg} owned {:#x}", self.owned()),
+            kind::MEM => write!(f, "mem [{reg}+{}<<{}+{}]", (self.head >> 16) as u8, (self.head >> 24) as u8, self.body as i32),
+            kind::COND => write!(f, "cond {reg} true {} false {}", self.body as u32, self.body >> 32),
+            kind::UNIT => f.write_str("unit"),
+            kind::PAIR => write!(f, "pair {}", self.body),
+            _ => f.write_str("dead"),
+        }
+    }
+}
+
+/// Operations with two operands of one type (the count of a shift has the value's type too: the emitter converts it).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum BinaryOp {
+    /// Wrapping addition; IEEE addition for floats.
+    Add,
+    /// Bitwise or.
+    Or,
+    /// Bitwise and.
+    And,
+    /// Wrapping subtraction; IEEE subtraction for floats.
+    Sub,
+    /// Bitwise exclusive or.
+    Xor,
+    /// Wrapping multiplication; IEEE multiplication for floats.
+    Mul,
+    /// Shift to the left, count masked.
+    Shl,
+    /// Shift to the right, arithmetic for signed types, count masked.
+    Shr,
+    /// Rotation to the left, count masked.
+    RotateLeft,
+    /// Rotation to the right, count masked.
+    RotateRight,
+    /// Division: truncating, traps on zero and on MIN / -1; IEEE division for floats.
+    Div,
+    /// Remainder of the truncating division, same traps; C's `fmod` for floats.
+    Rem,
+    /// The smaller one; for floats as `f64::min`.
+    Min,
+    /// The larger one; for floats as `f64::max`.
+    Max,
+}
+
+impl BinaryOp {
+    /// Whether the operands may be swapped. Float minimum and maximum may not: the sign of a zero would change.
+    #[inline(always)]
+    pub(crate) const fn commutes(self) -> bool {
+        matches!(self, BinaryOp::Add | BinaryOp::Or | BinaryOp::And | BinaryOp::Xor | BinaryOp::Mul)
+    }
+}
+
+/// Operations with one operand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum UnaryOp {
+    /// Two's complement or IEEE negation.
+    Neg,
+    /// Bitwise complement (of an integer; conditions are inverted by [`Machine::invert`]).
+    Not,
+    /// Absolute value, wrapping at MIN.
+    Abs,
+    /// Number of one bits.
+    CountOnes,
+    /// Number of leading zeros; the width for zero.
+    LeadingZeros,
+    /// Number of trailing zeros; the width for zero.
+    TrailingZeros,
+    /// Reversed order of bytes.
+    SwapBytes,
+    /// Square root of a float.
+    Sqrt,
+    /// Largest whole number not above.
+    Floor,
+    /// Smallest whole number not below.
+    Ceil,
+    /// Whole number towards zero.
+    Trunc,
+}
+
+/// A comparison.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Comparison {
+    /// Equal.
+    Eq,
+    /// Not equal.
+    Ne,
+    /// Less.
+    Lt,
+    /// Less or equal.
+    Le,
+    /// Greater.
+    Gt,
+    /// Greater or equal.
+    Ge,
+}
+
+impl Comparison {
+    /// The comparison that holds of (b, a) when this one holds of (a, b).
+    #[inline(always)]
+    pub(crate) const fn swapped(self) -> Comparison {
+        match self {
+            Comparison::Eq => Comparison::Eq,
+            Comparison::Ne => Comparison::Ne,
+            Comparison::Lt => Comparison::Gt,
+            Comparison::Le => Comparison::Ge,
+            Comparison::Gt => Comparison::Lt,
+            Comparison::Ge => Comparison::Le,
+        }
+    }
+}
+
+/// Pending jumps to one target; 0 is the empty list.
+pub type JumpList = u32;
+
+/// A place already emitted, as the target of backward jumps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place(pub(crate) u32);
+
+/// What a call goes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// The function under construction.
+    SelfCall,
+    /// An `extern "C"` function at an absolute address.
+    Native(u64),
+    /// A compiled function of our own: address, and whether it returns a status (see [`crate::trap`]).
+    Dynamic {
+        /// Address of its first instruction.
+        address: u64,
+        /// Whether it can trap, and thus returns a status that the caller must look at.
+        traps: bool,
+        /// Whether it takes the stack limit (see [`crate::trap`]).
+        checks_stack: bool,
+        /// Bound of the stack it takes, as in [`Finished::stack`].
+        stack: u32,
+    },
+}
+
+/// What the emitter knows of a function before the first operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Prologue<'a> {
+    /// Types of the scalar parameters; a slice counts as [`Type::Ptr`] and [`Type::Usize`], and is marked in `pairs`.
+    pub params: &'a [Type],
+    /// Bit k: parameter k is the pointer of a slice whose length is parameter k + 1.
+    pub pairs: u32,
+    /// Type of the result.
+    pub ret: Type,
+    /// Whether calls are known to come: variables then prefer registers that survive them.
+    pub calls: bool,
+}
+
+/// What is known of a function when it is complete.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Finished {
+    /// Whether it can trap, and thus returns a status beside its value.
+    pub traps: bool,
+    /// Whether it takes the stack limit as a hidden last argument.
+    pub checks_stack: bool,
+    /// Upper bound of the stack that it and all that it calls in dynamic code take, in bytes; only meaningful where
+    /// `checks_stack` is false.
+    pub stack: u32,
+}
+
+/// A tier's side of emission. See the head of this module for terms and invariants.
+///
+/// Where a method takes a [`Type`], every operand has that type. Operands passed by value are consumed.
+pub trait Machine {
+    /// Starts a function; pushes the home of each parameter on `homes`.
+    fn begin(&mut self, prologue: &Prologue<'_>, homes: &mut Vec<Operand>);
+    /// Ends the function, after its last `ret` or with the value that falls out of its end.
+    fn finish(&mut self, value: Option<(Type, Operand)>) -> Result<Finished, Error>;
+    /// Forgets the function under construction (after an error or a panic).
+    fn abandon(&mut self);
+
+    /// Result of a binary operation as a temporary. At most one operand is a constant.
+    fn binary(&mut self, op: BinaryOp, ty: Type, a: Operand, b: Operand) -> Operand;
+    /// Result of an operation with one operand.
+    fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand;
+    /// A condition. At most one operand is a constant, and if so, it is `b`.
+    fn compare(&mut self, op: Comparison, ty: Type, a: Operand, b: Operand) -> Operand;
+    /// The condition `a & b != 0` (or `== 0`).
+    fn test(&mut self, ty: Type, a: Operand, b: Operand, nonzero: bool) -> Operand;
+    /// `a as to`.
+    fn convert(&mut self, from: Type, to: Type, a: Operand) -> Operand;
+    /// The bits of `a` in the other register class (`to_bits`, `from_bits`); both types have the same size.
+    fn bitcast(&mut self, from: Type, to: Type, a: Operand) -> Operand;
+    /// Gives an operand back unused.
+    fn release(&mut self, a: Operand);
+    /// The same value, independent of whatever happens to variables and memory from here on.
+    fn pin(&mut self, ty: Type, a: Operand) -> Operand;
+    /// The same value, not a condition.
+    fn settle(&mut self, a: Operand) -> Operand;
+
+    /// The home of a new variable with this value. A temporary's register becomes the home.
+    fn declare(&mut self, ty: Type, init: Operand) -> Operand;
+    /// The home of a new variable that is zero wherever it is first seen. `straight`: the current place is reached once in
+    /// each call, before every use of the variable.
+    fn declare_zeroed(&mut self, ty: Type, straight: bool) -> Operand;
+    /// Assigns a variable.
+    fn assign(&mut self, ty: Type, home: Operand, value: Operand);
+    /// `home op= value`.
+    fn assign_binary(&mut self, op: BinaryOp, ty: Type, home: Operand, value: Operand);
+    /// Makes a home that is given up into a temporary, and the other way round for a home freed at the end of its scope.
+    fn take(&mut self, home: Operand) -> Operand;
+    /// A home as an operand that the operations to come may overwrite, because the variable is assigned their result.
+    fn in_place(&mut self, home: Operand) -> Operand;
+    /// The home of a loop's bound: a temporary's register becomes it; another variable's home is used as it is, since it
+    /// does not change while the loop runs.
+    fn declare_bound(&mut self, ty: Type, bound: Operand) -> Operand;
+    /// The same value in a register, unless it is there already.
+    fn in_register(&mut self, ty: Type, a: Operand) -> Operand;
+    /// The register of a temporary as an operand that owns nothing, to be used before the temporary is.
+    fn borrowed(&self, a: Operand) -> Operand;
+    /// Whether `value` refers to `home` without owning it.
+    fn refers_to(&self, value: Operand, home: Operand) -> bool;
+
+    /// The memory operand `[base + index * scale + disp]`, `scale` any size in bytes.
+    fn address(&mut self, base: Operand, index: Option<Operand>, scale: u32, disp: i32) -> Operand;
+    /// A memory operand moved by `disp` bytes.
+    fn displaced(&mut self, place: Operand, disp: i32) -> Operand;
+    /// The address of a memory operand as a pointer.
+    fn pointer(&mut self, place: Operand) -> Operand;
+    /// The element at `index` of the memory operand `place`.
+    fn element(&mut self, place: Operand, index: Operand, scale: u32) -> Operand;
+    /// The value of a memory operand, loaded now or lazily.
+    fn load(&mut self, ty: Type, place: Operand) -> Operand;
+    /// Stores to a memory operand.
+    fn store(&mut self, ty: Type, place: Operand, value: Operand);
+    /// `place op= value`.
+    fn store_binary(&mut self, op: BinaryOp, ty: Type, place: Operand, value: Operand);
+
+    /// A condition inverted.
+    fn invert(&mut self, condition: Operand) -> Operand;
+    /// Jumps if the truth value is false, falls through if it is true.
+    fn jump_if_false(&mut self, condition: Operand) -> JumpList;
+    /// Jumps if the truth value is true, falls through if it is false.
+    fn jump_if_true(&mut self, condition: Operand) -> JumpList;
+    /// The condition that is true if `list` (a false-list) was not taken and `rhs` is true.
+    fn and(&mut self, list: JumpList, rhs: Operand) -> Operand;
+    /// The condition that is true if `list` (a true-list) was taken or `rhs` is true.
+    fn or(&mut self, list: JumpList, rhs: Operand) -> Operand;
+    /// An unconditional jump.
+    fn jump(&mut self) -> JumpList;
+    /// Both lists as one.
+    fn merge(&mut self, a: JumpList, b: JumpList) -> JumpList;
+    /// The current place as the target of jumps to come.
+    fn here(&mut self) -> Place;
+    /// Lets the jumps of a list come here.
+    fn land(&mut self, list: JumpList);
+    /// Lets the jumps of a list go to a place already emitted.
+    fn send(&mut self, list: JumpList, to: Place);
+    /// Traps if the condition is true.
+    fn trap_if(&mut self, condition: Operand, trap: TrapKind);
+    /// Traps with a code of the user's.
+    fn trap_code(&mut self, code: Operand);
+
+    /// Calls a function. `pairs` as in [`Prologue`].
+    fn call(&mut self, target: Target, params: &[(Type, Operand)], pairs: u32, ret: Type) -> Operand;
+    /// Returns from the function.
+    fn ret(&mut self, ty: Type, value: Operand);
+
+    /// Length of the code of the finished function in bytes.
+    fn code_len(&self) -> usize;
+    /// Writes the code to `to`, from where it will be seen at `address` when it runs. `to` has that
+    /// length.
+    fn place(&self, to: &mut [u8], address: u64);
+    /// Offset of the first instruction of the function in its code.
+    fn entry(&self) -> u32;
+}

@@ -1,0 +1,228 @@
+//! Signatures of dynamic functions: what `fn(A, …) -> R` means to the compiler and to the caller.
+
+use crate::record::Record;
+use crate::types::{Element, Ref, RefMut, Scalar, Shape, Slice, SliceMut, Type, Value};
+
+/// The signature of a dynamic function: implemented by `fn(A, …) -> R` for up to 12 parameters.
+///
+/// A parameter is a scalar, a slice ([`Slice`], [`SliceMut`]) or a reference to a record ([`Ref`], [`RefMut`]); the result
+/// is a scalar or `()`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the signature of a dynamic function",
+    note = "signatures are written `fn(A, B) -> R`, with up to 12 parameters; results are scalars or `()`"
+)]
+pub trait Signature: 'static {
+    /// The parameters, as scalars.
+    #[doc(hidden)]
+    const FLAT: &'static Flat;
+    /// Type of the result.
+    #[doc(hidden)]
+    const RET: Type;
+}
+
+/// Parameters as the machine sees them: a slice is a pointer and a length.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Flat {
+    pub(crate) shapes: &'static [Shape],
+    types: [Type; 24],
+    len: usize,
+    /// Bit k: scalar k is the pointer of a slice.
+    pub(crate) pairs: u32,
+}
+
+impl Flat {
+    const fn new(shapes: &'static [Shape]) -> Flat {
+        let mut flat = Flat { shapes, types: [Type::Unit; 24], len: 0, pairs: 0 };
+        let mut i = 0;
+        while i < shapes.len() {
+            match shapes[i] {
+                Shape::Unit => {}
+                Shape::Scalar(ty) => {
+                    flat.types[flat.len] = ty;
+                    flat.len += 1;
+                }
+                Shape::Pair => {
+                    flat.pairs |= 1 << flat.len;
+                    flat.types[flat.len] = Type::Ptr;
+                    flat.types[flat.len + 1] = Type::Usize;
+                    flat.len += 2;
+                }
+            }
+            i += 1;
+        }
+        flat
+    }
+
+    /// Types of the scalars.
+    #[inline]
+    pub(crate) fn types(&self) -> &[Type] {
+        &self.types[..self.len]
+    }
+}
+
+/// What a parameter of a dynamic function may be.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a parameter of a dynamic function",
+    note = "parameters are scalars, `Slice<X>`, `SliceMut<X>`, `Ref<R>` and `RefMut<R>`"
+)]
+pub trait Param: Value {
+    /// What the caller passes.
+    type Arg<'x>;
+    /// How it is passed, by the rules of C.
+    #[doc(hidden)]
+    type Abi: Copy;
+    /// Argument to what is passed.
+    #[doc(hidden)]
+    fn into_abi(arg: Self::Arg<'_>) -> Self::Abi;
+}
+
+impl<T: Scalar> Param for T {
+    type Arg<'x> = T;
+    type Abi = T;
+    #[inline(always)]
+    fn into_abi(arg: T) -> T {
+        arg
+    }
+}
+
+/// A slice as C sees it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct RawSlice {
+    pointer: *const (),
+    len: usize,
+}
+
+impl<X: Element> Param for Slice<X> {
+    type Arg<'x> = &'x [X];
+    type Abi = RawSlice;
+    #[inline(always)]
+    fn into_abi(arg: &[X]) -> RawSlice {
+        RawSlice { pointer: arg.as_ptr().cast(), len: arg.len() }
+    }
+}
+impl<X: Element> Param for SliceMut<X> {
+    type Arg<'x> = &'x mut [X];
+    type Abi = RawSlice;
+    #[inline(always)]
+    fn into_abi(arg: &mut [X]) -> RawSlice {
+        RawSlice { len: arg.len(), pointer: arg.as_mut_ptr().cast_const().cast() }
+    }
+}
+impl<R: Record> Param for Ref<R> {
+    type Arg<'x> = &'x R;
+    type Abi = *const R;
+    #[inline(always)]
+    fn into_abi(arg: &R) -> *const R {
+        arg
+    }
+}
+impl<R: Record> Param for RefMut<R> {
+    type Arg<'x> = &'x mut R;
+    type Abi = *mut R;
+    #[inline(always)]
+    fn into_abi(arg: &mut R) -> *mut R {
+        arg
+    }
+}
+
+/// What a dynamic function may return: a scalar or `()`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the result of a dynamic function",
+    note = "results are scalars and `()`"
+)]
+pub trait Return: Value {
+    /// Its type.
+    #[doc(hidden)]
+    const TYPE: Type;
+    /// The register class that it comes back in, beside a status: `u64` or `f64`.
+    #[doc(hidden)]
+    type Word: Copy;
+    /// The value in the register.
+    #[doc(hidden)]
+    fn from_word(word: Self::Word) -> Self;
+}
+
+macro_rules! integer_returns {
+    ($($t:ty),*) => {$(
+        impl Return for $t {
+            const TYPE: Type = <$t as Scalar>::TYPE;
+            type Word = u64;
+            #[inline(always)]
+            fn from_word(word: u64) -> Self { Scalar::from_bits(word) }
+        }
+    )*};
+}
+integer_returns!(bool, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
+macro_rules! pointer_returns {
+    ($($mutability:ident)*) => {$(
+        impl<X: 'static> Return for *$mutability X {
+            const TYPE: Type = Type::Ptr;
+            type Word = u64;
+            #[inline(always)]
+            fn from_word(word: u64) -> Self { Scalar::from_bits(word) }
+        }
+    )*};
+}
+pointer_returns!(const mut);
+impl Return for f32 {
+    const TYPE: Type = Type::F32;
+    type Word = f64;
+    #[inline(always)]
+    fn from_word(word: f64) -> Self {
+        f32::from_bits(word.to_bits() as u32)
+    }
+}
+impl Return for f64 {
+    const TYPE: Type = Type::F64;
+    type Word = f64;
+    #[inline(always)]
+    fn from_word(word: f64) -> Self {
+        word
+    }
+}
+impl Return for () {
+    const TYPE: Type = Type::Unit;
+    type Word = u64;
+    #[inline(always)]
+    fn from_word(_: u64) -> Self {}
+}
+
+/// The parameters of a quoted function as a tuple.
+#[doc(hidden)]
+pub trait ParamList: 'static {
+    /// The signature with result `R`.
+    type Fn<R: Value>;
+    /// The parameters, as scalars.
+    const FLAT: &'static Flat;
+}
+
+macro_rules! arities {
+    ($($($p:ident)*;)*) => {$(
+        impl<$($p: Param,)*> ParamList for ($($p,)*) {
+            type Fn<R: Value> = fn($($p),*) -> R;
+            const FLAT: &'static Flat = &const { Flat::new(&[$($p::SHAPE),*]) };
+        }
+        impl<$($p: Param,)* R: Return> Signature for fn($($p),*) -> R {
+            const FLAT: &'static Flat = <($($p,)*) as ParamList>::FLAT;
+            const RET: Type = R::TYPE;
+        }
+    )*};
+}
+arities! {
+    ;
+    A;
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+    A B C D E F G;
+    A B C D E F G H;
+    A B C D E F G H I;
+    A B C D E F G H I J;
+    A B C D E F G H I J K;
+    A B C D E F G H I J K L;
+}

@@ -1,0 +1,660 @@
+//! Integer arithmetic and comparisons.
+
+use dynasmrt::{DynasmApi, dynasm};
+
+use super::OnePass;
+use super::branch::{cc, code_of};
+use super::encode::{Alu, Shift, op, op_prefixed, op0f};
+use super::regs::*;
+use crate::machine::{BinaryOp, Comparison, Operand, UnaryOp};
+use crate::trap::TrapKind;
+use crate::types::Type;
+
+/// The operation's number in the arithmetic opcodes, if it is one of them.
+#[inline(always)]
+fn alu_of(op: BinaryOp) -> Option<Alu> {
+    match op {
+        BinaryOp::Add => Some(Alu::Add),
+        BinaryOp::Or => Some(Alu::Or),
+        BinaryOp::And => Some(Alu::And),
+        BinaryOp::Sub => Some(Alu::Sub),
+        BinaryOp::Xor => Some(Alu::Xor),
+        _ => None,
+    }
+}
+
+fn shift_of(op: BinaryOp, ty: Type) -> Shift {
+    match op {
+        BinaryOp::Shl => Shift::Shl,
+        BinaryOp::Shr if ty.is_signed() => Shift::Sar,
+        BinaryOp::Shr => Shift::Shr,
+        BinaryOp::RotateLeft => Shift::Rol,
+        _ => Shift::Ror,
+    }
+}
+
+/// Whether a constant fits the sign-extended 32-bit immediate of an operation on the type.
+#[inline(always)]
+fn fits_imm32(ty: Type, bits: u64) -> bool {
+    !is_wide(ty) || bits as i32 as i64 as u64 == bits
+}
+
+/// Whether the result of an arithmetic operation on a narrow type has to be extended again.
+#[inline(always)]
+fn needs_extension(op: BinaryOp, ty: Type) -> bool {
+    is_narrow(ty) && !matches!(op, BinaryOp::And | BinaryOp::Or | BinaryOp::Xor | BinaryOp::Shr | BinaryOp::Min | BinaryOp::Max)
+}
+
+impl OnePass {
+    /// A binary operation on integers, `bool` or pointers.
+    pub(super) fn binary_int(&mut self, op: BinaryOp, ty: Type, mut a: Operand, mut b: Operand) -> Operand {
+        if op.commutes() && (!a.is_temp() && b.is_temp() || a.is_const()) {
+            std::mem::swap(&mut a, &mut b);
+        }
+        if let Some(alu) = alu_of(op) {
+            if op == BinaryOp::Add
+                && !a.is_temp()
+                && let Some(sum) = self.lea_sum(ty, a, b)
+            {
+                return sum;
+            }
+            let (d, crowded) = self.to_temp(ty, a);
+            self.alu(alu, ty, d.reg(), b);
+            self.release_operand(b);
+            if needs_extension(op, ty) {
+                self.extend(ty, d.reg());
+            }
+            return self.result(ty, d, crowded);
+        }
+        match op {
+            BinaryOp::Mul => self.multiply(ty, a, b),
+            BinaryOp::Div | BinaryOp::Rem => self.divide(op, ty, a, b),
+            BinaryOp::Min | BinaryOp::Max => self.min_max_int(op, ty, a, b),
+            _ => self.shift(shift_of(op, ty), ty, a, b),
+        }
+    }
+
+    /// `a + b` by `lea`, where `a` is a register to be kept and `b` a register or a constant.
+    #[inline]
+    fn lea_sum(&mut self, ty: Type, a: Operand, b: Operand) -> Option<Operand> {
+        if !a.is_reg() || is_narrow(ty) {
+            return None;
+        }
+        let m = if b.is_const() && fits_imm32(ty, b.body) {
+            Mem { base: a.reg(), index: RSP, scale: 0, disp: b.body as i32, in_frame: false }
+        } else if b.is_reg() {
+            Mem { base: a.reg(), index: b.reg(), scale: 0, disp: 0, in_frame: false }
+        } else {
+            return None;
+        };
+        self.release_operand(b);
+        let (d, crowded) = self.alloc_result(GPRS);
+        self.buf.lea(is_wide(ty), d, m);
+        Some(self.born(ty, d, crowded))
+    }
+
+    /// `d op= b`, without the extension of narrow types. Does not consume `b`.
+    #[inline]
+    fn alu(&mut self, alu: Alu, ty: Type, d: Reg, b: Operand) {
+        let wide = is_wide(ty);
+        if b.is_reg() {
+            self.buf.alu_rr(alu, wide, d, b.reg());
+        } else if b.is_mem() {
+            if is_narrow(ty) {
+                self.load(ty, SCRATCH, b);
+                self.buf.alu_rr(alu, false, d, SCRATCH);
+            } else {
+                let m = self.m(b);
+                self.buf.alu_rm(alu, wide, d, m);
+            }
+        } else if fits_imm32(ty, b.body) {
+            self.buf.alu_ri(alu, wide, d, b.body as i32);
+        } else {
+            self.buf.mov_ri(SCRATCH, b.body);
+            self.buf.alu_rr(alu, wide, d, SCRATCH);
+        }
+    }
+
+    fn multiply(&mut self, ty: Type, a: Operand, b: Operand) -> Operand {
+        if b.is_const() {
+            return self.multiply_constant(ty, a, b.body);
+        }
+        let (d, crowded) = self.to_temp(ty, a);
+        self.imul(ty, d.reg(), b);
+        self.release_operand(b);
+        self.extend(ty, d.reg());
+        self.result(ty, d, crowded)
+    }
+
+    /// `d *= b`. Does not consume `b`.
+    fn imul(&mut self, ty: Type, d: Reg, b: Operand) {
+        let wide = is_wide(ty);
+        if b.is_reg() {
+            self.buf.rr(op0f(0xaf), wide, d, b.reg(), false);
+        } else if b.is_mem() && !is_narrow(ty) {
+            let m = self.m(b);
+            self.buf.rm(op0f(0xaf), wide, d, m, false);
+        } else if b.is_const() && fits_imm32(ty, b.body) {
+            self.imul_imm(wide, d, Operand::reg_of(d), b.body as i32);
+        } else {
+            self.load(ty, SCRATCH, b);
+            self.buf.rr(op0f(0xaf), wide, d, SCRATCH, false);
+        }
+    }
+
+    /// `d = a * imm`, `a` in a register or in memory of the operation's width.
+    #[inline]
+    fn imul_imm(&mut self, wide: bool, d: Reg, a: Operand, imm: i32) {
+        let short = imm as i8 as i32 == imm;
+        let opcode = op(if short { 0x6b } else { 0x69 });
+        if a.is_reg() {
+            self.buf.rr(opcode, wide, d, a.reg(), false);
+        } else {
+            let m = self.m(a);
+            self.buf.rm(opcode, wide, d, m, false);
+        }
+        if short { self.buf.byte(imm as u8) } else { self.buf.dword(imm) }
+    }
+
+    /// `a * c`: by `lea` for 3, 5, 9, by `lea` and a shift for these times a power of two, else by `imul`.
+    fn multiply_constant(&mut self, ty: Type, a: Operand, c: u64) -> Operand {
+        let wide = is_wide(ty);
+        let shift = c.trailing_zeros();
+        let odd = c >> shift;
+        let by_lea = matches!(odd, 3 | 5 | 9) && !is_narrow(ty) && shift < 32;
+        if !by_lea && (!fits_imm32(ty, c) || is_narrow(ty) && !a.is_reg()) {
+            let (d, crowded) = self.to_temp(ty, a);
+            self.imul(ty, d.reg(), Operand::constant(c));
+            self.extend(ty, d.reg());
+            return self.result(ty, d, crowded);
+        }
+        let a = if by_lea { self.to_reg(ty, a) } else { a };
+        let (d, crowded) = if a.is_temp() {
+            (a, false)
+        } else {
+            self.release_operand(a);
+            let (d, crowded) = self.alloc_result(GPRS);
+            (Operand::temp(d), crowded)
+        };
+        if by_lea {
+            let m = Mem { base: a.reg(), index: a.reg(), scale: odd.ilog2() as u8, disp: 0, in_frame: false };
+            self.buf.lea(wide, d.reg(), m);
+            if shift != 0 {
+                self.buf.shift_ri(Shift::Shl, ty.size(), d.reg(), shift as u8);
+            }
+        } else {
+            self.imul_imm(wide, d.reg(), a, c as i32);
+            self.extend(ty, d.reg());
+        }
+        self.result(ty, d, crowded)
+    }
+
+    /// Shifts and rotations.
+    fn shift(&mut self, shift: Shift, ty: Type, a: Operand, b: Operand) -> Operand {
+        let rotates = matches!(shift, Shift::Rol | Shift::Ror);
+        if b.is_const() {
+            let (d, crowded) = self.to_temp(ty, a);
+            self.shift_by_constant(shift, ty, d.reg(), b.body as u8);
+            return self.result(ty, d, crowded);
+        }
+        if self.features.bmi2 && !rotates && !is_narrow(ty) {
+            return self.shift_bmi2(shift, ty, a, b);
+        }
+        // The count goes through cl; whatever lives in rcx waits in the scratch register.
+        let (d, crowded) = if a.is_temp() && a.reg() == RCX {
+            // Not in rcx itself.
+            let reg = self.alloc(GPRS);
+            self.mov_reg(ty, reg, RCX);
+            self.release_operand(a);
+            (Operand::temp(reg), false)
+        } else if a.is_temp() {
+            (a, false)
+        } else {
+            self.release_operand(a);
+            let was_free = self.free & 1 << RCX;
+            self.free &= !(1 << RCX);
+            let (reg, crowded) = self.alloc_result(GPRS);
+            self.free |= was_free;
+            self.load(ty, reg, a);
+            (Operand::temp(reg), crowded)
+        };
+        let in_cl = b.is_reg() && b.reg() == RCX;
+        let busy = !in_cl && self.free & 1 << RCX == 0 && b.owned() & 1 << RCX == 0;
+        if busy {
+            self.buf.mov_rr(true, SCRATCH, RCX);
+        }
+        if !in_cl {
+            self.load(ty, RCX, b);
+            self.used |= 1 << RCX;
+        }
+        if is_narrow(ty) && !rotates {
+            let mask = ty.bits() as i32 - 1;
+            if in_cl && b.owned() == 0 {
+                self.buf.mov_rr(true, SCRATCH, RCX);
+            }
+            self.buf.alu_ri(Alu::And, false, RCX, mask);
+        }
+        self.shift_by_cl(shift, ty, d.reg());
+        if busy || is_narrow(ty) && !rotates && in_cl && b.owned() == 0 {
+            self.buf.mov_rr(true, RCX, SCRATCH);
+        }
+        self.release_operand(b);
+        self.result(ty, d, crowded)
+    }
+
+    /// A shift or rotation of `d` by a masked constant.
+    fn shift_by_constant(&mut self, shift: Shift, ty: Type, d: Reg, count: u8) {
+        let rotates = matches!(shift, Shift::Rol | Shift::Ror);
+        // Rotations need the type's own width; the others work on the extended form.
+        self.buf.shift_ri(shift, if rotates { ty.size() } else { ty.size().max(4) }, d, count);
+        if rotates || shift == Shift::Shl {
+            self.extend(ty, d);
+        }
+    }
+
+    fn shift_by_cl(&mut self, shift: Shift, ty: Type, d: Reg) {
+        let rotates = matches!(shift, Shift::Rol | Shift::Ror);
+        self.buf.shift_cl(shift, if rotates { ty.size() } else { ty.size().max(4) }, d);
+        if rotates || shift == Shift::Shl {
+            self.extend(ty, d);
+        }
+    }
+
+    /// `shlx`, `shrx`, `sarx`: any registers, flags untouched.
+    fn shift_bmi2(&mut self, shift: Shift, ty: Type, a: Operand, b: Operand) -> Operand {
+        let b = self.to_reg(ty, b);
+        let a = self.to_reg(ty, a);
+        let d = if a.is_temp() {
+            a
+        } else if b.owned() != 0 {
+            b
+        } else {
+            let (reg, crowded) = self.alloc_result(GPRS);
+            self.encode_bmi2(shift, ty, reg, a.reg(), b.reg());
+            return self.born(ty, reg, crowded);
+        };
+        self.encode_bmi2(shift, ty, d.reg(), a.reg(), b.reg());
+        self.free |= (a.owned() | b.owned()) & !d.owned();
+        d
+    }
+
+    fn encode_bmi2(&mut self, shift: Shift, ty: Type, d: Reg, a: Reg, count: Reg) {
+        let prefix = match shift {
+            Shift::Shl => 1, // 66
+            Shift::Sar => 2, // f3
+            _ => 3,          // f2
+        };
+        // VEX.LZ.pp.0F38.W F7 /r
+        let w = u8::from(is_wide(ty)) << 7;
+        self.buf.byte(0xc4);
+        self.buf.byte((!d & 8) << 4 | 0x40 | (!a & 8) << 2 | 2);
+        self.buf.byte(w | (!count & 15) << 3 | prefix);
+        self.buf.byte(0xf7);
+        self.buf.byte(0xc0 | (d & 7) << 3 | a & 7);
+    }
+
+    fn min_max_int(&mut self, op: BinaryOp, ty: Type, a: Operand, b: Operand) -> Operand {
+        let wide = is_wide(ty);
+        let (a, b) = if a.is_const() { (b, a) } else { (a, b) };
+        let (d, crowded) = self.to_temp(ty, a);
+        let b_reg = if b.is_reg() {
+            b.reg()
+        } else {
+            self.load(ty, SCRATCH, b);
+            SCRATCH
+        };
+        self.buf.alu_rr(Alu::Cmp, wide, d.reg(), b_reg);
+        let wants_b = if op == BinaryOp::Min { Comparison::Gt } else { Comparison::Lt };
+        self.buf.rr(op0f(0x40 | code_of(wants_b, ty.is_signed())), wide, d.reg(), b_reg, false);
+        self.release_operand(b);
+        self.result(ty, d, crowded)
+    }
+
+    /// Division and remainder by `div` or `idiv`, which want rdx:rax; what lives there waits in other registers or slots.
+    fn divide(&mut self, op: BinaryOp, ty: Type, a: Operand, b: Operand) -> Operand {
+        let (signed, wide) = (ty.is_signed(), is_wide(ty));
+        let known = b.is_const() && b.body != 0 && b.body as i64 != -1;
+        // The divisor: anywhere but in rax and rdx.
+        let divisor = if b.is_reg() && !matches!(b.reg(), RAX | RDX) {
+            b.reg()
+        } else {
+            self.load(ty, SCRATCH, b);
+            SCRATCH
+        };
+        if !known {
+            self.buf.test_rr(wide, divisor, divisor);
+            let zero = self.jump_on(cc::E);
+            self.add_trap(TrapKind::DivisionByZero, zero);
+        }
+        // What the operands own needs no saving once it has been read.
+        let busy = !self.free & !a.owned() & !b.owned();
+        let saved_rax = self.set_aside(busy, RAX, a, b);
+        let saved_rdx = self.set_aside(busy, RDX, a, b);
+        // The dividend may have lived in rdx or rax, which still hold it.
+        self.load(ty, RAX, a);
+        self.used |= 1 << RAX | 1 << RDX;
+        if signed {
+            if !known {
+                self.check_overflow(ty, divisor);
+            }
+            if wide {
+                dynasm!(self.buf; .arch x64; cqo);
+            } else {
+                dynasm!(self.buf; .arch x64; cdq);
+            }
+            self.buf.rr(super::encode::op(0xf7), wide, 7, divisor, false);
+        } else {
+            self.buf.zero(RDX);
+            self.buf.rr(super::encode::op(0xf7), wide, 6, divisor, false);
+        }
+        self.release_operand(a);
+        self.release_operand(b);
+        let result = if op == BinaryOp::Div { RAX } else { RDX };
+        let kept = (saved_rax.is_some() as u32) << RAX | (saved_rdx.is_some() as u32) << RDX;
+        let was_free = self.free;
+        self.free &= !(1 << RAX | 1 << RDX);
+        let (d, crowded) = if kept & 1 << result == 0 {
+            (result, false)
+        } else {
+            // The saved values come back first, then another register is free for the result: it goes through the scratch.
+            self.mov_reg(ty, SCRATCH, result);
+            (SCRATCH, true)
+        };
+        self.bring_back(RAX, saved_rax);
+        self.bring_back(RDX, saved_rdx);
+        self.free |= was_free & (1 << RAX | 1 << RDX) & !kept;
+        if d == SCRATCH {
+            debug_assert!(crowded);
+            let (reg, crowded) = self.alloc_result(GPRS);
+            self.mov_reg(ty, reg, SCRATCH);
+            return self.born(ty, reg, crowded);
+        }
+        self.free &= !(1 << d);
+        Operand::temp(d)
+    }
+
+    /// Traps if rax is the smallest integer and the divisor -1.
+    fn check_overflow(&mut self, ty: Type, divisor: Reg) {
+        let wide = is_wide(ty);
+        self.buf.alu_ri(Alu::Cmp, wide, divisor, -1);
+        let fine = self.jump_on(cc::NE);
+        if is_narrow(ty) {
+            self.buf.alu_ri(Alu::Cmp, false, RAX, crate::emit::fold::min_value(ty) as i32);
+        } else {
+            // Negation overflows only there; rdx is about to be overwritten anyway.
+            self.buf.mov_rr(wide, RDX, RAX);
+            self.buf.rr(op(0xf7), wide, 3, RDX, false);
+        }
+        let overflow = self.jump_on(if is_narrow(ty) { cc::E } else { cc::O });
+        self.add_trap(TrapKind::DivisionOverflow, overflow);
+        self.land_list(fine);
+    }
+
+    /// Moves what lives in a register out of the way of an operation that overwrites it.
+    fn set_aside(&mut self, busy: u32, reg: Reg, a: Operand, b: Operand) -> Option<u32> {
+        if busy & 1 << reg == 0 {
+            return None;
+        }
+        debug_assert!(a.owned() & 1 << reg == 0 && b.owned() & 1 << reg == 0);
+        let slot = self.alloc_slot();
+        self.store_reg(Type::U64, Operand::slot(slot), reg);
+        Some(slot)
+    }
+
+    fn bring_back(&mut self, reg: Reg, slot: Option<u32>) {
+        if let Some(slot) = slot {
+            self.load(Type::U64, reg, Operand::slot(slot));
+            self.free_slots.push(slot);
+        }
+    }
+
+    /// A comparison of integers, pointers or `bool`s.
+    #[inline]
+    pub(super) fn compare_int(&mut self, op: Comparison, ty: Type, a: Operand, b: Operand) -> Operand {
+        let a = if a.is_mem() && b.is_mem() || !a.is_reg() && !a.is_mem() { self.to_reg(ty, a) } else { a };
+        let wide = is_wide(ty);
+        if a.is_reg() {
+            if b.is_const() && b.body == 0 {
+                self.buf.test_rr(wide, a.reg(), a.reg());
+            } else {
+                self.alu(Alu::Cmp, ty, a.reg(), b);
+            }
+        } else {
+            let (m, size) = (self.m(a), ty.size());
+            if b.is_reg() {
+                self.buf.alu_mr(Alu::Cmp, size, m, b.reg());
+            } else if fits_imm32(ty, b.body) {
+                self.buf.alu_mi(Alu::Cmp, size, m, b.body as i32);
+            } else {
+                self.buf.mov_ri(SCRATCH, b.body);
+                self.buf.alu_mr(Alu::Cmp, size, m, SCRATCH);
+            }
+        }
+        self.release_operand(a);
+        self.release_operand(b);
+        Operand::condition(code_of(op, ty.is_signed()), 0, 0)
+    }
+
+    /// `a & b != 0`, `b` a constant or a register.
+    pub(super) fn test_bits(&mut self, ty: Type, a: Operand, b: Operand, nonzero: bool) -> Operand {
+        let code = if nonzero { cc::NE } else { cc::E };
+        if b.is_const() && b.body <= 0x7f && a.is_mem() {
+            let m = self.m(a);
+            self.buf.rm(op(0xf6), false, 0, m, false);
+            self.buf.byte(b.body as u8);
+        } else {
+            let a = self.to_reg(ty, a);
+            if !b.is_const() {
+                self.load(ty, SCRATCH, b);
+                self.buf.test_rr(is_wide(ty), a.reg(), SCRATCH);
+            } else if b.body <= 0x7f {
+                self.buf.rr(op(0xf6), false, 0, a.reg(), true);
+                self.buf.byte(b.body as u8);
+            } else if b.body <= 0x7fff_ffff || !is_wide(ty) {
+                self.buf.rr(op(0xf7), false, 0, a.reg(), false);
+                self.buf.dword(b.body as i32);
+            } else {
+                self.buf.mov_ri(SCRATCH, b.body);
+                self.buf.test_rr(true, a.reg(), SCRATCH);
+            }
+            self.release_operand(a);
+            self.release_operand(b);
+            return Operand::condition(code, 0, 0);
+        }
+        self.release_operand(a);
+        Operand::condition(code, 0, 0)
+    }
+
+    /// An operation with one integer operand.
+    pub(super) fn unary_int(&mut self, unary: UnaryOp, ty: Type, a: Operand) -> Operand {
+        let wide = is_wide(ty);
+        let (d, crowded) = self.to_temp(ty, a);
+        let reg = d.reg();
+        match unary {
+            UnaryOp::Neg => self.buf.rr(op(0xf7), wide, 3, reg, false),
+            UnaryOp::Not => self.buf.rr(op(0xf7), wide, 2, reg, false),
+            UnaryOp::Abs if ty.is_signed() => {
+                // The negation, unless it is negative.
+                self.buf.mov_rr(wide, SCRATCH, reg);
+                self.buf.rr(op(0xf7), wide, 3, SCRATCH, false);
+                self.buf.rr(op0f(0x40 | cc::S ^ 1), wide, reg, SCRATCH, false);
+            }
+            UnaryOp::Abs => {}
+            UnaryOp::CountOnes => self.count_ones(ty, reg),
+            UnaryOp::LeadingZeros => self.leading_zeros(ty, reg),
+            UnaryOp::TrailingZeros => self.trailing_zeros(ty, reg),
+            UnaryOp::SwapBytes => match ty.size() {
+                1 => {}
+                2 => self.buf.shift_ri(Shift::Rol, 2, reg, 8),
+                _ => {
+                    self.buf.byte(0x40 | u8::from(wide) << 3 | reg >> 3);
+                    self.buf.byte(0x0f);
+                    self.buf.byte(0xc8 | reg & 7);
+                }
+            },
+            UnaryOp::Sqrt | UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Trunc => unreachable!("{unary:?} of an integer"),
+        }
+        if !matches!(unary, UnaryOp::CountOnes | UnaryOp::LeadingZeros | UnaryOp::TrailingZeros) {
+            self.extend(ty, reg);
+        }
+        self.result(ty, d, crowded)
+    }
+
+    /// The bits of a narrow signed value without the copies of its sign.
+    fn drop_sign(&mut self, ty: Type, reg: Reg) {
+        match ty {
+            Type::I8 => self.extend(Type::U8, reg),
+            Type::I16 => self.extend(Type::U16, reg),
+            _ => {}
+        }
+    }
+
+    fn count_ones(&mut self, ty: Type, reg: Reg) {
+        self.drop_sign(ty, reg);
+        if self.features.popcnt {
+            self.buf.byte(0xf3);
+            self.buf.rr(op0f(0xb8), is_wide(ty), reg, reg, false);
+            return;
+        }
+        // Without the instruction, one bit a round: x &= x - 1.
+        let wide = is_wide(ty);
+        self.buf.mov_rr(wide, SCRATCH, reg);
+        self.buf.mov_ri(reg, 0);
+        self.buf.test_rr(wide, SCRATCH, SCRATCH);
+        let done = self.jump_on(cc::E);
+        let top = self.buf.pos();
+        let less_one = self.alloc(GPRS);
+        self.buf.lea(wide, less_one, Mem { base: SCRATCH, index: RSP, scale: 0, disp: -1, in_frame: false });
+        self.buf.alu_rr(Alu::And, wide, SCRATCH, less_one);
+        self.free |= 1 << less_one;
+        self.buf.lea(false, reg, Mem { base: reg, index: RSP, scale: 0, disp: 1, in_frame: false });
+        self.buf.test_rr(wide, SCRATCH, SCRATCH);
+        let again = self.jump_on(cc::NE);
+        self.send_list(again, top);
+        self.land_list(done);
+    }
+
+    fn leading_zeros(&mut self, ty: Type, reg: Reg) {
+        self.drop_sign(ty, reg);
+        let wide = is_wide(ty);
+        // bsr gives the number of the highest bit, and nothing for zero: a bit below the value makes zero count too.
+        // 2x + 1 has its highest bit one further up; in 64 bits this needs a case of its own.
+        if wide {
+            self.buf.mov_ri(SCRATCH, 127);
+            self.buf.rr(op0f(0xbd), true, reg, reg, false);
+            self.buf.rr(op0f(0x40 | cc::E), true, reg, SCRATCH, false);
+            self.buf.alu_ri(Alu::Xor, false, reg, 63);
+        } else {
+            self.buf.mov_rr(false, reg, reg);
+            self.buf.lea(true, reg, Mem { base: reg, index: reg, scale: 0, disp: 1, in_frame: false });
+            self.buf.rr(op0f(0xbd), true, reg, reg, false);
+            // width - position
+            self.buf.rr(op(0xf7), false, 3, reg, false);
+            self.buf.alu_ri(Alu::Add, false, reg, ty.bits() as i32);
+        }
+    }
+
+    fn trailing_zeros(&mut self, ty: Type, reg: Reg) {
+        let wide = is_wide(ty);
+        if wide {
+            self.buf.mov_ri(SCRATCH, 64);
+            self.buf.rr(op0f(0xbc), true, reg, reg, false);
+            self.buf.rr(op0f(0x40 | cc::E), true, reg, SCRATCH, false);
+        } else {
+            // A bit above the value stops the count there.
+            self.drop_sign(ty, reg);
+            self.buf.mov_rr(false, reg, reg);
+            dynasm!(self.buf; .arch x64; bts Rq(reg), BYTE ty.bits() as i8);
+            self.buf.rr(op0f(0xbc), true, reg, reg, false);
+        }
+    }
+
+    /// `home op= b` where the home is a register or a slot. Consumes `b`.
+    pub(super) fn assign_int(&mut self, op: BinaryOp, ty: Type, home: Operand, b: Operand) {
+        let alu = alu_of(op);
+        if home.is_reg() {
+            if let Some(alu) = alu {
+                self.alu(alu, ty, home.reg(), b);
+                self.release_operand(b);
+                if needs_extension(op, ty) {
+                    self.extend(ty, home.reg());
+                }
+                return;
+            }
+            if op == BinaryOp::Mul && !(b.is_const() && is_narrow(ty)) {
+                self.imul(ty, home.reg(), b);
+                self.release_operand(b);
+                self.extend(ty, home.reg());
+                return;
+            }
+            if matches!(op, BinaryOp::Shl | BinaryOp::Shr | BinaryOp::RotateLeft | BinaryOp::RotateRight) && b.is_const() {
+                return self.shift_by_constant(shift_of(op, ty), ty, home.reg(), b.body as u8);
+            }
+        } else if !is_narrow(ty) && self.update_memory(op, ty, home, b) {
+            return;
+        }
+        let value = self.binary_int(op, ty, home, b);
+        self.assign_home(ty, home, value);
+    }
+
+    /// `[m] op= b` in memory, if the machine can; then consumes `b`, but not the memory operand.
+    pub(super) fn update_memory(&mut self, op: BinaryOp, ty: Type, to: Operand, b: Operand) -> bool {
+        let size = ty.size();
+        let m = self.m(to);
+        if let Some(alu) = alu_of(op) {
+            if b.is_const() && fits_imm32(ty, b.body) {
+                self.buf.alu_mi(alu, size, m, b.body as i32);
+            } else {
+                let from = if b.is_reg() {
+                    b.reg()
+                } else {
+                    self.load(ty, SCRATCH, b);
+                    SCRATCH
+                };
+                self.buf.alu_mr(alu, size, m, from);
+            }
+            self.release_operand(b);
+            return true;
+        }
+        let shifts = matches!(op, BinaryOp::Shl | BinaryOp::Shr | BinaryOp::RotateLeft | BinaryOp::RotateRight);
+        if shifts && b.is_const() {
+            self.buf.shift_mi(shift_of(op, ty), size, m, b.body as u8);
+            return true;
+        }
+        if op == BinaryOp::Mul && size >= 4 {
+            // Through the scratch register, if the factor does not need it.
+            if b.is_reg() || b.is_mem() || fits_imm32(ty, b.body) {
+                if b.is_const() {
+                    self.imul_imm(is_wide(ty), SCRATCH, to, b.body as i32);
+                } else {
+                    self.load(ty, SCRATCH, to);
+                    self.imul(ty, SCRATCH, b);
+                }
+                self.store_reg(ty, to, SCRATCH);
+                self.release_operand(b);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The other class's view of the same bits.
+    pub(super) fn move_between_classes(&mut self, to: Type, a: Operand, from: Type) -> Operand {
+        if a.is_mem() {
+            // Memory has no class.
+            return a;
+        }
+        self.release_operand(a);
+        let wide = is_wide(to);
+        if to.is_float() {
+            let (d, crowded) = self.alloc_result(XMMS);
+            self.buf.rr(op_prefixed(0x66, 0x6e), wide, d, a.reg(), false);
+            self.born(to, d, crowded)
+        } else {
+            debug_assert!(from.is_float());
+            let (d, crowded) = self.alloc_result(GPRS);
+            self.buf.rr(op_prefixed(0x66, 0x7e), wide, a.reg(), d, false);
+            self.born(to, d, crowded)
+        }
+    }
+}

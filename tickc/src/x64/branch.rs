@@ -1,0 +1,202 @@
+//! Conditions and jumps.
+//!
+//! A condition is (code, true-list, false-list). The jumps of a list are threaded circularly through their own 32-bit
+//! displacement fields: a list is the position of its last field, which holds the position of the first, so that two lists
+//! are merged in constant time and without memory.
+
+use super::OnePass;
+use super::regs::*;
+use crate::machine::{Comparison, JumpList, Operand, kind};
+use crate::types::Type;
+
+/// Condition codes of the machine.
+pub(super) mod cc {
+    pub(crate) const O: u8 = 0;
+    pub(crate) const B: u8 = 2;
+    pub(crate) const AE: u8 = 3;
+    pub(crate) const E: u8 = 4;
+    pub(crate) const NE: u8 = 5;
+    pub(crate) const BE: u8 = 6;
+    pub(crate) const A: u8 = 7;
+    pub(crate) const S: u8 = 8;
+    pub(crate) const P: u8 = 10;
+    pub(crate) const L: u8 = 12;
+    pub(crate) const GE: u8 = 13;
+    pub(crate) const LE: u8 = 14;
+    pub(crate) const G: u8 = 15;
+    /// Control falls through with the value true; inverted, false.
+    pub(crate) const ALWAYS: u8 = 16;
+}
+
+/// The condition code of an integer comparison.
+#[inline(always)]
+pub(super) fn code_of(op: Comparison, signed: bool) -> u8 {
+    match (op, signed) {
+        (Comparison::Eq, _) => cc::E,
+        (Comparison::Ne, _) => cc::NE,
+        (Comparison::Lt, true) => cc::L,
+        (Comparison::Le, true) => cc::LE,
+        (Comparison::Gt, true) => cc::G,
+        (Comparison::Ge, true) => cc::GE,
+        (Comparison::Lt, false) => cc::B,
+        (Comparison::Le, false) => cc::BE,
+        (Comparison::Gt, false) => cc::A,
+        (Comparison::Ge, false) => cc::AE,
+    }
+}
+
+impl Operand {
+    #[inline(always)]
+    pub(super) const fn condition(code: u8, true_list: JumpList, false_list: JumpList) -> Operand {
+        Operand { head: kind::COND as u64 | (code as u64) << 8, body: true_list as u64 | (false_list as u64) << 32 }
+    }
+
+    #[inline(always)]
+    const fn true_list(self) -> JumpList {
+        self.body as u32
+    }
+
+    #[inline(always)]
+    const fn false_list(self) -> JumpList {
+        (self.body >> 32) as u32
+    }
+}
+
+impl OnePass {
+    /// A truth value as a condition. Consumes `a`.
+    #[inline]
+    pub(super) fn to_condition(&mut self, a: Operand) -> Operand {
+        match a.kind() {
+            kind::COND => a,
+            kind::REG => {
+                self.release_operand(a);
+                self.buf.test_rr(false, a.reg(), a.reg());
+                Operand::condition(cc::NE, 0, 0)
+            }
+            kind::MEM => {
+                self.release_operand(a);
+                let m = self.m(a);
+                self.buf.alu_mi(super::encode::Alu::Cmp, 1, m, 0);
+                Operand::condition(cc::NE, 0, 0)
+            }
+            _ => Operand::condition(if a.body != 0 { cc::ALWAYS } else { cc::ALWAYS ^ 1 }, 0, 0),
+        }
+    }
+
+    /// A condition as a value in a register.
+    #[inline(never)]
+    pub(super) fn settle_condition(&mut self, a: Operand) -> Operand {
+        let (reg, crowded) = self.alloc_result(GPRS);
+        self.settle_into(a, reg);
+        self.born(Type::Bool, reg, crowded)
+    }
+
+    /// A condition as a value in the register `reg`.
+    pub(super) fn settle_into(&mut self, a: Operand, reg: Reg) {
+        let code = a.reg();
+        if code < cc::ALWAYS && a.body == 0 {
+            self.buf.set_condition(code, reg);
+            return;
+        }
+        let false_list = self.jump_false(a);
+        self.buf.mov_ri(reg, 1);
+        if false_list != 0 {
+            let end = self.jump_always();
+            self.land_list(false_list);
+            self.buf.zero(reg);
+            self.land_list(end);
+        }
+    }
+
+    /// A list of one jump whose displacement lies at `at`.
+    #[inline(always)]
+    pub(super) fn list_of(&mut self, at: u32) -> JumpList {
+        self.buf.patch_i32(at, at as i32);
+        at
+    }
+
+    #[inline(always)]
+    pub(super) fn jump_on(&mut self, code: u8) -> JumpList {
+        let at = self.buf.jcc(code);
+        self.list_of(at)
+    }
+
+    #[inline]
+    pub(super) fn jump_always(&mut self) -> JumpList {
+        let at = self.buf.jmp();
+        self.list_of(at)
+    }
+
+    /// Jumps if the condition is false; lets its true-list come here.
+    #[inline]
+    pub(super) fn jump_false(&mut self, a: Operand) -> JumpList {
+        let a = self.to_condition(a);
+        let list = match a.reg() {
+            cc::ALWAYS => a.false_list(),
+            code => {
+                let jump = if code > cc::ALWAYS { self.jump_always() } else { self.jump_on(code ^ 1) };
+                self.merge_lists(a.false_list(), jump)
+            }
+        };
+        self.land_list(a.true_list());
+        list
+    }
+
+    /// Jumps if the condition is true; lets its false-list come here.
+    #[inline]
+    pub(super) fn jump_true(&mut self, a: Operand) -> JumpList {
+        let a = self.invert_condition(a);
+        self.jump_false(a)
+    }
+
+    #[inline]
+    pub(super) fn invert_condition(&mut self, a: Operand) -> Operand {
+        let a = self.to_condition(a);
+        Operand::condition(a.reg() ^ 1, a.false_list(), a.true_list())
+    }
+
+    /// The condition that is true if no jump of `list` was taken and `rhs` is true.
+    pub(super) fn and_condition(&mut self, list: JumpList, rhs: Operand) -> Operand {
+        let rhs = self.to_condition(rhs);
+        let false_list = self.merge_lists(list, rhs.false_list());
+        Operand::condition(rhs.reg(), rhs.true_list(), false_list)
+    }
+
+    /// Both lists as one.
+    #[inline]
+    pub(super) fn merge_lists(&mut self, a: JumpList, b: JumpList) -> JumpList {
+        if a == 0 || b == 0 || self.buf.overflowed() {
+            return a | b;
+        }
+        let (first_of_a, first_of_b) = (self.buf.read_u32(a), self.buf.read_u32(b));
+        self.buf.patch_i32(a, first_of_b as i32);
+        self.buf.patch_i32(b, first_of_a as i32);
+        b
+    }
+
+    /// Lets the jumps of a list go to `target`.
+    #[inline]
+    pub(super) fn send_list(&mut self, list: JumpList, target: u32) {
+        if list == 0 || self.buf.overflowed() {
+            return;
+        }
+        let mut at = self.buf.read_u32(list);
+        loop {
+            let next = self.buf.read_u32(at);
+            self.buf.patch_i32(at, target.wrapping_sub(at + 4) as i32);
+            if at == list {
+                return;
+            }
+            at = next;
+        }
+    }
+
+    /// Lets the jumps of a list come here.
+    #[inline(always)]
+    pub(super) fn land_list(&mut self, list: JumpList) {
+        if list != 0 {
+            let here = self.buf.pos();
+            self.send_list(list, here);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Encoding of machine instructions.
+//!
+//! Instructions with a fixed shape go through `dynasm!`. Families whose opcode is computed (the eight arithmetic operations,
+//! shifts, condition codes) and memory operands, whose shortest form depends on the registers and the displacement, are
+//! encoded here by their fields: prefix, opcode, ModRM, SIB, displacement.
+
+use dynasmrt::{DynasmApi, dynasm};
+
+use super::buffer::Buffer;
+use super::regs::{Mem, RSP, Reg};
+
+/// Number of an arithmetic operation in its opcodes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Alu {
+    Add = 0,
+    Or = 1,
+    And = 4,
+    Sub = 5,
+    Xor = 6,
+    Cmp = 7,
+}
+
+/// Number of a shift in its opcodes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Shift {
+    Rol = 0,
+    Ror = 1,
+    Shl = 4,
+    Shr = 5,
+    Sar = 7,
+}
+
+/// An opcode: mandatory prefix (0 for none), whether 0x0f comes before, the byte.
+#[derive(Clone, Copy)]
+pub(super) struct Op {
+    pub(super) prefix: u8,
+    pub(super) escape: bool,
+    pub(super) byte: u8,
+}
+
+pub(super) const fn op(byte: u8) -> Op {
+    Op { prefix: 0, escape: false, byte }
+}
+pub(super) const fn op0f(byte: u8) -> Op {
+    Op { prefix: 0, escape: true, byte }
+}
+pub(super) const fn op_prefixed(prefix: u8, byte: u8) -> Op {
+    Op { prefix, escape: true, byte }
+}
+
+impl Buffer {
+    /// `op reg, rm` with two registers. `byte_regs`: both are byte registers, which need a prefix from number 4 on.
+    #[inline(always)]
+    pub(super) fn rr(&mut self, op: Op, wide: bool, reg: Reg, rm: Reg, byte_regs: bool) {
+        let (reg, rm) = (reg & 15, rm & 15);
+        if op.prefix != 0 {
+            self.byte(op.prefix);
+        }
+        let rex = (wide as u8) << 3 | (reg >> 3) << 2 | rm >> 3;
+        if rex != 0 || byte_regs && (reg >= 4 || rm >= 4) {
+            self.byte(0x40 | rex);
+        }
+        if op.escape {
+            self.byte(0x0f);
+        }
+        self.byte(op.byte);
+        self.byte(0xc0 | (reg & 7) << 3 | rm & 7);
+    }
+
+    /// `op reg, [mem]`. Displacements of slots are from `rsp` here (see `OnePass::m`).
+    #[inline(always)]
+    pub(super) fn rm(&mut self, op: Op, wide: bool, reg: Reg, m: Mem, byte_reg: bool) {
+        let reg = reg & 15;
+        if op.prefix != 0 {
+            self.byte(op.prefix);
+        }
+        let rex = (wide as u8) << 3 | (reg >> 3) << 2 | (m.index >> 3) << 1 | m.base >> 3;
+        if rex != 0 || byte_reg && reg >= 4 {
+            self.byte(0x40 | rex);
+        }
+        if op.escape {
+            self.byte(0x0f);
+        }
+        self.byte(op.byte);
+        self.address(reg, m);
+    }
+
+    /// ModRM, SIB and displacement.
+    #[inline(always)]
+    fn address(&mut self, reg: Reg, m: Mem) {
+        let reg = (reg & 7) << 3;
+        let base = m.base & 7;
+        // A base of rbp or r13 has no form without displacement.
+        let mode = if m.disp == 0 && base != 5 {
+            0
+        } else if m.disp as i8 as i32 == m.disp {
+            0x40
+        } else {
+            0x80
+        };
+        if m.index == RSP && base != 4 {
+            self.byte(mode | reg | base);
+        } else {
+            self.byte(mode | reg | 4);
+            self.byte(m.scale << 6 | (m.index & 7) << 3 | base);
+        }
+        match mode {
+            0 => {}
+            0x40 => self.byte(m.disp as u8),
+            _ => self.dword(m.disp),
+        }
+    }
+
+    /// `op dst, src` of registers.
+    #[inline(always)]
+    pub(super) fn alu_rr(&mut self, alu: Alu, wide: bool, dst: Reg, src: Reg) {
+        self.rr(op((alu as u8) << 3 | 3), wide, dst, src, false);
+    }
+
+    /// `op dst, imm`.
+    #[inline(always)]
+    pub(super) fn alu_ri(&mut self, alu: Alu, wide: bool, dst: Reg, imm: i32) {
+        if imm as i8 as i32 == imm {
+            self.rr(op(0x83), wide, alu as u8, dst, false);
+            self.byte(imm as u8);
+        } else {
+            self.rr(op(0x81), wide, alu as u8, dst, false);
+            self.dword(imm);
+        }
+    }
+
+    /// `op dst, [mem]`.
+    #[inline(always)]
+    pub(super) fn alu_rm(&mut self, alu: Alu, wide: bool, dst: Reg, m: Mem) {
+        self.rm(op((alu as u8) << 3 | 3), wide, dst, m, false);
+    }
+
+    /// `op [mem], src` with an operand of `size` bytes.
+    #[inline]
+    pub(super) fn alu_mr(&mut self, alu: Alu, size: u32, m: Mem, src: Reg) {
+        self.operand_size(size);
+        self.rm(op((alu as u8) << 3 | (size > 1) as u8), size == 8, src, m, size == 1);
+    }
+
+    /// `op [mem], imm` with an operand of `size` bytes.
+    #[inline]
+    pub(super) fn alu_mi(&mut self, alu: Alu, size: u32, m: Mem, imm: i32) {
+        self.operand_size(size);
+        if size == 1 {
+            self.rm(op(0x80), false, alu as u8, m, false);
+            self.byte(imm as u8);
+        } else if imm as i8 as i32 == imm {
+            self.rm(op(0x83), size == 8, alu as u8, m, false);
+            self.byte(imm as u8);
+        } else {
+            self.rm(op(0x81), size == 8, alu as u8, m, false);
+            self.immediate(size, imm);
+        }
+    }
+
+    /// The prefix of 16-bit operands.
+    #[inline(always)]
+    fn operand_size(&mut self, size: u32) {
+        if size == 2 {
+            self.byte(0x66);
+        }
+    }
+
+    #[inline(always)]
+    fn immediate(&mut self, size: u32, imm: i32) {
+        if size == 2 { self.packed(imm as u16 as u64, 2) } else { self.dword(imm) }
+    }
+
+    /// `mov dst, src`.
+    #[inline(always)]
+    pub(super) fn mov_rr(&mut self, wide: bool, dst: Reg, src: Reg) {
+        self.rr(op(0x8b), wide, dst, src, false);
+    }
+
+    /// `mov dst, bits` in the shortest form that leaves the flags alone.
+    #[inline(always)]
+    pub(super) fn mov_ri(&mut self, dst: Reg, bits: u64) {
+        if bits as u32 as u64 == bits {
+            self.mov_ri32(dst, bits as u32);
+        } else if bits as i32 as i64 as u64 == bits {
+            self.rr(op(0xc7), true, 0, dst, false);
+            self.dword(bits as i32);
+        } else {
+            self.packed(0x48 | u64::from(dst >> 3) | (0xb8 | u64::from(dst & 7)) << 8, 2);
+            dynasm!(self; .arch x64; .i64 bits as i64);
+        }
+    }
+
+    #[inline(always)]
+    fn mov_ri32(&mut self, dst: Reg, bits: u32) {
+        if dst >= 8 {
+            self.byte(0x41);
+        }
+        self.byte(0xb8 | dst & 7);
+        self.dword(bits as i32);
+    }
+
+    /// Zero, destroying the flags.
+    #[inline(always)]
+    pub(super) fn zero(&mut self, dst: Reg) {
+        self.rr(op(0x33), false, dst, dst, false);
+    }
+
+    /// `mov [mem], src` with an operand of `size` bytes.
+    #[inline(always)]
+    pub(super) fn mov_mr(&mut self, size: u32, m: Mem, src: Reg) {
+        self.operand_size(size);
+        self.rm(op(0x88 | (size > 1) as u8), size == 8, src, m, size == 1);
+    }
+
+    /// `mov [mem], imm`, sign-extended to `size` bytes.
+    #[inline]
+    pub(super) fn mov_mi(&mut self, size: u32, m: Mem, imm: i32) {
+        self.operand_size(size);
+        self.rm(op(0xc6 | (size > 1) as u8), size == 8, 0, m, false);
+        if size == 1 { self.byte(imm as u8) } else { self.immediate(size, imm) }
+    }
+
+    /// `lea dst, [mem]`.
+    #[inline(always)]
+    pub(super) fn lea(&mut self, wide: bool, dst: Reg, m: Mem) {
+        self.rm(op(0x8d), wide, dst, m, false);
+    }
+
+    /// `test a, b`.
+    #[inline(always)]
+    pub(super) fn test_rr(&mut self, wide: bool, a: Reg, b: Reg) {
+        self.rr(op(0x85), wide, a, b, false);
+    }
+
+    /// A shift of a register of `size` bytes by a constant.
+    #[inline(always)]
+    pub(super) fn shift_ri(&mut self, shift: Shift, size: u32, dst: Reg, count: u8) {
+        self.operand_size(size);
+        self.rr(op(0xc0 | (size > 1) as u8), size == 8, shift as u8, dst, size == 1);
+        self.byte(count);
+    }
+
+    /// A shift of a register of `size` bytes by cl.
+    #[inline]
+    pub(super) fn shift_cl(&mut self, shift: Shift, size: u32, dst: Reg) {
+        self.operand_size(size);
+        self.rr(op(0xd2 | (size > 1) as u8), size == 8, shift as u8, dst, size == 1);
+    }
+
+    /// A shift of memory of `size` bytes by a constant.
+    #[inline]
+    pub(super) fn shift_mi(&mut self, shift: Shift, size: u32, m: Mem, count: u8) {
+        self.operand_size(size);
+        self.rm(op(0xc0 | (size > 1) as u8), size == 8, shift as u8, m, false);
+        self.byte(count);
+    }
+
+    /// `jcc` to a target not known yet; the position of its displacement.
+    #[inline(always)]
+    pub(super) fn jcc(&mut self, cc: u8) -> u32 {
+        self.packed(0x800f | u64::from(cc) << 8, 6);
+        self.pos() - 4
+    }
+
+    /// `jmp` to a target not known yet; the position of its displacement.
+    #[inline(always)]
+    pub(super) fn jmp(&mut self) -> u32 {
+        self.packed(0xe9, 5);
+        self.pos() - 4
+    }
+
+    /// `setcc dst; movzx dst, dst`.
+    #[inline]
+    pub(super) fn set_condition(&mut self, cc: u8, dst: Reg) {
+        self.rr(op0f(0x90 | cc), false, 0, dst, true);
+        self.rr(op0f(0xb6), false, dst, dst, true);
+    }
+}

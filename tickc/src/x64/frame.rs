@@ -1,0 +1,316 @@
+//! The start and the end of a function.
+//!
+//! How large the frame is, which registers must be saved, whether the function can trap: all that is known only when the
+//! body has been emitted. So the prologue is emitted last, into the gap before the body if it fits, else behind it.
+
+use dynasmrt::{DynasmApi, dynasm};
+
+use super::calls::{Convention, Location, bits};
+use super::encode::{Alu, op};
+use super::regs::*;
+use super::{OnePass, buffer};
+use crate::error::Error;
+use crate::machine::{Finished, Operand, Prologue, kind};
+use crate::trap::{CODE_STATUS, TrapKind};
+use crate::types::Type;
+
+/// Offset of the body in the buffer.
+const GAP: u32 = 96;
+/// Functions that need more stack than this check that it is there.
+const UNCHECKED_STACK: u32 = 4096;
+/// A displacement to be patched.
+const UNKNOWN: i32 = i32::MAX;
+
+impl OnePass {
+    pub(super) fn begin_function(&mut self, prologue: &Prologue<'_>, homes: &mut Vec<Operand>) {
+        self.buf.reset(GAP as usize);
+        self.free = GPRS | XMMS;
+        self.used = 0;
+        self.slots = 0;
+        self.free_slots.clear();
+        self.pushed = 0;
+        self.zeroed.clear();
+        self.ret = prologue.ret;
+        self.calls = prologue.calls;
+        (self.has_calls, self.recursive, self.traps, self.needs_limit) = (false, false, false, false);
+        self.limit = u32::MAX;
+        self.callee_stack = 0;
+        (self.returns, self.exits, self.trapped_in_rdx, self.trapped_in_rax) = (0, 0, 0, 0);
+        self.trap_lists = [0; 5];
+        self.stack_arguments.clear();
+        self.self_calls.clear();
+        self.near_calls.clear();
+        self.error = None;
+
+        let mut convention = Convention::default();
+        let mut locations = [Location::Stack(0); 24];
+        convention.locate(prologue.params.iter().copied(), prologue.pairs, |i, location| locations[i] = location);
+        self.limit_location = convention.next(Type::Usize, false);
+        let locations = &locations[..prologue.params.len()];
+        for location in locations {
+            if let &Location::Reg(reg) = location {
+                self.free &= !(1 << reg);
+            }
+        }
+        self.used = (GPRS | XMMS) & !self.free;
+        for (&ty, &location) in prologue.params.iter().zip(locations) {
+            homes.push(match location {
+                // A parameter stays where it arrives, unless calls would only send it elsewhere.
+                Location::Reg(reg) if !self.calls || ty.is_float() => Operand::reg_of(reg),
+                Location::Reg(reg) => self.move_param(ty, reg),
+                Location::Stack(word) => self.load_param(ty, word),
+            });
+        }
+    }
+
+    /// A parameter's new home, away from the register that it arrives in.
+    fn move_param(&mut self, ty: Type, reg: Reg) -> Operand {
+        let arrived = Operand::reg_of(reg);
+        let home = self.declare_home(ty, arrived);
+        self.free |= 1 << reg;
+        home
+    }
+
+    /// The home of a parameter that arrives on the stack.
+    fn load_param(&mut self, ty: Type, word: u32) -> Operand {
+        let m = Mem { base: RSP, index: RSP, scale: 0, disp: UNKNOWN, in_frame: false };
+        super::values::load_mem(&mut self.buf, if ty.is_float() { Type::U64 } else { ty }, SCRATCH, m);
+        let at = self.buf.pos() - 4;
+        self.buf.patch_i32(at, word as i32 * 8);
+        self.stack_arguments.push(at);
+        if ty.is_float() {
+            let slot = Operand::slot(self.fresh_slot());
+            self.store_reg(Type::U64, slot, SCRATCH);
+            return slot;
+        }
+        self.declare_home(ty, Operand::reg_of(SCRATCH))
+    }
+
+    /// The value into the register in which it is returned. Consumes it.
+    pub(super) fn put_result(&mut self, ty: Type, value: Operand) {
+        match value.kind() {
+            kind::UNIT => {}
+            kind::COND => self.settle_into(value, RAX),
+            _ => {
+                let (reg, _) = self.return_registers();
+                self.load_fresh(ty, reg, value);
+                self.release_operand(value);
+            }
+        }
+    }
+
+    /// Ends the call with a status of the user's.
+    pub(super) fn trap_with(&mut self, code: Operand) {
+        let (_, status) = self.return_registers();
+        self.traps = true;
+        self.load(Type::U32, status, code);
+        self.release_operand(code);
+        self.buf.mov_rr(false, status, status);
+        self.buf.mov_ri(SCRATCH, CODE_STATUS);
+        self.buf.alu_rr(Alu::Or, true, status, SCRATCH);
+        let jump = self.jump_always();
+        self.exits = self.merge_lists(self.exits, jump);
+    }
+
+    pub(super) fn finish_function(&mut self, value: Option<(Type, Operand)>) -> Result<Finished, Error> {
+        let settled = match value {
+            Some((ty, v)) if v.kind() != kind::COND || self.has_frame() => {
+                self.put_result(ty, v);
+                None
+            }
+            Some((_, condition)) => Some(condition),
+            None => None,
+        };
+        // From here on nothing changes the frame any more.
+        let frame = self.frame();
+        let checks_stack = self.recursive || self.needs_limit || frame.total + self.callee_stack > UNCHECKED_STACK;
+        self.traps |= checks_stack;
+        if let Some(condition) = settled {
+            // Without a frame, returning twice is shorter than meeting.
+            let is_false = self.jump_false(condition);
+            self.buf.mov_ri(RAX, 1);
+            self.emit_return(&frame, true);
+            if is_false != 0 || self.returns != 0 {
+                self.land_list(is_false);
+                self.buf.zero(RAX);
+                self.land_list(self.returns);
+                self.emit_return(&frame, true);
+            }
+        } else if value.is_some() || self.returns != 0 {
+            self.land_list(self.returns);
+            self.emit_return(&frame, true);
+        }
+        self.emit_trap_stubs(&frame);
+        let end = self.buf.pos();
+        self.emit_prologue(&frame, checks_stack, end);
+        for i in 0..self.stack_arguments.len() {
+            let at = self.stack_arguments[i];
+            let word = self.buf.read_u32(at);
+            self.buf.patch_i32(at, word as i32 + frame.total as i32);
+        }
+        for i in 0..self.self_calls.len() {
+            let at = self.self_calls[i];
+            let entry = self.entry;
+            self.buf.patch_i32(at, entry.wrapping_sub(at + 4) as i32);
+        }
+        if self.buf.overflowed() {
+            return Err(Error::CodeTooLarge { limit: buffer::MAX_CODE });
+        }
+        match self.error.take() {
+            Some(error) => Err(error),
+            None => Ok(Finished { traps: self.traps, checks_stack, stack: frame.total + self.callee_stack }),
+        }
+    }
+
+    fn has_frame(&self) -> bool {
+        self.used & CALLEE_SAVED != 0 || self.slots != 0 || self.has_calls
+    }
+
+    fn frame(&self) -> Frame {
+        let saved = self.used & CALLEE_SAVED;
+        let pushes = saved.count_ones() * 8;
+        let mut bytes = self.slots * 8;
+        if self.has_calls && !(8 + pushes + bytes).is_multiple_of(16) {
+            bytes += 8;
+        }
+        Frame { saved, bytes, total: 8 + pushes + bytes }
+    }
+
+    /// Gives the frame back and returns, with a status of zero if `value` and if there is one.
+    fn emit_return(&mut self, frame: &Frame, value: bool) {
+        if value && self.traps {
+            let (_, status) = self.return_registers();
+            self.buf.zero(status);
+        }
+        if frame.bytes != 0 {
+            self.buf.alu_ri(Alu::Add, true, RSP, frame.bytes as i32);
+        }
+        for reg in (0..16).rev().filter(|reg| frame.saved & 1 << reg != 0) {
+            dynasm!(self.buf; .arch x64; pop Rq(reg));
+        }
+        dynasm!(self.buf; .arch x64; ret);
+    }
+
+    /// Where the jumps of traps come: each sets its status, then all leave by one exit.
+    fn emit_trap_stubs(&mut self, frame: &Frame) {
+        let (_, status) = self.return_registers();
+        for trap in TrapKind::ALL {
+            let list = std::mem::take(&mut self.trap_lists[trap as usize]);
+            if list != 0 {
+                self.land_list(list);
+                self.buf.mov_ri(status, trap as u64);
+                self.leave(frame);
+            }
+        }
+        let (in_rdx, in_rax) = (self.trapped_in_rdx, self.trapped_in_rax);
+        for (list, from) in [(in_rdx, RDX), (in_rax, RAX)] {
+            if list == 0 {
+                continue;
+            }
+            if from == status {
+                self.exits = self.merge_lists(self.exits, list);
+            } else {
+                self.land_list(list);
+                self.buf.mov_rr(true, status, from);
+                self.leave(frame);
+            }
+        }
+        if self.exits != 0 {
+            self.land_list(self.exits);
+            self.emit_return(frame, false);
+        }
+    }
+
+    /// Leaves with the status in its register: at once if that is short, else by the common exit.
+    fn leave(&mut self, frame: &Frame) {
+        if frame.saved == 0 && frame.bytes == 0 {
+            self.emit_return(frame, false);
+        } else {
+            let jump = self.jump_always();
+            self.exits = self.merge_lists(self.exits, jump);
+        }
+    }
+
+    /// Emits the prologue behind the body, and moves it before the body if it fits.
+    fn emit_prologue(&mut self, frame: &Frame, checks_stack: bool, end: u32) {
+        let (_, status) = self.return_registers();
+        let stub = end;
+        if checks_stack {
+            self.buf.mov_ri(status, TrapKind::StackOverflow as u64);
+            dynasm!(self.buf; .arch x64; ret);
+        }
+        let first = self.buf.pos();
+        let mut overflow = 0;
+        if checks_stack {
+            let below = Mem { base: RSP, index: RSP, scale: 0, disp: 8 - frame.total as i32, in_frame: false };
+            self.buf.lea(true, SCRATCH, below);
+            match self.limit_location {
+                Location::Reg(reg) => self.buf.alu_rr(Alu::Cmp, true, SCRATCH, reg),
+                Location::Stack(word) => {
+                    let m = Mem { disp: word as i32 * 8 + 8, ..below };
+                    self.buf.alu_rm(Alu::Cmp, true, SCRATCH, m);
+                }
+            }
+            overflow = self.buf.jcc(super::branch::cc::B);
+        }
+        for reg in bits(frame.saved) {
+            dynasm!(self.buf; .arch x64; push Rq(reg));
+        }
+        if frame.bytes != 0 {
+            self.buf.alu_ri(Alu::Sub, true, RSP, frame.bytes as i32);
+        }
+        if self.limit != u32::MAX {
+            let from = match self.limit_location {
+                Location::Reg(reg) => reg,
+                Location::Stack(word) => {
+                    let disp = frame.total as i32 + word as i32 * 8;
+                    let m = Mem { base: RSP, index: RSP, scale: 0, disp, in_frame: false };
+                    self.buf.rm(op(0x8b), true, SCRATCH, m, false);
+                    SCRATCH
+                }
+            };
+            self.store_reg(Type::U64, Operand::slot(self.limit), from);
+        }
+        for i in 0..self.zeroed.len() {
+            let (ty, home) = self.zeroed[i];
+            if home.is_reg() {
+                self.load_fresh(ty, home.reg(), Operand::constant(0));
+            } else {
+                self.store_value(Type::U64, home, Operand::constant(0));
+            }
+            self.buf.room();
+        }
+        let len = self.buf.pos() - first;
+        if len <= GAP {
+            // Its jump to the stub is the one thing that depends on where it lies.
+            let entry = GAP - len;
+            let mut bytes = [0; GAP as usize];
+            bytes[..len as usize].copy_from_slice(self.buf.bytes(first));
+            self.buf.patch(entry, &bytes[..len as usize]);
+            self.buf.truncate(first);
+            if overflow != 0 {
+                let at = entry + (overflow - first);
+                self.buf.patch_i32(at, stub.wrapping_sub(at + 4) as i32);
+            }
+            (self.start, self.entry) = (entry, entry);
+        } else {
+            if overflow != 0 {
+                self.buf.patch_i32(overflow, stub.wrapping_sub(overflow + 4) as i32);
+            }
+            let jump = self.buf.jmp();
+            self.buf.patch_i32(jump, GAP.wrapping_sub(jump + 4) as i32);
+            (self.start, self.entry) = (GAP, first);
+        }
+        self.end = self.buf.pos();
+    }
+}
+
+/// The frame of a finished function.
+struct Frame {
+    /// Registers that it saves.
+    saved: u32,
+    /// Bytes below them: slots, and what alignment needs.
+    bytes: u32,
+    /// All bytes, with the return address.
+    total: u32,
+}

@@ -1,0 +1,176 @@
+//! Registers as numbers and masks, and the operands of this machine.
+//!
+//! Registers 0–15 are the general ones in the machine's own numbering, 16–31 are xmm0–xmm15; a mask has bit k for register k.
+
+use crate::machine::{Operand, kind};
+use crate::types::Type;
+
+pub(super) type Reg = u8;
+
+pub(super) const RAX: Reg = 0;
+pub(super) const RCX: Reg = 1;
+pub(super) const RDX: Reg = 2;
+pub(super) const RSP: Reg = 4;
+/// Never allocated: holds what one machine operation needs besides its operands.
+pub(super) const SCRATCH: Reg = 11;
+pub(super) const XMM0: Reg = 16;
+/// Never allocated, as [`SCRATCH`].
+pub(super) const XSCRATCH: Reg = 31;
+
+/// All general registers that are allocated.
+pub(super) const GPRS: u32 = 0xffff & !(1 << RSP) & !(1 << SCRATCH);
+/// All xmm registers that are allocated.
+pub(super) const XMMS: u32 = 0x7fff_0000;
+/// rbx, rbp, r12–r15: survive calls.
+pub(super) const CALLEE_SAVED: u32 = 1 << 3 | 1 << 5 | 0xf000;
+/// What calls destroy, among what is allocated.
+pub(super) const CALLER_SAVED: u32 = (GPRS | XMMS) & !CALLEE_SAVED;
+/// Integer arguments, in order: rdi, rsi, rdx, rcx, r8, r9.
+pub(super) const ARGUMENTS: [Reg; 6] = [7, 6, 2, 1, 8, 9];
+
+/// Marks a variable's register that the operation to come may overwrite (see [`crate::emit::Emitter::get_in_place`]).
+const IN_PLACE: u64 = 1 << 24;
+/// In the body of a memory operand: a slot of the frame.
+const SLOT: u64 = 1 << 32;
+/// A slot that belongs to a temporary, not to a variable.
+const SLOT_OWNED: u64 = 1 << 33;
+
+/// A memory operand taken apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mem {
+    pub(super) base: Reg,
+    /// [`RSP`] for none, as in the machine's encoding.
+    pub(super) index: Reg,
+    /// log2
+    pub(super) scale: u8,
+    pub(super) disp: i32,
+    /// Whether it is a slot: `disp` then counts from the bottom of the frame.
+    pub(super) in_frame: bool,
+}
+
+impl Operand {
+    /// A temporary.
+    #[inline(always)]
+    pub(super) const fn temp(reg: Reg) -> Operand {
+        Operand { head: kind::REG as u64 | (reg as u64) << 8 | 1 << (32 + reg), body: 0 }
+    }
+
+    /// A register that somebody else owns.
+    #[inline(always)]
+    pub(super) const fn reg_of(reg: Reg) -> Operand {
+        Operand { head: kind::REG as u64 | (reg as u64) << 8, body: 0 }
+    }
+
+    /// A variable's register that may be overwritten.
+    #[inline(always)]
+    pub(super) const fn in_place(self) -> Operand {
+        Operand { head: self.head | IN_PLACE, body: self.body }
+    }
+
+    /// Whether the operand is a register that the operation may overwrite.
+    #[inline(always)]
+    pub(super) const fn is_temp(self) -> bool {
+        self.kind() == kind::REG && self.head & (IN_PLACE | !0 << 32) != 0
+    }
+
+    #[inline(always)]
+    pub(super) const fn is_reg(self) -> bool {
+        self.kind() == kind::REG
+    }
+
+    #[inline(always)]
+    pub(super) const fn is_mem(self) -> bool {
+        self.kind() == kind::MEM
+    }
+
+    /// The register of a register operand, the base of a memory operand, the code of a condition.
+    #[inline(always)]
+    pub(super) const fn reg(self) -> Reg {
+        (self.head >> 8) as u8
+    }
+
+    /// `[base + index << scale + disp]`
+    #[inline(always)]
+    pub(super) const fn mem(base: Reg, index: Reg, scale: u8, disp: i32, owned: u32) -> Operand {
+        Operand {
+            head: kind::MEM as u64 | (base as u64) << 8 | (index as u64) << 16 | (scale as u64) << 24 | (owned as u64) << 32,
+            body: disp as u32 as u64,
+        }
+    }
+
+    /// A variable's slot in the frame.
+    #[inline]
+    pub(super) const fn slot(index: u32) -> Operand {
+        let Operand { head, body } = Operand::mem(RSP, RSP, 0, (index * 8) as i32, 0);
+        Operand { head, body: body | SLOT }
+    }
+
+    /// A temporary's slot in the frame.
+    #[inline]
+    pub(super) const fn temp_slot(index: u32) -> Operand {
+        let Operand { head, body } = Operand::slot(index);
+        Operand { head, body: body | SLOT_OWNED }
+    }
+
+    /// The number of the slot that this temporary owns.
+    #[inline(always)]
+    pub(super) const fn owned_slot(self) -> Option<u32> {
+        if self.kind() == kind::MEM && self.body & SLOT_OWNED != 0 { Some(self.body as u32 / 8) } else { None }
+    }
+
+    /// The number of the slot that this operand is.
+    #[inline(always)]
+    pub(super) const fn slot_index(self) -> Option<u32> {
+        if self.kind() == kind::MEM && self.body & SLOT != 0 { Some(self.body as u32 / 8) } else { None }
+    }
+
+    /// The same memory, owned by nobody.
+    #[inline(always)]
+    pub(super) const fn disowned(self) -> Operand {
+        Operand { head: self.head & 0xffff_ffff & !IN_PLACE_OF_REG(self.head), body: self.body & !SLOT_OWNED }
+    }
+
+    /// The memory operand taken apart.
+    #[inline(always)]
+    pub(super) const fn as_mem(self) -> Mem {
+        Mem {
+            base: self.reg(),
+            index: (self.head >> 16) as u8,
+            scale: (self.head >> 24) as u8,
+            disp: self.body as u32 as i32,
+            in_frame: self.body & SLOT != 0,
+        }
+    }
+
+    /// Every register that the operand reads.
+    #[inline]
+    pub(super) const fn reads(self) -> u32 {
+        match self.kind() {
+            kind::REG => 1 << self.reg(),
+            kind::MEM if self.body & SLOT != 0 => 0,
+            kind::MEM => {
+                let m = self.as_mem();
+                1 << m.base | if m.index == RSP { 0 } else { 1 << m.index }
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// The in-place mark of a register operand (the bit is part of the scale of a memory operand).
+#[expect(non_snake_case, reason = "a constant that depends on the kind")]
+const fn IN_PLACE_OF_REG(head: u64) -> u64 {
+    if head as u8 == kind::REG { IN_PLACE } else { 0 }
+}
+
+/// Whether operations on the type are done in 64-bit registers.
+#[inline(always)]
+pub(super) const fn is_wide(ty: Type) -> bool {
+    ty.size() == 8
+}
+
+/// Whether a value of the type is kept extended to 32 bits.
+#[inline(always)]
+pub(super) const fn is_narrow(ty: Type) -> bool {
+    ty.size() < 4
+}
