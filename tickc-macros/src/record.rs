@@ -24,10 +24,11 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     for field in fields {
         let Some(ident) = &field.ident else { continue };
         let (field_vis, at) = (&field.vis, span.located_at(field.ty.span()));
-        let field_name = Ident::new(&ident.to_string(), span.located_at(ident.span()));
+        let field_name = respanned(ident, span.located_at(ident.span()));
         let ty = without_self(field.ty.to_token_stream(), name);
         declarations.push(quote_spanned!(at=> #field_vis #field_name: ::tickc::__private::Field<#record, #ty>));
-        constants.push(quote_spanned!(at=> #field_name: ::tickc::__private::Field::new(::core::mem::offset_of!(#record, #ident))));
+        constants
+            .push(quote_spanned!(at=> #field_name: ::tickc::__private::Field::new(::core::mem::offset_of!(#record, #ident))));
         field_types.push(ty);
     }
 
@@ -61,7 +62,9 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
 }
 
 fn named_fields(input: &DeriveInput) -> Result<impl Iterator<Item = &syn::Field>> {
-    let refused = |what: &str| Err(Error::new(input.ident.span(), format!("only a struct with named fields can be a `Record`, not {what}")));
+    let refused = |what: &str| {
+        Err(Error::new(input.ident.span(), format!("only a struct with named fields can be a `Record`, not {what}")))
+    };
     match &input.data {
         Data::Enum(_) => refused("an enum"),
         Data::Union(_) => refused("a union"),
@@ -103,10 +106,17 @@ fn check_generics(input: &DeriveInput) -> Result<()> {
     Ok(())
 }
 
+/// `ident`, raw or not, at another place.
+fn respanned(ident: &Ident, span: Span) -> Ident {
+    let mut ident = ident.clone();
+    ident.set_span(span);
+    ident
+}
+
 /// `tokens` with the record's name for `Self`, which would name the struct of fields.
 fn without_self(tokens: TokenStream, name: &Ident) -> TokenStream {
     let replaced = tokens.into_iter().map(|token| match token {
-        TokenTree::Ident(ident) if ident == "Self" => TokenTree::Ident(Ident::new(&name.to_string(), ident.span())),
+        TokenTree::Ident(ident) if ident == "Self" => TokenTree::Ident(respanned(name, ident.span())),
         TokenTree::Group(group) => {
             let mut inner = proc_macro2::Group::new(group.delimiter(), without_self(group.stream(), name));
             inner.set_span(group.span());

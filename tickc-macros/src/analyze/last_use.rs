@@ -17,8 +17,15 @@ use crate::ast::*;
 
 /// The last uses in `quotation`.
 pub(crate) fn find(quotation: &Quotation, analysis: &Analysis) -> HashSet<MentionId> {
-    let mut walk =
-        Walk { analysis, context: 0, contexts: 0, statements: Vec::new(), serial: 0, variables: HashMap::new(), pairs: HashSet::new() };
+    let mut walk = Walk {
+        analysis,
+        context: 0,
+        contexts: 0,
+        statements: Vec::new(),
+        serial: 0,
+        variables: HashMap::new(),
+        pairs: HashSet::new(),
+    };
     match &quotation.form {
         Form::Fragment(expr) => walk.expr(expr),
         Form::Function(function) => {

@@ -13,9 +13,7 @@ pub(crate) fn diverges(expr: &Expr, analysis: &Analysis) -> bool {
         ExprKind::Call(call) => matches!(call.callee, Callee::Trap),
         ExprKind::Block(block) => block_diverges(block, analysis),
         ExprKind::Unsafe(block) => block_diverges(&block.block, analysis),
-        ExprKind::If(i) => {
-            i.otherwise.as_ref().is_some_and(|e| diverges(e)) && block_diverges(&i.then, analysis)
-        }
+        ExprKind::If(i) => i.otherwise.as_ref().is_some_and(|e| diverges(e)) && block_diverges(&i.then, analysis),
         ExprKind::StaticIf(i) => i.otherwise.as_ref().is_some_and(|e| diverges(e)) && block_diverges(&i.then, analysis),
         ExprKind::Match(m) => m.arms.iter().all(|arm| diverges(&arm.body)),
         ExprKind::StaticMatch(m) => m.arms.iter().all(|arm| diverges(&arm.body)),

@@ -159,7 +159,9 @@ impl Resolver {
             }
             ExprKind::Index(base, index) => {
                 if let Some(name) = self.rust_value(base) {
-                    let message = format!("`{name}` is a Rust value here: write `$({name}[…])`, or `${name}[…]` if it is a slice that dynamic code indexes");
+                    let message = format!(
+                        "`{name}` is a Rust value here: write `$({name}[…])`, or `${name}[…]` if it is a slice that dynamic code indexes"
+                    );
                     self.error(span, message);
                 } else {
                     self.expr(base);
@@ -257,7 +259,10 @@ impl Resolver {
             Some(id) => Referent::Rust(id),
             None => {
                 if self.function.as_ref().is_some_and(|(function, _)| *function == name.ident) {
-                    self.error(name.ident.span(), format!("`{}` is the quoted function itself, which can only be called", name.ident));
+                    self.error(
+                        name.ident.span(),
+                        format!("`{}` is the quoted function itself, which can only be called", name.ident),
+                    );
                 }
                 Referent::Const
             }
@@ -280,7 +285,8 @@ impl Resolver {
     fn lift(&mut self, capture: &mut Capture) {
         match (self.dynamic_name(capture), &capture.source) {
             (Some(_), Source::Name(ident)) => {
-                let message = format!("`{ident}` is a dynamic variable: it has no value until the code runs; write `{ident}` without `$`");
+                let message =
+                    format!("`{ident}` is a dynamic variable: it has no value until the code runs; write `{ident}` without `$`");
                 self.error(ident.span(), message);
             }
             _ => self.capture(capture, HoistKind::Lift),
@@ -325,7 +331,11 @@ impl Resolver {
     }
 
     fn escape_all(&mut self, tokens: &proc_macro2::TokenStream) -> bool {
-        mention::names(tokens).iter().fold(false, |any, name| self.escape(name) || any)
+        let mut any = false;
+        for name in mention::names(tokens) {
+            any |= self.escape(&name);
+        }
+        any
     }
 
     /// Checks that an unsafe operation stands in an `unsafe { }` of the user.
@@ -373,7 +383,10 @@ impl Resolver {
             Referent::Dynamic(_) => self.error(ident.span(), format!("cannot assign to `{ident}`: it was bound without `mut`")),
             Referent::Rust(_) => self.error(ident.span(), format!("`{ident}` is a Rust value here, not a dynamic variable")),
             Referent::Const | Referent::Unresolved => {
-                self.error(ident.span(), format!("`{ident}` is not bound in this quotation; to assign to a captured variable write `@{ident}`"));
+                self.error(
+                    ident.span(),
+                    format!("`{ident}` is not bound in this quotation; to assign to a captured variable write `@{ident}`"),
+                );
             }
         }
     }
@@ -384,7 +397,8 @@ impl Resolver {
         let (name, span) = (call.name.to_string(), call.name.span());
         let Some(method) = methods::lookup(&name) else {
             let advice = methods::nearest(&name).map(|near| format!("did you mean `{near}`?"));
-            let advice = advice.unwrap_or_else(|| "to call Rust code while the quotation is made write `$( )` or `@( )`".to_owned());
+            let advice =
+                advice.unwrap_or_else(|| "to call Rust code while the quotation is made write `$( )` or `@( )`".to_owned());
             return self.error(span, format!("`{name}` is not available in dynamic code; {advice}"));
         };
         if method.args != call.args.len() {
@@ -503,13 +517,13 @@ impl Resolver {
     fn target(&mut self, jump: &Jump, word: &str, span: Span) -> Option<LoopId> {
         let found = match &jump.label {
             None => self.loops.last().copied(),
-            Some(label) => {
-                self.loops.iter().rev().copied().find(|&id| self.analysis.loop_info(id).label.as_ref() == Some(label))
-            }
+            Some(label) => self.loops.iter().rev().copied().find(|&id| self.analysis.loop_info(id).label.as_ref() == Some(label)),
         };
         match (&jump.label, found) {
             (None, None) => self.error(span, format!("`{word}` outside of a loop of this quotation")),
-            (Some(label), None) => self.error(label.span(), format!("no loop of this quotation around here has the label `'{label}`")),
+            (Some(label), None) => {
+                self.error(label.span(), format!("no loop of this quotation around here has the label `'{label}`"))
+            }
             _ => {}
         }
         found

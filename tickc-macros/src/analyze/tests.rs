@@ -33,7 +33,11 @@ fn captures_are_hoisted_unless_they_mention_own_names() {
     assert_eq!(resolved(quote!(@a + #d(b.c) + @(f(a)))).1.hoists.len(), 3);
     assert_eq!(resolved(quote!(|x: i64| @(f(x)))).1.hoists.len(), 0);
     assert_eq!(resolved(quote!({ let x = @x; x })).1.hoists.len(), 1, "the `let` is not in scope of its own value");
-    assert_eq!(resolved(quote!(|x: i64| @(self.x) + @(x::f()) + @(f("{y}")))).1.hoists.len(), 3, "fields and paths are no mentions");
+    assert_eq!(
+        resolved(quote!(|x: i64| @(self.x) + @(x::f()) + @(f("{y}")))).1.hoists.len(),
+        3,
+        "fields and paths are no mentions"
+    );
     assert_eq!(resolved(quote!(|x: i64| @(f(format!("{x:?}"))))).1.hoists.len(), 0);
     assert_eq!(resolved(quote!({ for k in #d(ks) { @(f(k)); #d k; @c; } })).1.hoists.len(), 2);
     assert_eq!(resolved(quote!({ { let x = 1; x; } @(f(x)) })).1.hoists.len(), 1, "out of scope");
@@ -76,8 +80,18 @@ fn wrong_programs_are_refused_all_at_once() {
     assert_eq!(errors(quote!('a: loop { for k in #d ks { break 'a; } })), [""; 0]);
     assert_eq!(errors(quote!(|p: *const i64| *p)), ["a dereference of a raw pointer needs `unsafe { }`"]);
     assert_eq!(errors(quote!(|p: *const i64| unsafe { *p })), [""; 0]);
-    assert_eq!(errors(quote!(fn f(x: i64) { f() })), ["`f` takes 1 argument, but 0 were given"]);
-    assert_eq!(errors(quote!(x.pow(2))), ["`pow` is not available in dynamic code; to call Rust code while the quotation is made write `$( )` or `@( )`"]);
+    assert_eq!(
+        errors(quote!(
+            fn f(x: i64) {
+                f()
+            }
+        )),
+        ["`f` takes 1 argument, but 0 were given"]
+    );
+    assert_eq!(
+        errors(quote!(x.pow(2))),
+        ["`pow` is not available in dynamic code; to call Rust code while the quotation is made write `$( )` or `@( )`"]
+    );
 }
 
 #[test]
@@ -86,7 +100,13 @@ fn last_uses_in_straight_lines_are_found() {
     assert_eq!(takes(quote!({ let h = @half; h + 1 })), 1);
     assert_eq!(takes(quote!({ let h = @half; let g = h; g })), 2);
     assert_eq!(takes(quote!(|x: i64, y: i64| x + y)), 2, "parameters too");
-    assert_eq!(takes(quote!(|x: i64| { let t = x + 1; t * 2 })), 2);
+    assert_eq!(
+        takes(quote!(|x: i64| {
+            let t = x + 1;
+            t * 2
+        })),
+        2
+    );
     assert_eq!(takes(quote!({ let h = @half; if h > 1 { 1 } else { 2 } })), 1, "a condition runs once");
 }
 
@@ -100,7 +120,15 @@ fn other_mentions_are_no_last_uses() {
     assert_eq!(takes(quote!({ let h = @half; @c && h })), 0);
     assert_eq!(takes(quote!({ let mut h = @half; h; h = 2; })), 0, "assigned later");
     assert_eq!(takes(quote!({ let h = @half; @(f(h)); h })), 0, "its handle is known to Rust code");
-    assert_eq!(takes(quote!({ let mut h = 1; loop { h = h + 1; } })), 0);
+    assert_eq!(
+        takes(quote!({
+            let mut h = 1;
+            loop {
+                h = h + 1;
+            }
+        })),
+        0
+    );
     assert_eq!(takes(quote!({ loop { let h = @half; h; } })), 1, "the `let` is in the same loop");
 }
 
@@ -116,8 +144,21 @@ fn right_operand(tokens: TokenStream) -> (effects::Effects, bool) {
 
 #[test]
 fn operands_are_pinned_where_they_could_change() {
-    assert!(right_operand(quote!(|mut x: i64| x + { x = 5; x })).1);
-    assert!(!right_operand(quote!(|x: i64, mut y: i64| x + { y = 5; y })).1, "no one assigns `x`");
+    assert!(
+        right_operand(quote!(|mut x: i64| x + {
+            x = 5;
+            x
+        }))
+        .1
+    );
+    assert!(
+        !right_operand(quote!(|x: i64, mut y: i64| x + {
+            y = 5;
+            y
+        }))
+        .1,
+        "no one assigns `x`"
+    );
     assert!(!right_operand(quote!(|mut x: i64| x + @y)).1, "no one else knows `x`");
     assert!(right_operand(quote!(|x: i64| x + @(f(x)))).1, "Rust code knows `x`");
     assert!(right_operand(quote!(|x: i64| @v + @w)).1, "`@w` may assign `v`");
@@ -131,6 +172,19 @@ fn effects_are_told_by_syntax() {
     assert_eq!(right_operand(quote!(|x: i64| 1 + @a * @b)).0.splices, [0, 1]);
     assert!(right_operand(quote!(|x: i64| 1 + g(x))).0.calls);
     assert!(!right_operand(quote!(|x: i64| 1 + f64::from_bits(x))).0.certain);
-    assert!(right_operand(quote!(|x: i64| 1 + loop { break 5 })).0.certain);
-    assert!(!right_operand(quote!(|x: i64| 1 + { let y = x; if y > 2 { y } else { 3 } })).0.certain);
+    assert!(
+        right_operand(quote!(|x: i64| 1 + loop {
+            break 5;
+        }))
+        .0
+        .certain
+    );
+    assert!(
+        !right_operand(quote!(|x: i64| 1 + {
+            let y = x;
+            if y > 2 { y } else { 3 }
+        }))
+        .0
+        .certain
+    );
 }

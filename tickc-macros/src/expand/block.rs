@@ -97,7 +97,8 @@ impl Expander<'_> {
 
     /// Whether `expr` has no value that would have to be consumed.
     fn is_effect(&self, expr: &Expr) -> bool {
-        matches!(expr.kind, ExprKind::Assign(_) | ExprKind::While(_) | ExprKind::For(_) | ExprKind::Unrolled(_)) || self.diverges(expr)
+        matches!(expr.kind, ExprKind::Assign(_) | ExprKind::While(_) | ExprKind::For(_) | ExprKind::Unrolled(_))
+            || self.diverges(expr)
     }
 
     /// `expr` as a statement; its value, if it has one, is dropped.

@@ -136,8 +136,17 @@ impl Expander<'_> {
             }
             HoistKind::Scrutinee => {
                 let value = in_parens(&hoist.source);
-                let by_reference = self.is_borrowed(&hoist.source).then(|| quote_spanned!(span=> &));
-                quote_spanned!(span=> ::tickc::__private::Plain(#by_reference #value))
+                if self.is_borrowed(&hoist.source) {
+                    // Like `&value`, but a value that is a reference already is copied, not borrowed once more, so that the
+                    // fragment may outlive the variable that holds the reference: that is what method calls do with `self`.
+                    quote_spanned! {span=> ::tickc::__private::Plain({
+                        trait __Look { fn __look(&self) -> &Self { self } }
+                        impl<T: ?::core::marker::Sized> __Look for T {}
+                        #value.__look()
+                    })}
+                } else {
+                    quote_spanned!(span=> ::tickc::__private::Plain #value)
+                }
             }
         };
         match hoist.in_unsafe {

@@ -52,7 +52,8 @@ fn chain(expr: &Expr) -> Chain<'_> {
         ExprKind::Deref(pointer, _) => return Chain { root: Root::Pointer(pointer), span: expr.span, steps: Vec::new() },
         _ => return Chain { root: Root::Record(expr), span: expr.span, steps: Vec::new() },
     };
-    let mut chain = if is_place(base) { chain(base) } else { Chain { root: Root::Record(base), span: base.span, steps: Vec::new() } };
+    let mut chain =
+        if is_place(base) { chain(base) } else { Chain { root: Root::Record(base), span: base.span, steps: Vec::new() } };
     chain.steps.push(step);
     chain
 }

@@ -31,7 +31,14 @@ fn only_blocks_with_variables_have_a_scope() {
          let__v={let__a0=__e.get(h);let__a1=__e.take(h);__e.mul(__a0,__a1)};__e.end_scope(__s,__v)}})"
     );
     assert!(!expanded(quote!({ @a; @b })).contains("scope"));
-    assert!(!expanded(quote!(|x: i64| { let y = x; y })).contains("scope"), "the function is the scope");
+    assert!(
+        !expanded(quote!(|x: i64| {
+            let y = x;
+            y
+        }))
+        .contains("scope"),
+        "the function is the scope"
+    );
 }
 
 #[test]
@@ -59,9 +66,30 @@ fn indexes_within_a_loop_over_the_length_are_proved() {
     assert!(!body(quote!(s[i + 1];)).contains("index_proved"));
     assert!(!body(quote!(let i = 5; s[i];)).contains("index_proved"), "shadowed");
     assert!(!body(quote!(s[i]; @(f(i));)).contains("index_proved"), "Rust code may assign `i`");
-    assert!(!expanded(quote!(|s: Slice<i64>| { for mut i in 0..s.len() { s[i]; } })).contains("index_proved"));
-    assert!(!expanded(quote!(|s: Slice<i64>| { for i in 0..=s.len() { s[i]; } })).contains("index_proved"));
-    assert!(!expanded(quote!(|mut s: Slice<i64>| { for i in 0..s.len() { s[i]; } })).contains("index_proved"));
+    assert!(
+        !expanded(quote!(|s: Slice<i64>| {
+            for mut i in 0..s.len() {
+                s[i];
+            }
+        }))
+        .contains("index_proved")
+    );
+    assert!(
+        !expanded(quote!(|s: Slice<i64>| {
+            for i in 0..=s.len() {
+                s[i];
+            }
+        }))
+        .contains("index_proved")
+    );
+    assert!(
+        !expanded(quote!(|mut s: Slice<i64>| {
+            for i in 0..s.len() {
+                s[i];
+            }
+        }))
+        .contains("index_proved")
+    );
 }
 
 #[test]
@@ -90,7 +118,10 @@ fn no_unsafe_but_the_users_own() {
 
 #[test]
 fn errors_are_one_expression() {
-    let text = expanded(quote!(|x: i64| { x = 1; y = 2; }));
+    let text = expanded(quote!(|x: i64| {
+        x = 1;
+        y = 2;
+    }));
     assert_eq!(text.matches("compile_error!").count(), 2);
     assert!(text.starts_with('{') && text.ends_with('}'));
 }

@@ -80,7 +80,11 @@ pub(super) fn expression(input: ParseStream) -> Result<(Expr, bool)> {
     } else {
         control::parse(input, Place::Free)?.ok_or_else(|| input.error("expected an expression"))?
     };
-    if input.peek(Token![.]) && !input.peek(Token![..]) { Ok((expr::after_block(input, start)?, false)) } else { Ok((start, true)) }
+    if input.peek(Token![.]) && !input.peek(Token![..]) {
+        Ok((expr::after_block(input, start)?, false))
+    } else {
+        Ok((start, true))
+    }
 }
 
 /// An expression statement, or the tail of the block.

@@ -10,7 +10,8 @@ use crate::ast::*;
 
 /// Whether `$` or `lift!` comes next.
 pub(super) fn peek_lift(input: ParseStream) -> bool {
-    let lift_macro = || input.cursor().ident().is_some_and(|(word, _)| word == "lift") && input.peek2(Token![!]) && !input.peek2(Token![!=]);
+    let lift_macro =
+        || input.cursor().ident().is_some_and(|(word, _)| word == "lift") && input.peek2(Token![!]) && !input.peek2(Token![!=]);
     input.peek(Token![$]) || lift_macro()
 }
 
@@ -58,7 +59,10 @@ fn source(input: ParseStream, sigil: Span, sign: char) -> Result<Capture> {
         Source::Name(ident)
     } else {
         let advice = if sign == '@' { "splice" } else { "run-time constant" };
-        return Err(Error::new(sigil, format!("expected a name or `( )` after `{sign}`: a {advice} is `{sign}name` or `{sign}(expr)`")));
+        return Err(Error::new(
+            sigil,
+            format!("expected a name or `( )` after `{sign}`: a {advice} is `{sign}name` or `{sign}(expr)`"),
+        ));
     };
     Ok(Capture { source, slot: Slot::Unresolved, in_unsafe: None })
 }

@@ -28,7 +28,8 @@ pub(super) fn parse(input: ParseStream, place: Place) -> Result<Option<Expr>> {
         if input.peek(token::Brace) {
             return Err(foreign(label.apostrophe, "a labelled block is"));
         }
-        loop_(input, Some(label.ident))?.ok_or_else(|| Error::new(input.span(), "expected `while`, `loop` or `for` after a label"))?
+        loop_(input, Some(label.ident))?
+            .ok_or_else(|| Error::new(input.span(), "expected `while`, `loop` or `for` after a label"))?
     } else if let Some(kind) = loop_(input, None)? {
         kind
     } else if let Some(kind) = jump(input, place)? {

@@ -196,8 +196,14 @@ pub(super) fn unary(input: ParseStream, place: Place) -> Result<Expr> {
     }
     if input.peek(Token![&]) {
         input.parse::<Token![&]>()?;
-        if input.peek(Ident::peek_any) && input.fork().parse::<Ident>().is_ok_and(|word| word == "raw") && (input.peek2(Token![const]) || input.peek2(Token![mut])) {
-            return Err(Error::new(span, "`&raw` is not part of the language of `tick!`; capture the pointer: `$(&raw const x)`"));
+        if input.peek(Ident::peek_any)
+            && input.fork().parse::<Ident>().is_ok_and(|word| word == "raw")
+            && (input.peek2(Token![const]) || input.peek2(Token![mut]))
+        {
+            return Err(Error::new(
+                span,
+                "`&raw` is not part of the language of `tick!`; capture the pointer: `$(&raw const x)`",
+            ));
         }
         let mutable = input.parse::<Option<Token![mut]>>()?.is_some();
         let operand = Box::new(unary(input, place)?);
@@ -296,7 +302,9 @@ fn callee(base: Expr) -> Result<Callee> {
         ExprKind::Splice(_) => {
             Err(Error::new(base.span, "a splice cannot be called; to splice what a Rust function returns write `@(function(…))`"))
         }
-        _ => Err(Error::new(base.span, "only an `extern \"C\"` function by its path, `$function` and a quoted `fn` can be called")),
+        _ => {
+            Err(Error::new(base.span, "only an `extern \"C\"` function by its path, `$function` and a quoted `fn` can be called"))
+        }
     }
 }
 

@@ -127,7 +127,8 @@ fn check_params(params: &[Param]) -> Result<()> {
 
 /// `name`, `mut name` or `_`.
 fn binder(input: ParseStream, what: &str) -> Result<Binder> {
-    let refused = |span| Err(Error::new(span, format!("{what} of a quotation binds `name`, `mut name` or `_`, no other pattern")));
+    let refused =
+        |span| Err(Error::new(span, format!("{what} of a quotation binds `name`, `mut name` or `_`, no other pattern")));
     let start = input.span();
     if input.peek(Token![_]) {
         input.parse::<Token![_]>()?;

@@ -36,7 +36,9 @@ fn show(expr: &Expr) -> String {
         ExprKind::Block(b) => block(b),
         ExprKind::Unsafe(u) => format!("(unsafe {})", block(&u.block)),
         ExprKind::If(i) => format!("(if {} {}{})", show(&i.cond), block(&i.then), show_some(&i.otherwise)),
-        ExprKind::Match(m) => format!("(match {}{})", show(&m.scrutinee), m.arms.iter().map(|a| format!(" {}", show(&a.body))).collect::<String>()),
+        ExprKind::Match(m) => {
+            format!("(match {}{})", show(&m.scrutinee), m.arms.iter().map(|a| format!(" {}", show(&a.body))).collect::<String>())
+        }
         ExprKind::StaticIf(i) => format!("(if ${} {}{})", source(&i.cond), block(&i.then), show_some(&i.otherwise)),
         ExprKind::StaticMatch(m) => format!("(match ${} {})", source(&m.value), m.arms.len()),
         ExprKind::While(w) => format!("(while {} {})", show(&w.cond), block(&w.body)),
@@ -106,13 +108,57 @@ fn captures_bind_tighter_than_postfixes() {
 
 #[test]
 fn statements_end_as_in_rust() {
-    assert_eq!(tree(quote!({ if a { b } -c })), "{(if a {b}) (Neg c)}");
+    assert_eq!(
+        tree(quote!({
+            if a {
+                b
+            }
+            -c
+        })),
+        "{(if a {b}) (Neg c)}"
+    );
     assert_eq!(tree(quote!({ if a { b } else { c }.abs() })), "{(.abs (if a {b} {c}))}");
-    assert_eq!(tree(quote!({ let x = 5; x; { y } })), "{(let 5) x; {y}}");
-    assert_eq!(tree(quote!({ while a { break; } loop { break 5 } })), "{(while a {(break); }) (loop {(break 5)})}");
-    assert_eq!(tree(quote!(match x { 1 => if a { b } else { c } 2 => return, _ => 3 })), "(match x (if a {b} {c}) (return) 3)");
+    assert_eq!(
+        tree(quote!({
+            let x = 5;
+            x;
+            { y }
+        })),
+        "{(let 5) x; {y}}"
+    );
+    assert_eq!(
+        tree(quote!({
+            while a {
+                break;
+            }
+            loop {
+                break 5;
+            }
+        })),
+        "{(while a {(break); }) (loop {(break 5)})}"
+    );
+    assert_eq!(
+        tree(quote!(match x {
+            1 =>
+                if a {
+                    b
+                } else {
+                    c
+                },
+            2 => return,
+            _ => 3,
+        })),
+        "(match x (if a {b} {c}) (return) 3)"
+    );
     assert_eq!(tree(quote!(|a: i64, mut b: &[u8]| -> u8 { a })), "(fn 2 {a})");
-    assert_eq!(tree(quote!(fn f() { g(1, 2,) })), "(fn 0 {(call 1 2)})");
+    assert_eq!(
+        tree(quote!(
+            fn f() {
+                g(1, 2)
+            }
+        )),
+        "(fn 0 {(call 1 2)})"
+    );
 }
 
 #[test]
@@ -138,18 +184,49 @@ fn refusals_name_what_is_wrong() {
         (quote!(a < b < c), "comparison operators cannot be chained"),
         (quote!(tick!(5)), "a quotation cannot contain `tick!`; splice it: `@(tick!(…))`"),
         (quote!(vec![5]), "the macro call `vec!` is not part of the language of `tick!`"),
-        (quote!({ let x; }), "a `let` of a quotation needs an initial value: `let name = value;`"),
-        (quote!({ let (a, b) = c; }), "a `let` of a quotation binds `name`, `mut name` or `_`, no other pattern"),
+        (
+            quote!({
+                let x;
+            }),
+            "a `let` of a quotation needs an initial value: `let name = value;`",
+        ),
+        (
+            quote!({
+                let (a, b) = c;
+            }),
+            "a `let` of a quotation binds `name`, `mut name` or `_`, no other pattern",
+        ),
         (quote!(|x| x), "a parameter of a quotation needs a type: `name: Type`"),
-        (quote!(match x { 1 => 2 }), "non-exhaustive: the last arm of a dynamic `match` must be `_` or a name"),
-        (quote!(match x { 1 if a => 2, _ => 3 }), "a guard of a dynamic `match` is not part of the language of `tick!`"),
+        (
+            quote!(match x {
+                1 => 2,
+            }),
+            "non-exhaustive: the last arm of a dynamic `match` must be `_` or a name",
+        ),
+        (
+            quote!(match x {
+                1 if a => 2,
+                _ => 3,
+            }),
+            "a guard of a dynamic `match` is not part of the language of `tick!`",
+        ),
         (quote!(x?), "`?` is not part of the language of `tick!`; Rust code in `@( )` and `$( )` may use it"),
         (quote!(f(|x| x)), "a closure within a quotation is not part of the language of `tick!`"),
         (quote!("s"), "a string literal is not part of the language of `tick!`"),
         (quote!((1, 2)), "a tuple is not part of the language of `tick!`"),
         (quote!(P { x: 1 }), "a struct literal is not part of the language of `tick!`"),
-        (quote!(if let Some(x) = y { 1 }), "`if let` is not part of the language of `tick!`"),
-        (quote!({ fn f() {} }), "an item within a quotation is not part of the language of `tick!`"),
+        (
+            quote!(if let Some(x) = y {
+                1
+            }),
+            "`if let` is not part of the language of `tick!`",
+        ),
+        (
+            quote!({
+                fn f() {}
+            }),
+            "an item within a quotation is not part of the language of `tick!`",
+        ),
         (quote!(@f(1)), "a splice cannot be called; to splice what a Rust function returns write `@(function(…))`"),
     ];
     for (tokens, message) in cases {

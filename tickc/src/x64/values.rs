@@ -221,14 +221,15 @@ impl OnePass {
         if !has_more_than(free, TEMPORARIES) {
             return None;
         }
-        // With calls about, registers that survive them; else keep away from those that divisions, shifts and returns want.
+        // With calls about, registers that survive them. Else rax first, as what is computed first is often what is returned;
+        // rcx and rdx, which shifts and divisions want, last among those that need no saving.
         let saved = free & CALLEE_SAVED;
         let others = free & !CALLEE_SAVED;
         let pick = if self.calls && saved != 0 {
             saved
-        } else if others & !0b111 != 0 {
-            others & !0b111
-        } else if others != 0 && saved == 0 {
+        } else if others & !(1 << RCX | 1 << RDX) != 0 {
+            others & !(1 << RCX | 1 << RDX)
+        } else if others != 0 {
             others
         } else {
             saved

@@ -1,0 +1,332 @@
+//! Every construct of the language once, against Rust.
+#![forbid(unsafe_code)]
+use std::sync::Arc;
+use tickc::prelude::*;
+
+fn jit() -> Jit {
+    Jit::new().unwrap()
+}
+
+#[derive(Clone, Copy, Record)]
+struct Point {
+    x: i64,
+    y: i32,
+    flag: bool,
+    w: f64,
+    a: [u16; 4],
+    inner: Inner,
+}
+#[derive(Clone, Copy, Record)]
+struct Inner {
+    k: u8,
+    v: f32,
+}
+
+fn point() -> Point {
+    Point { x: -5, y: 7, flag: true, w: 2.5, a: [1, 2, 3, 60000], inner: Inner { k: 200, v: 0.5 } }
+}
+
+#[test]
+fn arithmetic() {
+    let f = jit().compile(tick!(|a: i64, b: i64| -> i64 { (a + b * 3 - 7) ^ (a << 2) | b & 255 })).unwrap();
+    for (a, b) in [(0, 0), (5, -9), (i64::MAX, i64::MIN), (123456789, 987654321)] {
+        let want = (a.wrapping_add(b.wrapping_mul(3)).wrapping_sub(7)) ^ (a << 2) | b & 255;
+        assert_eq!(f.call(a, b), want, "{}", f.disassemble());
+    }
+    let g = jit().compile(tick!(|a: u8, b: u8| -> u8 { a * b + 3 })).unwrap();
+    for a in 0..=255u8 {
+        assert_eq!(g.call(a, 77), a.wrapping_mul(77).wrapping_add(3));
+    }
+    let h = jit().compile(tick!(|a: i8| -> i32 { (a - 1) as i32 * 2 })).unwrap();
+    for a in i8::MIN..=i8::MAX {
+        assert_eq!(h.call(a), i32::from(a.wrapping_sub(1)) * 2);
+    }
+}
+
+#[test]
+fn division() {
+    let d = jit().compile(tick!(|a: i64, b: i64| -> i64 { a / b })).unwrap();
+    let r = jit().compile(tick!(|a: i64, b: i64| -> i64 { a % b })).unwrap();
+    for (a, b) in [(7i64, 2i64), (-7, 2), (7, -2), (i64::MIN, 1), (i64::MAX, -1), (0, 5)] {
+        assert_eq!(d.call(a, b), a / b);
+        assert_eq!(r.call(a, b), a % b);
+    }
+    assert!(matches!(d.try_call(1, 0), Err(Trap::DivisionByZero)));
+    assert!(matches!(d.try_call(i64::MIN, -1), Err(Trap::DivisionOverflow)));
+    assert!(matches!(r.try_call(i64::MIN, -1), Err(Trap::DivisionOverflow)));
+    let both = jit().compile(tick!(|a: u32, b: u32, c: u32| -> u32 { (a / b) * c + (a % b) + a * b * c })).unwrap();
+    assert_eq!(both.call(100, 7, 3), 14 * 3 + 2 + 2100);
+    let n = jit().compile(tick!(|a: i8, b: i8| -> i8 { a / b })).unwrap();
+    assert!(matches!(n.try_call(-128, -1), Err(Trap::DivisionOverflow)));
+    assert_eq!(n.call(-128, 2), -64);
+    let k = 10u64;
+    let c = jit().compile(tick!(|a: u64| -> u64 { a / $k + a % $k + a / 8 + a % 8 })).unwrap();
+    assert_eq!(c.call(12345), 1234 + 5 + 1543 + 1);
+}
+
+#[test]
+fn shifts() {
+    let f = jit().compile(tick!(|a: i64, n: u32| -> i64 { (a << n) + (a >> n) })).unwrap();
+    let g = jit().compile(tick!(|a: u8, n: u8| -> u8 { (a << n) ^ (a >> n) ^ a.rotate_left(n as u32) })).unwrap();
+    for n in 0..64u32 {
+        let a = -123456789i64;
+        assert_eq!(f.call(a, n), a.wrapping_shl(n).wrapping_add(a >> n));
+        let (b, m) = (0b1011_0001u8, n as u8);
+        assert_eq!(g.call(b, m), b.wrapping_shl(n) ^ b.wrapping_shr(n) ^ b.rotate_left(n));
+    }
+}
+
+#[test]
+fn control() {
+    let collatz = jit()
+        .compile(tick!(|n: u64| -> u32 {
+            let mut n = n;
+            let mut steps = 0;
+            while n != 1 {
+                if n % 2 == 0 { n = n / 2; } else { n = 3 * n + 1; }
+                steps += 1;
+            }
+            steps
+        }))
+        .unwrap();
+    assert_eq!(collatz.call(27), 111);
+
+    let sum = jit()
+        .compile(tick!(|p: Slice<i64>, c: i64| -> i64 {
+            let mut s = 0;
+            for i in 0..p.len() {
+                s = (s * 31) ^ p[i];
+                if s & 1 == 1 { s += c }
+            }
+            s
+        }))
+        .unwrap();
+    let data: Vec<i64> = (0..100).map(|i| i * i * 7 - 300).collect();
+    let want = data.iter().fold(0i64, |s, p| {
+        let s = s.wrapping_mul(31) ^ p;
+        if s & 1 == 1 { s.wrapping_add(5) } else { s }
+    });
+    assert_eq!(sum.call(&data, 5), want);
+    println!("{}", sum.disassemble());
+
+    let find = jit()
+        .compile(tick!(|p: Slice<i32>, x: i32| -> i64 {
+            let mut i = 0usize;
+            'outer: loop {
+                loop {
+                    if i == p.len() { break 'outer -1 }
+                    if p[i] == x { break }
+                    i += 1;
+                }
+                break i as i64
+            }
+        }))
+        .unwrap();
+    assert_eq!(find.call(&[4, 5, 6], 6), 2);
+    assert_eq!(find.call(&[4, 5, 6], 7), -1);
+
+    let grade = jit()
+        .compile(tick!(|x: i32| -> i32 {
+            match x { 0 => 100, 1 | 2 => 200, 3..=9 => 300, -5..0 => 400, n => n * 2 }
+        }))
+        .unwrap();
+    for x in -20..20 {
+        let want = match x { 0 => 100, 1 | 2 => 200, 3..=9 => 300, -5..0 => 400, n => n * 2 };
+        assert_eq!(grade.call(x), want);
+    }
+
+    let early = jit()
+        .compile(tick!(|x: i32| -> i32 { if x < 0 { return -1; } let y = if x > 10 { x } else { x * 2 }; y + 1 }))
+        .unwrap();
+    for x in [-3, 0, 5, 10, 11] {
+        assert_eq!(early.call(x), if x < 0 { -1 } else if x > 10 { x + 1 } else { x * 2 + 1 });
+    }
+    let inc = jit().compile(tick!(|n: u8| -> u32 { let mut s = 0u32; for i in 0..=n { s += i as u32; } s })).unwrap();
+    assert_eq!(inc.call(255), 255 * 128);
+    let cont = jit()
+        .compile(tick!(|n: i32| -> i32 { let mut s = 0; for i in 0..n { if i % 3 == 0 { continue; } s += i; } s }))
+        .unwrap();
+    assert_eq!(cont.call(10), 1 + 2 + 4 + 5 + 7 + 8);
+}
+
+#[test]
+fn booleans() {
+    let f = jit()
+        .compile(tick!(|a: i64, b: i64, c: i64| -> bool { (a < b && b <= c) || !(a != c) && (b > 3) == (c > 3) }))
+        .unwrap();
+    for a in -2..6 {
+        for b in -2..6 {
+            for c in -2..6 {
+                assert_eq!(f.call(a, b, c), (a < b && b <= c) || !(a != c) && (b > 3) == (c > 3));
+            }
+        }
+    }
+    let g = jit().compile(tick!(|a: bool, b: bool| -> bool { a & !b | (a ^ b) })).unwrap();
+    for a in [false, true] {
+        for b in [false, true] {
+            assert_eq!(g.call(a, b), a & !b | (a ^ b));
+        }
+    }
+}
+
+#[test]
+fn floats() {
+    let f = jit()
+        .compile(tick!(|a: f64, b: f64| -> f64 { (a + b) * (a - b) / 2.0 + a.min(b) - b.max(a).sqrt().floor() + -a.abs() }))
+        .unwrap();
+    for (a, b) in [(1.5, 2.5), (-3.0, 9.75), (0.0, -0.0), (1e300, 7.0)] {
+        let (a, b): (f64, f64) = (a, b);
+        let want = (a + b) * (a - b) / 2.0 + a.min(b) - b.max(a).sqrt().floor() + -a.abs();
+        assert_eq!(f.call(a, b).to_bits(), want.to_bits(), "{a} {b}");
+    }
+    let less = jit().compile(tick!(|a: f32, b: f32| -> i32 {
+        let mut r = 0;
+        if a < b { r += 1; } if a <= b { r += 2; } if a == b { r += 4; } if a != b { r += 8; } if a > b { r += 16; } if !(a >= b) { r += 32; }
+        r
+    })).unwrap();
+    for a in [0.0f32, 1.0, -1.0, f32::NAN, f32::INFINITY] {
+        for b in [0.0f32, 1.0, -0.0, f32::NAN] {
+            let mut r = 0;
+            if a < b { r += 1; } if a <= b { r += 2; } if a == b { r += 4; } if a != b { r += 8; } if a > b { r += 16; }
+            if !(a >= b) { r += 32; }
+            assert_eq!(less.call(a, b), r, "{a} {b}");
+        }
+    }
+    let rem = jit().compile(tick!(|a: f64, b: f64| -> f64 { a % b + a })).unwrap();
+    assert_eq!(rem.call(7.5, 2.0), 9.0);
+}
+
+#[test]
+fn casts() {
+    macro_rules! check {
+        ($($from:ident $values:expr => $($to:ident)*;)*) => {$($({
+            let f = jit().compile(tick!(|a: $from| -> $to { a as $to })).unwrap();
+            for v in $values {
+                let (got, want) = (f.call(v), v as $to);
+                assert_eq!(Scalar::to_bits(got), Scalar::to_bits(want), "{v} as {}\n{}", stringify!($from => $to), f.disassemble());
+            }
+        })*)*};
+    }
+    use tickc::Scalar;
+    check! {
+        i8 [0i8, 1, -1, 127, -128] => i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 isize usize;
+        u8 [0u8, 1, 255, 128] => i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 isize usize;
+        i16 [0i16, 1, -1, 32767, -32768, 300] => i8 i16 i32 i64 u8 u16 u32 u64 f32 f64;
+        u16 [0u16, 1, 65535, 300] => i8 i16 i32 i64 u8 u16 u32 u64 f32 f64;
+        i32 [0i32, 1, -1, i32::MAX, i32::MIN, 70000] => i8 i16 i32 i64 u8 u16 u32 u64 f32 f64;
+        u32 [0u32, 1, u32::MAX, 70000, 1 << 31] => i8 i16 i32 i64 u8 u16 u32 u64 f32 f64;
+        i64 [0i64, 1, -1, i64::MAX, i64::MIN, 1 << 40] => i8 i16 i32 i64 u8 u16 u32 u64 f32 f64;
+        u64 [0u64, 1, u64::MAX, 1 << 40, 1 << 63, (1 << 63) + 1025] => i8 i16 i32 i64 u8 u16 u32 u64 f32 f64;
+        f32 [0.0f32, -0.0, 1.5, -1.5, 1e10, -1e10, 1e20, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 255.9, 256.0] => i8 i16 i32 i64 u8 u16 u32 u64 f64;
+        f64 [0.0f64, -0.0, 1.5, -1.5, 1e10, -1e10, 1e20, 9.3e18, 1.8e19, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.9] => i8 i16 i32 i64 u8 u16 u32 u64 f32;
+    }
+    let b = jit().compile(tick!(|a: bool, n: i32| -> i64 { a as i64 + (n > 3) as i64 * 10 })).unwrap();
+    assert_eq!(b.call(true, 4), 11);
+}
+
+#[test]
+fn records_and_slices() {
+    let f = jit()
+        .compile(tick!(|p: Ref<Point>| -> f64 {
+            let s = p.x + p.y as i64 + p.a[3] as i64 + p.inner.k as i64;
+            if p.flag { s as f64 + p.w + p.inner.v as f64 } else { 0.0 }
+        }))
+        .unwrap();
+    assert_eq!(f.call(&point()), (-5 + 7 + 60000 + 200) as f64 + 2.5 + 0.5);
+
+    let g = jit()
+        .compile(tick!(|ps: SliceMut<Point>, i: usize, k: usize| {
+            ps[i].x += 10;
+            ps[i].a[k] = ps[i].a[k] * 2;
+            ps[i].inner.v *= 4.0;
+            ps[i].flag = ps[i].x > 3;
+        }))
+        .unwrap();
+    let mut ps = [point(), point()];
+    g.call(&mut ps, 1, 2);
+    assert_eq!((ps[1].x, ps[1].a[2], ps[1].inner.v, ps[1].flag), (5, 6, 2.0, true));
+    assert_eq!(ps[0].x, -5);
+    assert!(matches!(g.try_call(&mut ps, 2, 0), Err(Trap::IndexOutOfBounds)));
+    assert!(matches!(g.try_call(&mut ps, 0, 4), Err(Trap::IndexOutOfBounds)));
+
+    let table: Arc<[i32]> = Arc::from([10, 20, 30]);
+    let h = jit().compile(tick!(|i: usize| -> i32 { $table[i] + $table.len() as i32 })).unwrap();
+    drop(table);
+    assert_eq!(h.call(2), 33);
+    assert!(h.try_call(3).is_err());
+}
+
+extern "C" fn add3(a: i64, b: i64, c: i64) -> i64 {
+    a * 100 + b * 10 + c
+}
+extern "C" fn many(a: i64, b: f64, c: i32, d: f32, e: u8, f: i64, g: i64, h: i64, i: f64, j: i16) -> f64 {
+    a as f64 + b * 2.0 + c as f64 * 3.0 + d as f64 * 4.0 + e as f64 * 5.0 + (f * 6 + g * 7 + h * 8) as f64 + i * 9.0 + j as f64 * 10.0
+}
+
+#[test]
+fn calls() {
+    let f = jit().compile(tick!(|x: i64, y: i64| -> i64 { x + add3(y, x, 3) * y + x })).unwrap();
+    assert_eq!(f.call(4, 5), 4 + 543 * 5 + 4);
+    let g = jit()
+        .compile(tick!(|x: i64, y: f64, z: f32, b: u8| -> f64 {
+            y + many(x, y, x as i32 + 1, z, b, x + 2, x + 3, x + 4, y * 2.0, -7) + y
+        }))
+        .unwrap();
+    assert_eq!(g.call(1, 2.0, 3.0, 250), 4.0 + many(1, 2.0, 2, 3.0, 250, 3, 4, 5, 4.0, -7));
+    let fib = jit().compile(tick!(fn fib(n: i64) -> i64 { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } })).unwrap();
+    assert_eq!(fib.call(20), 6765);
+    println!("{}", fib.disassemble());
+    let forever = jit().compile(tick!(fn forever(n: i64) -> i64 { forever(n + 1) + 1 })).unwrap();
+    assert!(matches!(forever.try_call(0), Err(Trap::StackOverflow)));
+    let twice = jit().compile(tick!(|n: i64| -> i64 { $fib(n) * 2 + $f(n, n) })).unwrap();
+    drop((fib, f));
+    assert_eq!(twice.call(10), 110 + 10 + (1000 + 100 + 3) * 10 + 10);
+    let twelve = jit()
+        .compile(tick!(|a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32, h: i32, i: i32, j: f64, k: u8, l: i64| -> i64 {
+            (a + b * 2 + c * 3 + d * 4 + e * 5 + f * 6 + g * 7 + h * 8 + i * 9) as i64 + j as i64 * 10 + k as i64 * 11 + l * 12
+        }))
+        .unwrap();
+    assert_eq!(twelve.call(1, 2, 3, 4, 5, 6, 7, 8, 9, 10.0, 11, 12), (1..=12).map(|x| x * x).sum::<i64>());
+}
+
+#[test]
+fn locals_and_composition() {
+    let sum = Var::<i64>::local();
+    let add = |n: i64| tick!(@sum += $n);
+    let (one, two) = (add(1), add(2));
+    let f = jit().compile(tick!(|| -> i64 { @one; @two; @one; @sum })).unwrap();
+    assert_eq!((f.call(), f.call()), (4, 4));
+    let v = Var::<i32>::local();
+    let g = jit().compile(tick!(|n: i32| -> i32 { for i in 0..n { if i == 2 { @v = @v + 10; } @v += 1; } @v })).unwrap();
+    assert_eq!((g.call(5), g.call(1)), (15, 1));
+    let x = 5;
+    let order = jit().compile(tick!(|y: i32| -> i32 { let mut z = y; z + { z = $x; z } * 10 + z })).unwrap();
+    assert_eq!(order.call(1), 1 + 50 + 5);
+    let values = vec![3i64, 1, 4, 1, 5];
+    let h = jit()
+        .compile(tick!(|p: Slice<i64>| -> i64 {
+            let mut s = 0;
+            for (i, v) in $(values.iter().enumerate()) { if $(*v != 1) { s += p[i] * $(*v) } }
+            s
+        }))
+        .unwrap();
+    assert_eq!(h.call(&[1, 2, 3, 4, 5]), 3 + 12 + 25);
+}
+
+#[test]
+fn errors() {
+    let e = jit().compile(tick!(|| -> i32 { @(Code::fail("nope")) })).unwrap_err();
+    assert_eq!(e.to_string(), "nope");
+    let bad: Code<()> = tick!(return 1u8);
+    assert!(matches!(jit().compile(tick!(|| -> i32 { @bad; 3 })), Err(Error::ReturnType { .. })));
+    let mut chain = tick!(1i64);
+    for _ in 0..1_000_000 {
+        chain = tick!(@chain + 1);
+    }
+    assert!(matches!(jit().compile(tick!(|| -> i64 { @chain })), Err(Error::NestingTooDeep { .. })));
+    drop(chain);
+    let escaped = std::cell::Cell::new(None);
+    let _ = jit().compile(tick!(|x: i64| { @({ escaped.set(Some(x)); tick!(()) }) })).unwrap();
+    let stale = escaped.get().unwrap();
+    assert!(matches!(jit().compile(tick!(|| -> i64 { @stale })), Err(Error::VariableOutOfScope { .. })));
+}
