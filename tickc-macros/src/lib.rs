@@ -7,12 +7,12 @@
 //!  tokens ──parse──► ast ──analyze::resolve──► names resolved, @ and $ numbered ──analyze::last_use──► takes ──expand──► Rust
 //! ```
 //!
-//! - [`ast`]: the language of quotations as a tree, every node with the user's span.
-//! - [`parse`]: tokens to tree; Rust's grammar and precedence, with `@` and `$`.
-//! - [`analyze`]: scopes, loops, effects, last uses, and every error that can be told without types.
-//! - [`expand`]: tree to Rust. Types are left to rustc, which finds its mistakes at the user's own tokens.
-//! - [`methods`]: the one table of methods that dynamic values have.
-//! - [`record`]: the derive.
+//! - `ast`: the language of quotations as a tree, every node with the user's span.
+//! - `parse`: tokens to tree; Rust's grammar and precedence, with `@` and `$`.
+//! - `analyze`: scopes, loops, effects, last uses, and every error that can be told without types.
+//! - `expand`: tree to Rust. Types are left to rustc, which finds its mistakes at the user's own tokens.
+//! - `methods`: the one table of methods that dynamic values have.
+//! - `record`: the derive.
 #![forbid(unsafe_code)]
 
 mod analyze;

@@ -29,7 +29,7 @@ use crate::types::Type;
 /// `head`: bits 0–7 kind, 8–15 register or condition code, 16–23 index register, 24–31 scale (log2), 32–63 the mask of
 /// registers owned. `body`: the bits of a constant, a displacement, a variable's index, or (true-list, false-list).
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Operand {
+pub(crate) struct Operand {
     pub(crate) head: u64,
     pub(crate) body: u64,
 }
@@ -103,7 +103,7 @@ impl std::fmt::Debug for Operand {
 /// Operations with two operands of one type (the count of a shift has the value's type too: the emitter converts it).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub enum BinaryOp {
+pub(crate) enum BinaryOp {
     /// Wrapping addition; IEEE addition for floats.
     Add,
     /// Bitwise or.
@@ -145,7 +145,7 @@ impl BinaryOp {
 /// Operations with one operand.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub enum UnaryOp {
+pub(crate) enum UnaryOp {
     /// Two's complement or IEEE negation.
     Neg,
     /// Bitwise complement (of an integer; conditions are inverted by [`Machine::invert`]).
@@ -173,7 +173,7 @@ pub enum UnaryOp {
 /// A comparison.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub enum Comparison {
+pub(crate) enum Comparison {
     /// Equal.
     Eq,
     /// Not equal.
@@ -204,15 +204,15 @@ impl Comparison {
 }
 
 /// Pending jumps to one target; 0 is the empty list.
-pub type JumpList = u32;
+pub(crate) type JumpList = u32;
 
 /// A place already emitted, as the target of backward jumps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place(pub(crate) u32);
+pub(crate) struct Place(pub(crate) u32);
 
 /// What a call goes to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Target {
+pub(crate) enum Target {
     /// The function under construction.
     SelfCall,
     /// An `extern "C"` function at an absolute address.
@@ -232,7 +232,7 @@ pub enum Target {
 
 /// What the emitter knows of a function before the first operation.
 #[derive(Clone, Copy, Debug)]
-pub struct Prologue<'a> {
+pub(crate) struct Prologue<'a> {
     /// Types of the scalar parameters; a slice counts as [`Type::Ptr`] and [`Type::Usize`], and is marked in `pairs`.
     pub params: &'a [Type],
     /// Bit k: parameter k is the pointer of a slice whose length is parameter k + 1.
@@ -245,7 +245,7 @@ pub struct Prologue<'a> {
 
 /// What is known of a function when it is complete.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Finished {
+pub(crate) struct Finished {
     /// Whether it can trap, and thus returns a status beside its value.
     pub traps: bool,
     /// Whether it takes the stack limit as a hidden last argument.
@@ -258,7 +258,7 @@ pub struct Finished {
 /// A tier's side of emission. See the head of this module for terms and invariants.
 ///
 /// Where a method takes a [`Type`], every operand has that type. Operands passed by value are consumed.
-pub trait Machine {
+pub(crate) trait Machine {
     /// Starts a function; pushes the home of each parameter on `homes`.
     fn begin(&mut self, prologue: &Prologue<'_>, homes: &mut Vec<Operand>);
     /// Ends the function, after its last `ret` or with the value that falls out of its end.

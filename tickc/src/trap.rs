@@ -47,7 +47,7 @@ impl std::error::Error for Trap {}
 /// The traps that generated code raises by itself; the discriminant is the status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
-pub enum TrapKind {
+pub(crate) enum TrapKind {
     /// [`Trap::DivisionByZero`].
     DivisionByZero = 1,
     /// [`Trap::DivisionOverflow`].

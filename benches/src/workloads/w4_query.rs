@@ -9,7 +9,7 @@ use crate::counts::Count;
 
 /// What the predicate looks at; eight `i64` in this order.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, tickc::Record)]
 #[allow(missing_docs, reason = "the fields are those of the formula above")]
 pub struct Record {
     pub a: i64,

@@ -1,13 +1,17 @@
 //! What must be known of a quotation before it is expanded, and the errors that can be told without types.
 //!
-//! - [`resolve`]: what each name, capture and jump refers to; fills in the tree and the tables of [`Analysis`].
+//! - [`resolve`]: what each name and capture refers to; fills in the tree and the tables of [`Analysis`]. Its parts [`assign`],
+//!   [`calls`] and [`jumps`] do so for what they are named after.
 //! - [`mention`]: which names captured Rust code mentions.
 //! - [`effects`]: what evaluating an expression may change, so that operands before it must be pinned.
-//! - [`never`]: expressions that do not come to an end.
+//! - [`mod@never`]: expressions that do not come to an end.
 //! - [`last_use`]: mentions after which a variable is dead.
 //! - [`visit`]: the children of a node, in the order they are evaluated.
 
+mod assign;
+mod calls;
 pub(crate) mod effects;
+mod jumps;
 pub(crate) mod last_use;
 pub(crate) mod mention;
 pub(crate) mod never;

@@ -7,9 +7,8 @@ use proc_macro2::{Ident, Span};
 use syn::{Error, Token};
 
 use super::mention;
-use super::{Analysis, Binding, BindingKind, Hoist, HoistKind, LoopInfo, LoopKind};
+use super::{Analysis, Binding, BindingKind, Hoist, HoistKind, LoopKind};
 use crate::ast::*;
-use crate::methods;
 
 /// Resolves `quotation`.
 pub(crate) fn resolve(quotation: &mut Quotation) -> Result<Analysis, Vec<Error>> {
@@ -22,16 +21,16 @@ pub(crate) fn resolve(quotation: &mut Quotation) -> Result<Analysis, Vec<Error>>
 }
 
 #[derive(Default)]
-struct Resolver {
-    analysis: Analysis,
+pub(super) struct Resolver {
+    pub(super) analysis: Analysis,
     /// The names in scope, innermost last.
     scope: Vec<(String, BindingId)>,
     /// The loops around, innermost last.
-    loops: Vec<LoopId>,
+    pub(super) loops: Vec<LoopId>,
     /// The `unsafe { }` blocks around, innermost last.
-    unsafes: Vec<(Token![unsafe], UnsafeUse)>,
+    pub(super) unsafes: Vec<(Token![unsafe], UnsafeUse)>,
     /// The quoted `fn`, and its number of parameters.
-    function: Option<(Ident, usize)>,
+    pub(super) function: Option<(Ident, usize)>,
     mentions: usize,
     errors: Vec<Error>,
 }
@@ -42,11 +41,11 @@ pub(crate) fn is_place(expr: &Expr) -> bool {
 }
 
 impl Resolver {
-    fn error(&mut self, span: Span, message: impl std::fmt::Display) {
+    pub(super) fn error(&mut self, span: Span, message: impl std::fmt::Display) {
         self.errors.push(Error::new(span, message));
     }
 
-    fn binding(&self, id: BindingId) -> &Binding {
+    pub(super) fn binding(&self, id: BindingId) -> &Binding {
         self.analysis.binding(id)
     }
 
@@ -55,11 +54,11 @@ impl Resolver {
         self.scope.iter().rev().find(|(known, _)| *known == name).map(|&(_, id)| id)
     }
 
-    fn lookup_ident(&self, ident: &Ident) -> Option<BindingId> {
+    pub(super) fn lookup_ident(&self, ident: &Ident) -> Option<BindingId> {
         self.lookup(&ident.to_string())
     }
 
-    fn is_dynamic(&self, id: BindingId) -> bool {
+    pub(super) fn is_dynamic(&self, id: BindingId) -> bool {
         self.binding(id).kind != BindingKind::Rust
     }
 
@@ -70,7 +69,7 @@ impl Resolver {
         id
     }
 
-    fn bind(&mut self, binder: &mut Binder) -> Option<BindingId> {
+    pub(super) fn bind(&mut self, binder: &mut Binder) -> Option<BindingId> {
         match binder {
             Binder::Ignored => None,
             Binder::Name { ident, mutable, id } => {
@@ -82,7 +81,7 @@ impl Resolver {
     }
 
     /// Runs `walk` in a scope of its own.
-    fn scoped(&mut self, walk: impl FnOnce(&mut Self)) {
+    pub(super) fn scoped(&mut self, walk: impl FnOnce(&mut Self)) {
         let outer = self.scope.len();
         walk(self);
         self.scope.truncate(outer);
@@ -103,7 +102,7 @@ impl Resolver {
         self.expr(&mut function.body);
     }
 
-    fn block(&mut self, block: &mut Block) {
+    pub(super) fn block(&mut self, block: &mut Block) {
         self.scoped(|this| {
             for stmt in &mut block.stmts {
                 match stmt {
@@ -123,7 +122,7 @@ impl Resolver {
         MentionId(self.mentions)
     }
 
-    fn expr(&mut self, expr: &mut Expr) {
+    pub(super) fn expr(&mut self, expr: &mut Expr) {
         let span = expr.span;
         match &mut expr.kind {
             ExprKind::Lit(_) | ExprKind::Const(_) => {}
@@ -250,7 +249,7 @@ impl Resolver {
         }
     }
 
-    fn name(&mut self, name: &mut Name) {
+    pub(super) fn name(&mut self, name: &mut Name) {
         name.to = match self.lookup_ident(&name.ident) {
             Some(id) if self.is_dynamic(id) => {
                 name.mention = self.next_mention();
@@ -277,12 +276,12 @@ impl Resolver {
     }
 
     /// The variable, if `capture` is nothing but the name of one bound by the quotation.
-    fn dynamic_name(&self, capture: &Capture) -> Option<BindingId> {
+    pub(super) fn dynamic_name(&self, capture: &Capture) -> Option<BindingId> {
         let Source::Name(ident) = &capture.source else { return None };
         self.lookup_ident(ident).filter(|&id| self.is_dynamic(id))
     }
 
-    fn lift(&mut self, capture: &mut Capture) {
+    pub(super) fn lift(&mut self, capture: &mut Capture) {
         match (self.dynamic_name(capture), &capture.source) {
             (Some(_), Source::Name(ident)) => {
                 let message =
@@ -304,7 +303,7 @@ impl Resolver {
     }
 
     /// Decides when captured Rust code is run.
-    fn capture(&mut self, capture: &mut Capture, kind: HoistKind) {
+    pub(super) fn capture(&mut self, capture: &mut Capture, kind: HoistKind) {
         if let Some((token, used)) = self.unsafes.last_mut() {
             used.perhaps = true;
             capture.in_unsafe = Some(*token);
@@ -339,7 +338,7 @@ impl Resolver {
     }
 
     /// Checks that an unsafe operation stands in an `unsafe { }` of the user.
-    fn unsafe_operation(&mut self, span: Span, message: &str) -> Unsafety {
+    pub(super) fn unsafe_operation(&mut self, span: Span, message: &str) -> Unsafety {
         match self.unsafes.last_mut() {
             Some((_, used)) => {
                 used.surely = true;
@@ -349,118 +348,6 @@ impl Resolver {
                 self.error(span, message);
                 Unsafety::Safe
             }
-        }
-    }
-
-    fn assign(&mut self, assign: &mut Assign) {
-        let span = assign.target.span;
-        match &mut assign.target.kind {
-            ExprKind::Name(name) => {
-                self.name(name);
-                self.check_assignable(name);
-            }
-            ExprKind::Splice(capture) => match self.dynamic_name(capture) {
-                Some(_) => {
-                    self.expr(&mut assign.target);
-                    if let ExprKind::Name(name) = &assign.target.kind {
-                        let (ident, to) = (name.ident.clone(), name.to);
-                        self.check_assignable(&Name { ident, to, mention: name.mention });
-                    }
-                }
-                None => self.capture(capture, HoistKind::Splice),
-            },
-            ExprKind::Field(..) | ExprKind::Index(..) | ExprKind::Deref(..) => self.expr(&mut assign.target),
-            ExprKind::Lift(_) => self.error(span, "a run-time constant cannot be assigned"),
-            _ => self.error(span, "this cannot be assigned: only a variable, `@variable`, an element, a field or `*pointer` can"),
-        }
-        self.expr(&mut assign.value);
-    }
-
-    fn check_assignable(&mut self, name: &Name) {
-        let ident = &name.ident;
-        match name.to {
-            Referent::Dynamic(id) if self.binding(id).is_mutable() => {}
-            Referent::Dynamic(_) => self.error(ident.span(), format!("cannot assign to `{ident}`: it was bound without `mut`")),
-            Referent::Rust(_) => self.error(ident.span(), format!("`{ident}` is a Rust value here, not a dynamic variable")),
-            Referent::Const | Referent::Unresolved => {
-                self.error(
-                    ident.span(),
-                    format!("`{ident}` is not bound in this quotation; to assign to a captured variable write `@{ident}`"),
-                );
-            }
-        }
-    }
-
-    fn method(&mut self, call: &mut Method) {
-        self.expr(&mut call.receiver);
-        call.args.iter_mut().for_each(|arg| self.expr(arg));
-        let (name, span) = (call.name.to_string(), call.name.span());
-        let Some(method) = methods::lookup(&name) else {
-            let advice = methods::nearest(&name).map(|near| format!("did you mean `{near}`?"));
-            let advice =
-                advice.unwrap_or_else(|| "to call Rust code while the quotation is made write `$( )` or `@( )`".to_owned());
-            return self.error(span, format!("`{name}` is not available in dynamic code; {advice}"));
-        };
-        if method.args != call.args.len() {
-            let plural = if method.args == 1 { "" } else { "s" };
-            self.error(span, format!("`{name}` takes {} argument{plural}, but {} given", method.args, were(call.args.len())));
-        }
-        if method.kind == methods::Kind::Pointer {
-            call.unsafety = self.unsafe_operation(span, &format!("`{name}` on a raw pointer needs `unsafe {{ }}`"));
-        }
-    }
-
-    fn call(&mut self, call: &mut Call, span: Span) {
-        if let Some((_, used)) = self.unsafes.last_mut() {
-            used.perhaps = true;
-            call.unsafety = Unsafety::Unsafe;
-        }
-        call.args.iter_mut().for_each(|arg| self.expr(arg));
-        match &mut call.callee {
-            Callee::Lifted(capture) => {
-                let before = self.analysis.hoists.len();
-                self.lift(capture);
-                debug_assert!(self.analysis.hoists.len() <= before + 1, "a capture is hoisted once");
-            }
-            Callee::Path(path) => {
-                if let Some(callee) = self.callee(path, call.args.len(), span) {
-                    call.callee = callee;
-                }
-            }
-            Callee::Rust(_) | Callee::Recursive | Callee::Trap | Callee::FromBits(..) => {}
-        }
-    }
-
-    /// What the path of a call is, if not an `extern "C"` function.
-    fn callee(&mut self, path: &syn::ExprPath, args: usize, span: Span) -> Option<Callee> {
-        if path.qself.is_some() {
-            return None;
-        }
-        if let Some(ident) = path.path.get_ident() {
-            if let Some(id) = self.lookup_ident(ident) {
-                if self.is_dynamic(id) {
-                    self.error(span, format!("`{ident}` is a dynamic variable, which cannot be called"));
-                }
-                return Some(Callee::Rust(ident.clone()));
-            }
-            if let Some((function, params)) = &self.function
-                && function == ident
-            {
-                if *params != args {
-                    let plural = if *params == 1 { "" } else { "s" };
-                    let message = format!("`{ident}` takes {params} argument{plural}, but {} given", were(args));
-                    self.error(span, message);
-                }
-                return Some(Callee::Recursive);
-            }
-            return (ident == "trap" && args == 1).then(|| Callee::Trap);
-        }
-        let segments: Vec<_> = path.path.segments.iter().collect();
-        match segments[..] {
-            [ty, method] if method.ident == "from_bits" && args == 1 && (ty.ident == "f32" || ty.ident == "f64") => {
-                Some(Callee::FromBits(ty.ident.clone(), method.ident.span()))
-            }
-            _ => None,
         }
     }
 
@@ -478,74 +365,4 @@ impl Resolver {
             });
         }
     }
-
-    fn for_(&mut self, l: &mut For) {
-        self.expr(&mut l.range.from);
-        self.expr(&mut l.range.to);
-        let slice = if l.range.inclusive { None } else { self.len_of(&l.range.to) };
-        l.id = self.new_loop(LoopKind::For, &l.label);
-        self.scoped(|this| {
-            if let Some(id) = this.bind(&mut l.name)
-                && !this.binding(id).is_mutable()
-            {
-                this.analysis.bindings[id.0].below_len_of = slice;
-            }
-            this.loop_body(l.id, &mut l.body);
-        });
-    }
-
-    /// The immutable variable whose length `expr` is, if it is one's.
-    fn len_of(&self, expr: &Expr) -> Option<BindingId> {
-        let ExprKind::Method(Method { receiver, name, args, .. }) = &expr.kind else { return None };
-        let ExprKind::Name(Name { to: Referent::Dynamic(id), .. }) = receiver.kind else { return None };
-        (name == "len" && args.is_empty() && !self.binding(id).is_mutable()).then_some(id)
-    }
-
-    fn new_loop(&mut self, kind: LoopKind, label: &Option<Ident>) -> LoopId {
-        let info = LoopInfo { kind, label: label.clone(), breaks: false, breaks_with_value: false, continues: false };
-        self.analysis.loops.push(info);
-        LoopId(self.analysis.loops.len() - 1)
-    }
-
-    fn loop_body(&mut self, id: LoopId, body: &mut Block) {
-        self.loops.push(id);
-        self.block(body);
-        self.loops.pop();
-    }
-
-    /// The loop that a jump goes to.
-    fn target(&mut self, jump: &Jump, word: &str, span: Span) -> Option<LoopId> {
-        let found = match &jump.label {
-            None => self.loops.last().copied(),
-            Some(label) => self.loops.iter().rev().copied().find(|&id| self.analysis.loop_info(id).label.as_ref() == Some(label)),
-        };
-        match (&jump.label, found) {
-            (None, None) => self.error(span, format!("`{word}` outside of a loop of this quotation")),
-            (Some(label), None) => {
-                self.error(label.span(), format!("no loop of this quotation around here has the label `'{label}`"))
-            }
-            _ => {}
-        }
-        found
-    }
-
-    fn break_(&mut self, jump: &mut Jump, has_value: bool, span: Span) {
-        let Some(id) = self.target(jump, "break", span) else { return };
-        jump.to = Some(id);
-        match (self.analysis.loop_info(id).kind, has_value) {
-            (LoopKind::Unrolled, _) => self.error(span, "an unrolled loop cannot be left with `break`"),
-            (LoopKind::While | LoopKind::For, true) => {
-                self.error(span, "`break` with a value leaves only a `loop`, not a `while` or `for`");
-            }
-            _ => {}
-        }
-        let info = &mut self.analysis.loops[id.0];
-        info.breaks |= !has_value;
-        info.breaks_with_value |= has_value;
-    }
-}
-
-/// "1 was", "2 were"
-fn were(count: usize) -> String {
-    format!("{count} {}", if count == 1 { "was" } else { "were" })
 }

@@ -135,7 +135,7 @@ fn statements_end_as_in_rust() {
                 break 5;
             }
         })),
-        "{(while a {(break); }) (loop {(break 5)})}"
+        "{(while a {(break); }) (loop {(break 5); })}"
     );
     assert_eq!(
         tree(quote!(match x {

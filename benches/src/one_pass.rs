@@ -1,0 +1,192 @@
+//! The one-pass tier of `tickc` on the common workload.
+//!
+//! What is timed is everything: the quotations, their composition, `compile`, and the destruction of the closures. W1 is
+//! composed by recursion, one fragment a step; W2 to W6 are one quotation each, with unrolled loops; W4 is also composed of
+//! a fragment for each comparison.
+
+use std::hint::black_box;
+
+use tickc::prelude::*;
+
+use crate::candidates::{Candidate, built};
+use crate::counts::Count;
+use crate::workloads::w6_large::Kind;
+use crate::workloads::{Workload, empty, w1_power, w2_horner, w3_dot, w4_query, w5_loop, w6_large};
+
+const TIER: &str = "one-pass";
+
+/// An array as a record, so that its constant indices need no check.
+#[derive(Clone, Copy, tickc::Record)]
+#[repr(transparent)]
+struct Array<const N: usize> {
+    x: [i64; N],
+}
+
+impl<const N: usize> Array<N> {
+    #[allow(unsafe_code, reason = "views an array as the record that has nothing but it")]
+    fn of(x: &[i64; N]) -> &Self {
+        // SAFETY: `Array` is `repr(transparent)` over the array.
+        unsafe { &*(&raw const *x).cast::<Self>() }
+    }
+}
+
+/// Code for x to the n, as in the front page of `tickc`.
+fn power<'a>(x: Var<i64>, n: u32) -> Code<'a, i64> {
+    if n == 0 {
+        tick!(1)
+    } else if n.is_multiple_of(2) {
+        let half = power(x, n / 2);
+        tick!({
+            let h = @half;
+            h * h
+        })
+    } else {
+        let rest = power(x, n - 1);
+        tick!(@x * @rest)
+    }
+}
+
+fn size<S>(f: &Func<S>) -> Option<Count> {
+    let stats = f.stats();
+    Some(Count { instructions: stats.instructions, bytes: stats.bytes })
+}
+
+fn compile_empty(jit: &Jit) -> Func<fn()> {
+    jit.compile(tick!(|| {})).expect("compiles")
+}
+
+fn compile_w1(jit: &Jit) -> Func<fn(i64) -> i64> {
+    let n = black_box(w1_power::EXPONENT);
+    jit.compile(tick!(|x: i64| -> i64 { @(power(x, n)) })).expect("compiles")
+}
+
+fn compile_w2(jit: &Jit) -> Func<fn(i64) -> i64> {
+    let (last, rest) = black_box(&w2_horner::COEFFICIENTS).split_last().expect("33 coefficients");
+    jit.compile(tick!(|x: i64| -> i64 {
+        let mut sum = $(*last);
+        for c in $(rest.iter().rev()) {
+            sum = sum * x + $(*c);
+        }
+        sum
+    }))
+    .expect("compiles")
+}
+
+fn compile_w3(jit: &Jit) -> Func<fn(Ref<Array<64>>) -> i64> {
+    let constants = black_box(&w3_dot::CONSTANTS);
+    jit.compile(tick!(|p: Ref<Array<64>>| -> i64 {
+        let mut sum = 0;
+        for (i, c) in $(constants.iter().enumerate()) {
+            if $(*c != 0) {
+                sum += p.x[$i] * $(*c);
+            }
+        }
+        sum
+    }))
+    .expect("compiles")
+}
+
+fn compile_w4(jit: &Jit) -> Func<fn(Ref<w4_query::Record>) -> bool> {
+    let q = black_box(&w4_query::QUERY);
+    let (a, b, c, d) = (i64::from(q.a_above), i64::from(q.b_most), i64::from(q.c_is), i64::from(q.d_not));
+    jit.compile(tick!(|r: Ref<w4_query::Record>| -> bool {
+        ((r.a > $a && r.b <= $b) || (r.c == $c && r.d != $d)) && (r.e + r.f > r.g || r.h % 2 == 0)
+    }))
+    .expect("compiles")
+}
+
+fn compile_w4_composed(jit: &Jit) -> Func<fn(Ref<w4_query::Record>) -> bool> {
+    fn conditions<'a>(r: Var<Ref<w4_query::Record>>) -> Code<'a, bool> {
+        let q = black_box(&w4_query::QUERY);
+        let (a, b, c, d) = (i64::from(q.a_above), i64::from(q.b_most), i64::from(q.c_is), i64::from(q.d_not));
+        let (a, b) = (tick!((@r).a > $a), tick!((@r).b <= $b));
+        let (c, d) = (tick!((@r).c == $c), tick!((@r).d != $d));
+        let (ab, cd) = (tick!(@a && @b), tick!(@c && @d));
+        let (sum, even) = (tick!((@r).e + (@r).f > (@r).g), tick!((@r).h % 2 == 0));
+        tick!((@ab || @cd) && (@sum || @even))
+    }
+    jit.compile(tick!(|r: Ref<w4_query::Record>| -> bool { @(conditions(r)) })).expect("compiles")
+}
+
+fn compile_w5(jit: &Jit) -> Func<fn(Slice<i64>) -> i64> {
+    let (factor, c) = (i64::from(black_box(w5_loop::FACTOR)), black_box(w5_loop::ADDEND));
+    jit.compile(tick!(|p: Slice<i64>| -> i64 {
+        let mut s = 0;
+        for i in 0..p.len() {
+            s = (s * $factor) ^ p[i];
+            if s & 1 == 1 {
+                s += $c;
+            }
+        }
+        s
+    }))
+    .expect("compiles")
+}
+
+fn compile_w6(jit: &Jit) -> Func<fn(Ref<Array<24>>) -> i64> {
+    let ops = black_box(&w6_large::OPS);
+    let v: [Var<i64>; 24] = std::array::from_fn(|_| Var::local());
+    jit.compile(tick!(|p: Ref<Array<24>>| -> i64 {
+        for (i, v) in $(v.into_iter().enumerate()) {
+            @v = p.x[$i];
+        }
+        for op in $(ops.iter()) {
+            match $(op.kind) {
+                Kind::Add => @(v[op.d as usize]) += @(v[op.s as usize]),
+                Kind::Sub => @(v[op.d as usize]) -= @(v[op.s as usize]),
+                Kind::Mul => @(v[op.d as usize]) *= @(v[op.s as usize]),
+                Kind::Xor => @(v[op.d as usize]) ^= @(v[op.s as usize]),
+                Kind::And => @(v[op.d as usize]) &= @(v[op.s as usize]),
+                Kind::Shl => @(v[op.d as usize]) <<= $(op.s),
+            }
+        }
+        let mut all = 0;
+        for v in $(v.into_iter()) {
+            all ^= @v;
+        }
+        all
+    }))
+    .expect("compiles")
+}
+
+/// A candidate whose function is compiled by `compile` and run through `program`.
+macro_rules! candidate {
+    ($workload:ident, $tier:expr, $fragments:expr, $compile:ident, $program:path, $f:ident => $call:expr) => {{
+        let jit = Jit::builder().tier(Tier::OnePass).build().expect("a tier of this machine");
+        built(Workload::$workload, $tier, $fragments, move || $compile(&jit), |$f| $program(size(&$f), $call))
+    }};
+}
+
+/// The candidates of the tier.
+#[must_use]
+pub fn candidates() -> Vec<Box<dyn Candidate>> {
+    vec![
+        candidate!(Empty, TIER, 0, compile_empty, empty::program, f => move || f.call()),
+        candidate!(W1, TIER, w1_power::FRAGMENTS, compile_w1, w1_power::program, f => move |x| f.call(x)),
+        candidate!(W2, TIER, 1, compile_w2, w2_horner::program, f => move |x| f.call(x)),
+        candidate!(W3, TIER, 1, compile_w3, w3_dot::program, f => move |p| f.call(Array::of(p))),
+        candidate!(W4, TIER, 1, compile_w4, w4_query::program, f => move |r| f.call(r)),
+        candidate!(W4, "one-pass-composed", w4_query::FRAGMENTS, compile_w4_composed, w4_query::program, f => move |r| f.call(r)),
+        candidate!(W5, TIER, 1, compile_w5, w5_loop::program, f => move |p| f.call(p)),
+        candidate!(W6, TIER, 1, compile_w6, w6_large::program, f => move |p| f.call(Array::of(p))),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn w4_composed_of_fragments_is_the_same_machine_code() {
+        let jit = Jit::builder().tier(Tier::OnePass).build().expect("a tier of this machine");
+        let (one, composed) = (compile_w4(&jit), compile_w4_composed(&jit));
+        let code = |text: String| -> Vec<String> {
+            text.lines().map(|l| l.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")).collect()
+        };
+        let relative = |lines: Vec<String>| -> Vec<String> {
+            lines.into_iter().map(|l| if l.starts_with('j') { l.split(' ').next().unwrap().to_owned() } else { l }).collect()
+        };
+        assert_eq!(relative(code(one.disassemble())), relative(code(composed.disassemble())));
+        assert_eq!(one.stats().bytes, composed.stats().bytes);
+    }
+}
