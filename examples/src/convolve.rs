@@ -15,11 +15,13 @@ use std::io::Write;
 use std::num::NonZeroI32;
 use std::path::{Path, PathBuf};
 
-use crate::Error;
+use tickc::prelude::*;
+
 use crate::mask::Mask;
 use crate::measure::{Bench, Effort};
 use crate::outcome::{Ordinary, Outcome};
 use crate::picture::Picture;
+use crate::{Error, tiers};
 
 /// Specialise a convolution for a mask known at run time
 #[derive(Clone, Debug, clap::Parser)]
@@ -172,6 +174,34 @@ pub fn convolve_by_rows(padded: &Padded, mask: &Mask, result: &mut [u8]) {
     }
 }
 
+/// A compiled convolution: from the samples of a [`Padded`] picture to those of the result.
+pub type Convolution = fn(Slice<u8>, SliceMut<u8>);
+
+/// Compiles the convolution with `mask` of pictures that have the shape of `padded`.
+///
+/// # Errors
+/// That no code could be generated.
+pub fn compile(jit: &Jit, tier: Tier, padded: &Padded, mask: &Mask) -> Result<Func<Convolution>, tickc::Error> {
+    let Padded { stride, row_len, rows, .. } = *padded;
+    let divisor = mask.divisor().get();
+    let taps = mask.taps().map(|(row, column, weight)| (padded.distance(row, column), weight));
+    let convolution = tick!(|samples: Slice<u8>, result: SliceMut<u8>| {
+        // Loops of the generated code, whose bounds are constants (`$`) …
+        for y in 0..$rows {
+            for x in 0..$row_len {
+                let place = y * $stride + x;
+                let mut sum = 0;
+                // … around one that is unrolled while the code is made.
+                for (distance, weight) in $taps {
+                    sum += weight * samples[place + distance] as i32;
+                }
+                result[y * $row_len + x] = (sum / $divisor).max(0).min(255) as u8;
+            }
+        }
+    });
+    jit.compile_with(tier, convolution)
+}
+
 /// Runs and prints the example and writes its picture.
 ///
 /// # Errors
@@ -185,7 +215,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
         Some(path) => path.clone(),
         None => default_output(&input)?,
     };
-    let bench = Bench::new("convolve", arguments.effort, 2);
+    let bench = Bench::new("convolve", arguments.effort, 2 + tiers::MEASUREMENTS);
     let padded = Padded::new(&picture, &mask);
     let mut expected = vec![0; picture.samples.len()];
     convolve(&padded, &mask, &mut expected);
@@ -207,6 +237,22 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
         convolve_by_rows(black_box(&padded), black_box(&mask), &mut result);
         black_box(&result);
     });
+    let rows_equal = result == expected;
+    let jit = Jit::new()?;
+    let tiers = tiers::measure(
+        &bench,
+        1,
+        |tier| compile(&jit, tier, &padded, &mask),
+        |convolution| {
+            let mut result = vec![0; expected.len()];
+            convolution.call(&padded.samples, &mut result);
+            result == expected
+        },
+        |convolution| {
+            convolution.call(black_box(&padded.samples), &mut result);
+            black_box(&result);
+        },
+    )?;
     let outcome = Outcome {
         name: "convolve",
         computes: format!(
@@ -227,10 +273,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
         },
         others: vec![Ordinary {
             version: rows,
-            equal: result == expected,
+            equal: rows_equal,
             per_use: rows_per_use,
         }],
-        tiers: Vec::new(),
+        tiers,
     };
     drop(bench);
     writeln!(

@@ -6,10 +6,12 @@
 use std::hint::black_box;
 use std::io::Write;
 
-use crate::Error;
+use tickc::prelude::*;
+
 use crate::measure::{Bench, Effort};
 use crate::outcome::{Ordinary, Outcome};
 use crate::splitmix::SplitMix;
+use crate::{Error, tiers};
 
 /// Specialise a dot product for a sparse vector known at run time
 #[derive(Clone, Debug, clap::Parser)]
@@ -74,6 +76,24 @@ pub fn dot_listed(listed: &[(usize, i64)], values: &[i64]) -> i64 {
     })
 }
 
+/// Compiles the dot product with `weights`, of which nothing but multiplications by constants remains.
+///
+/// # Errors
+/// That no code could be generated.
+pub fn compile(jit: &Jit, tier: Tier, weights: &[i64]) -> Result<Func<fn(Slice<i64>) -> i64>, tickc::Error> {
+    let product = tick!(|values: Slice<i64>| -> i64 {
+        let mut sum = 0;
+        // Unrolled while the code is made, since what it runs over is ordinary Rust (`$`).
+        for (index, weight) in $(weights.iter().copied().enumerate()) {
+            if $(weight != 0) {
+                sum += weight * values[index];
+            }
+        }
+        sum
+    });
+    jit.compile_with(tier, product)
+}
+
 /// `len` weights below 1000 in size, of which exactly `zeros` percent (rounded down) are zero, at random places.
 #[must_use]
 pub fn sparse_weights(len: usize, zeros: u8, random: &mut SplitMix) -> Vec<i64> {
@@ -94,7 +114,7 @@ pub fn sparse_weights(len: usize, zeros: u8, random: &mut SplitMix) -> Vec<i64> 
 /// Runs and prints the example.
 ///
 /// # Errors
-/// A result that differs, or a failure to print.
+/// No code could be generated, a result that differs, or a failure to print.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
     let len = arguments.len as usize;
     let mut random = SplitMix::new(1);
@@ -103,7 +123,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
     let vectors: Vec<Vec<i64>> = (0..VECTORS)
         .map(|_| (0..len).map(|_| random.below(1 << 20) as i64).collect())
         .collect();
-    let bench = Bench::new("dot", arguments.effort, 2);
+    let bench = Bench::new("dot", arguments.effort, 2 + tiers::MEASUREMENTS);
 
     let generic = "every weight";
     let generic_per_use = bench.per_use(generic, vectors.len(), || {
@@ -120,6 +140,18 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
     let list_equal = vectors
         .iter()
         .all(|values| dot_listed(&listed, values) == dot(&weights, values));
+    let jit = Jit::new()?;
+    let tiers = tiers::measure(
+        &bench,
+        vectors.len(),
+        |tier| compile(&jit, tier, &weights),
+        |specialised| vectors.iter().all(|values| specialised.call(values) == dot(&weights, values)),
+        |specialised| {
+            for values in black_box(&vectors[..]) {
+                black_box(specialised.call(values));
+            }
+        },
+    )?;
     let outcome = Outcome {
         name: "dot",
         computes: format!(
@@ -137,7 +169,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
             equal: list_equal,
             per_use: list_per_use,
         }],
-        tiers: Vec::new(),
+        tiers,
     };
     drop(bench);
     writeln!(out, "{outcome}")?;

@@ -50,6 +50,9 @@ pub enum Error {
         /// The version whose result differs.
         version: String,
     },
+    /// No code could be generated.
+    #[error("cannot generate code: {0}")]
+    Generate(#[from] tickc::Error),
     /// The results could not be printed.
     #[error("cannot print: {0}")]
     Print(#[from] io::Error),

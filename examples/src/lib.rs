@@ -15,6 +15,7 @@
 //! | module | |
 //! |---|---|
 //! | [`tour`] | the list of examples and the program that runs them |
+//! | [`tiers`] | the compilers that are compared |
 //! | [`outcome`] | what one specialisation cost and gained, and the table that shows it |
 //! | [`measure`] | timing a use and a compilation, with a progress bar |
 //! | [`clock`] | the time-stamp counter (the only `unsafe` of this crate) |
@@ -36,6 +37,7 @@ pub mod power;
 pub mod query;
 pub mod splitmix;
 pub mod text_error;
+pub mod tiers;
 pub mod tour;
 
 pub use error::Error;

@@ -75,7 +75,7 @@ impl Mask {
     }
 
     /// The weights that are not zero, each with its row and column.
-    pub fn taps(&self) -> impl Iterator<Item = (usize, usize, i32)> {
+    pub fn taps(&self) -> impl Iterator<Item = (usize, usize, i32)> + Clone {
         let place =
             |(index, &weight): (usize, &i32)| (index / self.width, index % self.width, weight);
         self.weights

@@ -1,14 +1,16 @@
 //! `x` to the `n`-th, wrapping, where `n` is known only at run time and then used many times.
 //!
 //! The generic loop tests one bit of `n` after the other in every call. Once `n` is a constant, only the
-//! multiplications remain.
+//! multiplications remain: for 13, five of them and no branch.
 
 use std::hint::black_box;
 use std::io::Write;
 
-use crate::Error;
+use tickc::prelude::*;
+
 use crate::measure::{Bench, Effort};
 use crate::outcome::{Ordinary, Outcome};
+use crate::{Error, tiers};
 
 /// Specialise x^n for an exponent known at run time
 #[derive(Clone, Debug, clap::Parser)]
@@ -57,10 +59,36 @@ pub fn power(base: i64, exponent: u32) -> i64 {
     result
 }
 
+/// Code for `x` to the `exponent`-th.
+///
+/// The recursion is ordinary Rust that runs while the code is made, as are the tests of `exponent`. What is quoted in
+/// `tick!` is left of it: each fragment contains (`@`) the one for a smaller exponent.
+#[must_use]
+pub fn power_code<'a>(x: Var<i64>, exponent: u32) -> Code<'a, i64> {
+    if exponent == 0 {
+        tick!(1)
+    } else if exponent.is_multiple_of(2) {
+        let half = power_code(x, exponent / 2);
+        // A variable of the generated code, so that `half` is computed once.
+        tick!({ let h = @half; h * h })
+    } else {
+        let rest = power_code(x, exponent - 1);
+        tick!(@x * @rest)
+    }
+}
+
+/// Compiles the function of one argument that raises it to the `exponent`-th.
+///
+/// # Errors
+/// That no code could be generated.
+pub fn compile(jit: &Jit, tier: Tier, exponent: u32) -> Result<Func<fn(i64) -> i64>, tickc::Error> {
+    jit.compile_with(tier, tick!(|x: i64| -> i64 { @(power_code(x, exponent)) }))
+}
+
 /// Runs and prints the example.
 ///
 /// # Errors
-/// A result that differs, or a failure to print.
+/// No code could be generated, a result that differs, or a failure to print.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
     let Arguments {
         exponent,
@@ -70,7 +98,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
     let bases: Vec<i64> = (0..BASES as i64)
         .map(|step| base.wrapping_add(step))
         .collect();
-    let bench = Bench::new("power", effort, 1);
+    let bench = Bench::new("power", effort, 1 + tiers::MEASUREMENTS);
 
     let version = "square and multiply";
     let per_use = bench.per_use(version, bases.len(), || {
@@ -78,6 +106,18 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
             black_box(power(base, black_box(exponent)));
         }
     });
+    let jit = Jit::new()?;
+    let tiers = tiers::measure(
+        &bench,
+        bases.len(),
+        |tier| compile(&jit, tier, exponent),
+        |specialised| bases.iter().all(|&base| specialised.call(base) == power(base, exponent)),
+        |specialised| {
+            for &base in black_box(&bases[..]) {
+                black_box(specialised.call(base));
+            }
+        },
+    )?;
     let outcome = Outcome {
         name: "power",
         computes: format!(
@@ -91,7 +131,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
             per_use,
         },
         others: Vec::new(),
-        tiers: Vec::new(),
+        tiers,
     };
     drop(bench);
     writeln!(out, "{outcome}")?;
@@ -111,6 +151,19 @@ mod tests {
                     base.wrapping_pow(exponent),
                     "{base}^{exponent}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn specialised_power_agrees() {
+        let jit = Jit::new().unwrap();
+        for exponent in (0..70).chain([1000, u32::MAX - 1, u32::MAX]) {
+            for &(tier, name) in tiers::TIERS {
+                let specialised = compile(&jit, tier, exponent).unwrap();
+                for base in [-3, -1, 0, 1, 2, 7, i64::MAX, i64::MIN] {
+                    assert_eq!(specialised.call(base), power(base, exponent), "{base}^{exponent}, {name}");
+                }
             }
         }
     }

@@ -1,10 +1,13 @@
 //! A condition typed on the command line, over a table of orders from a CSV file.
 //!
 //! ```text
-//!   text ── lexer ──► tokens ── parser ──► ast::Expr ── check ──► Condition ── evaluate ──► bool, record by record
-//!           places               precedence             names resolved,
+//!   text ── lexer ──► tokens ── parser ──► ast::Expr ── check ──► Condition ──┬── evaluate ──► bool, record by record
+//!           places               precedence             names resolved,        └── compile ───► a scan over all records
 //!           in chars             as in Rust             numbers and conditions told apart
 //! ```
+//!
+//! Evaluating walks the tree again for every record. Compiling walks it once; the condition is then as fast as one that
+//! rustc has seen, although it did not exist when this program was compiled.
 //!
 //! # The language
 //!
@@ -19,13 +22,16 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::Error;
+use tickc::{Func, Jit};
+
 use crate::measure::{Bench, Effort};
 use crate::outcome::{Ordinary, Outcome, grouped};
 use crate::text_error::{TextError, Underlined};
+use crate::{Error, tiers};
 
 pub mod ast;
 pub mod check;
+pub mod compile;
 pub mod evaluate;
 pub mod generate;
 pub mod lexer;
@@ -165,16 +171,40 @@ impl Predicate {
         }
         Ok(selected)
     }
+
+    /// The same by `query`, which was compiled from this predicate's condition.
+    ///
+    /// # Errors
+    /// As [`Self::select`].
+    ///
+    /// # Panics
+    /// When `query` traps although the condition has a value for each of `orders`, so was compiled from another one.
+    pub fn select_compiled(&self, query: &Func<compile::Query>, orders: &[Order]) -> Result<Vec<usize>, Error> {
+        let mut places = vec![0; orders.len()];
+        match query.try_call(orders, &mut places) {
+            Ok(found) => {
+                places.truncate(found);
+                Ok(places)
+            }
+            // A trap says what happened, not for which record. That is worth a second walk, since it ends the query.
+            Err(trap) => Err(orders
+                .iter()
+                .find_map(|order| self.undefined(order))
+                .unwrap_or_else(|| panic!("{}: {trap}", self.text))),
+        }
+    }
 }
 
-/// The places in `orders` of those that `keep` keeps.
-pub fn select_by(orders: &[Order], keep: impl Fn(&Order) -> bool) -> Vec<usize> {
-    orders
-        .iter()
-        .enumerate()
-        .filter(|(_, order)| keep(order))
-        .map(|(place, _)| place)
-        .collect()
+/// Writes the places in `orders` of those that `keep` keeps to `places`, which is as long, and returns how many they are.
+pub fn select_by(orders: &[Order], keep: impl Fn(&Order) -> bool, places: &mut [usize]) -> usize {
+    let mut found = 0;
+    for (place, order) in orders.iter().enumerate() {
+        if keep(order) {
+            places[found] = place;
+            found += 1;
+        }
+    }
+    found
 }
 
 /// Runs and prints the example.
@@ -189,7 +219,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
             writeln!(out)?;
         }
         let selected = predicate.select(&orders)?;
-        let outcome = measure(predicate, &orders, &selected, arguments.effort);
+        let outcome = measure(predicate, &orders, &selected, arguments.effort)?;
         writeln!(out, "{outcome}")?;
         for &place in selected.iter().take(arguments.show) {
             writeln!(out, "  {}", orders[place])?;
@@ -207,49 +237,45 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
 }
 
 /// Times `predicate`, which has a value for each of `orders` and selects `selected`.
-fn measure(predicate: &Predicate, orders: &[Order], selected: &[usize], effort: Effort) -> Outcome {
+fn measure(predicate: &Predicate, orders: &[Order], selected: &[usize], effort: Effort) -> Result<Outcome, Error> {
     let known = predicate.text == DEFAULT_CONDITION;
-    let bench = Bench::new("query", effort, 1 + usize::from(known));
+    let bench = Bench::new("query", effort, 1 + usize::from(known) + tiers::MEASUREMENTS);
+    let mut places = vec![0; orders.len()];
+
     let generic = "walking the condition's tree";
     let per_use = bench.per_use(generic, orders.len(), || {
         let predicate = black_box(predicate);
-        black_box(
-            orders
-                .iter()
-                .filter(|order| predicate.holds(order) == Some(true))
-                .count(),
-        );
+        let holds = |order: &Order| predicate.holds(order) == Some(true);
+        black_box(select_by(black_box(orders), holds, &mut places));
     });
     let mut others = Vec::new();
     if known {
         let version = "condition compiled in by rustc";
         let per_use = bench.per_use(version, orders.len(), || {
-            black_box(
-                black_box(orders)
-                    .iter()
-                    .filter(|order| by_hand(order))
-                    .count(),
-            );
+            black_box(select_by(black_box(orders), by_hand, &mut places));
         });
-        others.push(Ordinary {
-            version,
-            equal: select_by(orders, by_hand) == selected,
-            per_use,
-        });
+        let found = select_by(orders, by_hand, &mut places);
+        others.push(Ordinary { version, equal: places[..found] == *selected, per_use });
     }
+    let jit = Jit::new()?;
+    let tiers = tiers::measure(
+        &bench,
+        orders.len(),
+        |tier| compile::compile(&jit, tier, &predicate.condition),
+        |query| predicate.select_compiled(query, orders).is_ok_and(|places| places == selected),
+        |query| {
+            black_box(query.call(black_box(orders), &mut places));
+        },
+    )?;
     let (found, all) = (grouped(selected.len() as u64), grouped(orders.len() as u64));
-    Outcome {
+    Ok(Outcome {
         name: "query",
         computes: format!("{found} of {all} orders where {}", predicate.text),
         one_use: "record",
-        generic: Ordinary {
-            version: generic,
-            equal: true,
-            per_use,
-        },
+        generic: Ordinary { version: generic, equal: true, per_use },
         others,
-        tiers: Vec::new(),
-    }
+        tiers,
+    })
 }
 
 #[cfg(test)]

@@ -2,15 +2,16 @@
 
 use std::fmt;
 
+use tickc::prelude::*;
+
 /// Makes [`Order`], [`NumberColumn`], [`FlagColumn`], [`COLUMNS`] and the reading of a line from one list of columns.
 macro_rules! columns {
     (
         numbers { $($(#[doc = $number_doc:literal])+ $number:ident $Number:ident: $type:ty,)+ }
         flags { $($(#[doc = $flag_doc:literal])+ $flag:ident $Flag:ident,)+ }
     ) => {
-        /// A record of the table.
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        #[repr(C)]
+        /// A record of the table, whose fields generated code can read as well.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Record)]
         pub struct Order {
             $($(#[doc = $number_doc])+ pub $number: $type,)+
             $($(#[doc = $flag_doc])+ pub $flag: bool,)+
@@ -44,6 +45,12 @@ macro_rules! columns {
             pub fn read(self, order: &Order) -> i64 {
                 match self { $(Self::$Number => i64::from(order.$number),)+ }
             }
+
+            /// Code for the field of `order`.
+            #[must_use]
+            pub fn load<'a>(self, order: Var<Ref<Order>>) -> Code<'a, i64> {
+                match self { $(Self::$Number => tick!(@order.$number as i64),)+ }
+            }
         }
 
         impl FlagColumn {
@@ -61,6 +68,12 @@ macro_rules! columns {
             #[inline]
             pub fn read(self, order: &Order) -> bool {
                 match self { $(Self::$Flag => order.$flag,)+ }
+            }
+
+            /// Code for the field of `order`.
+            #[must_use]
+            pub fn load<'a>(self, order: Var<Ref<Order>>) -> Code<'a, bool> {
+                match self { $(Self::$Flag => tick!(@order.$flag),)+ }
             }
         }
 
