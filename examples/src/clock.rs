@@ -7,11 +7,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// What one tick is called in the tables.
-pub const TICK: &str = if cfg!(all(target_arch = "x86_64", not(miri))) {
-    "cycles"
-} else {
-    "ns"
-};
+pub const TICK: &str = if cfg!(all(target_arch = "x86_64", not(miri))) { "cycles" } else { "ns" };
 
 /// The current time in ticks since some fixed moment.
 #[must_use]
@@ -37,10 +33,7 @@ pub fn ticks_per_nanosecond() -> f64 {
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod source {
-    #![allow(
-        unsafe_code,
-        reason = "the time-stamp counter is only reachable through unsafe intrinsics"
-    )]
+    #![allow(unsafe_code, reason = "the time-stamp counter is only reachable through unsafe intrinsics")]
 
     use core::arch::x86_64::{_mm_lfence, _rdtsc};
 

@@ -51,23 +51,11 @@ impl Arguments {
     /// The example as the tour runs it.
     #[must_use]
     pub fn tour(effort: Effort) -> Self {
-        Self {
-            input: None,
-            mask: None,
-            blur: None,
-            divisor: None,
-            output: None,
-            effort,
-        }
+        Self { input: None, mask: None, blur: None, divisor: None, output: None, effort }
     }
 
     fn mask(&self) -> Mask {
-        let mask = self
-            .mask
-            .as_ref()
-            .or(self.blur.as_ref())
-            .cloned()
-            .unwrap_or_else(sharpen);
+        let mask = self.mask.as_ref().or(self.blur.as_ref()).cloned().unwrap_or_else(sharpen);
         match self.divisor {
             Some(divisor) => mask.divided_by(divisor),
             None => mask,
@@ -76,9 +64,7 @@ impl Arguments {
 }
 
 fn parse_blur(text: &str) -> Result<Mask, String> {
-    text.parse()
-        .map_err(|error| format!("{error}"))
-        .and_then(Mask::blur)
+    text.parse().map_err(|error| format!("{error}")).and_then(Mask::blur)
 }
 
 /// Each pixel five times, less its four neighbours.
@@ -119,13 +105,7 @@ impl Padded {
             samples.extend_from_slice(row);
             (0..beside).for_each(|_| samples.extend_from_slice(last));
         }
-        Self {
-            stride,
-            channels,
-            row_len,
-            rows,
-            samples,
-        }
+        Self { stride, channels, row_len, rows, samples }
     }
 
     /// Distance from a sample of [`Self::samples`] that has the place of a result to the one under the mask's `row`
@@ -155,10 +135,8 @@ pub fn convolve(padded: &Padded, mask: &Mask, result: &mut [u8]) {
 /// The same from a list of distances and weights without the zeros, a whole row of the result at a time, so that rustc
 /// can vectorise.
 pub fn convolve_by_rows(padded: &Padded, mask: &Mask, result: &mut [u8]) {
-    let taps: Vec<(usize, i32)> = mask
-        .taps()
-        .map(|(row, column, weight)| (padded.distance(row, column), weight))
-        .collect();
+    let taps: Vec<(usize, i32)> =
+        mask.taps().map(|(row, column, weight)| (padded.distance(row, column), weight)).collect();
     let mut sums = vec![0; padded.row_len];
     for (y, row) in result.chunks_exact_mut(padded.row_len).enumerate() {
         sums.fill(0);
@@ -186,16 +164,18 @@ pub fn compile(jit: &Jit, tier: Tier, padded: &Padded, mask: &Mask) -> Result<Fu
     let divisor = mask.divisor().get();
     let taps = mask.taps().map(|(row, column, weight)| (padded.distance(row, column), weight));
     let convolution = tick!(|samples: Slice<u8>, result: SliceMut<u8>| {
-        // Loops of the generated code, whose bounds are constants (`$`) …
+        // Two loops of the generated code, whose bounds are constants (`$`) …
         for y in 0..$rows {
+            let from = y * $stride;
+            let to = y * $row_len;
             for x in 0..$row_len {
-                let place = y * $stride + x;
+                let place = from + x;
                 let mut sum = 0;
-                // … around one that is unrolled while the code is made.
+                // … and one that is unrolled while the code is made, since what it runs over is ordinary Rust.
                 for (distance, weight) in $taps {
                     sum += weight * samples[place + distance] as i32;
                 }
-                result[y * $row_len + x] = (sum / $divisor).max(0).min(255) as u8;
+                result[to + x] = (sum / $divisor).max(0).min(255) as u8;
             }
         }
     });
@@ -220,11 +200,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
     let mut expected = vec![0; picture.samples.len()];
     convolve(&padded, &mask, &mut expected);
     // Written before anything is measured: a place that cannot be written is reported at once.
-    Picture {
-        samples: expected.clone(),
-        ..picture
-    }
-    .write(&output)?;
+    Picture { samples: expected.clone(), ..picture }.write(&output)?;
 
     let mut result = vec![0; expected.len()];
     let generic = "every weight of every sample";
@@ -266,36 +242,21 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
             mask.divisor(),
         ),
         one_use: "picture",
-        generic: Ordinary {
-            version: generic,
-            equal: true,
-            per_use: generic_per_use,
-        },
-        others: vec![Ordinary {
-            version: rows,
-            equal: rows_equal,
-            per_use: rows_per_use,
-        }],
+        generic: Ordinary { version: generic, equal: true, per_use: generic_per_use },
+        others: vec![Ordinary { version: rows, equal: rows_equal, per_use: rows_per_use }],
         tiers,
     };
     drop(bench);
-    writeln!(
-        out,
-        "{outcome}\nThe convolved picture is {}",
-        output.display()
-    )?;
+    writeln!(out, "{outcome}\nThe convolved picture is {}", output.display())?;
     outcome.verify_equal()
 }
 
 /// `convolved/NAME.png` beside the running program, which is below the build directory.
 fn default_output(input: &Path) -> Result<PathBuf, Error> {
-    let program = std::env::current_exe()
-        .map_err(|error| Error::file("find", Path::new("this program"), error))?;
+    let program = std::env::current_exe().map_err(|error| Error::file("find", Path::new("this program"), error))?;
     let folder = program.with_file_name("convolved");
     std::fs::create_dir_all(&folder).map_err(|error| Error::file("create", &folder, error))?;
-    Ok(folder
-        .join(input.file_stem().unwrap_or("picture".as_ref()))
-        .with_extension("png"))
+    Ok(folder.join(input.file_stem().unwrap_or("picture".as_ref())).with_extension("png"))
 }
 
 #[cfg(test)]
@@ -321,10 +282,7 @@ mod tests {
                     for my in 0..mask.height() as isize {
                         for mx in 0..mask.width() as isize {
                             let weight = mask.weights()[my as usize * mask.width() + mx as usize];
-                            let (dx, dy) = (
-                                mx - mask.width() as isize / 2,
-                                my - mask.height() as isize / 2,
-                            );
+                            let (dx, dy) = (mx - mask.width() as isize / 2, my - mask.height() as isize / 2);
                             sum += i64::from(weight) * at(x + dx, y + dy, channel);
                         }
                     }
@@ -372,12 +330,7 @@ mod tests {
 
     #[test]
     fn the_mask_of_one_changes_nothing() {
-        let picture = Picture {
-            width: 2,
-            height: 1,
-            channels: Channels::Rgb,
-            samples: vec![1, 2, 3, 253, 254, 255],
-        };
+        let picture = Picture { width: 2, height: 1, channels: Channels::Rgb, samples: vec![1, 2, 3, 253, 254, 255] };
         let mask: Mask = "1".parse().unwrap();
         let mut result = vec![0; 6];
         convolve(&Padded::new(&picture, &mask), &mask, &mut result);

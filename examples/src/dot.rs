@@ -35,11 +35,7 @@ impl Arguments {
     /// The example as the tour runs it.
     #[must_use]
     pub fn tour(effort: Effort) -> Self {
-        Self {
-            len: Self::LEN,
-            zeros: Self::ZEROS,
-            effort,
-        }
+        Self { len: Self::LEN, zeros: Self::ZEROS, effort }
     }
 }
 
@@ -49,31 +45,21 @@ const VECTORS: usize = 64;
 /// The sum of the products of two vectors of equal length, wrapping: the reference.
 #[must_use]
 pub fn dot(weights: &[i64], values: &[i64]) -> i64 {
-    weights
-        .iter()
-        .zip(values)
-        .fold(0, |sum, (&weight, &value)| {
-            sum.wrapping_add(weight.wrapping_mul(value))
-        })
+    weights.iter().zip(values).fold(0, |sum, (&weight, &value)| sum.wrapping_add(weight.wrapping_mul(value)))
 }
 
 /// The weights that are not zero, each with its index.
 #[must_use]
 pub fn non_zero(weights: &[i64]) -> Vec<(usize, i64)> {
-    weights
-        .iter()
-        .copied()
-        .enumerate()
-        .filter(|&(_, weight)| weight != 0)
-        .collect()
+    weights.iter().copied().enumerate().filter(|&(_, weight)| weight != 0).collect()
 }
 
 /// The same sum from the list of [`non_zero`] weights. Indices past the end of `values` count as zero.
 #[must_use]
 pub fn dot_listed(listed: &[(usize, i64)], values: &[i64]) -> i64 {
-    listed.iter().fold(0, |sum, &(index, weight)| {
-        sum.wrapping_add(weight.wrapping_mul(values.get(index).copied().unwrap_or(0)))
-    })
+    listed
+        .iter()
+        .fold(0, |sum, &(index, weight)| sum.wrapping_add(weight.wrapping_mul(values.get(index).copied().unwrap_or(0))))
 }
 
 /// Compiles the dot product with `weights`, of which nothing but multiplications by constants remains.
@@ -120,9 +106,8 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
     let mut random = SplitMix::new(1);
     let weights = sparse_weights(len, arguments.zeros, &mut random);
     let listed = non_zero(&weights);
-    let vectors: Vec<Vec<i64>> = (0..VECTORS)
-        .map(|_| (0..len).map(|_| random.below(1 << 20) as i64).collect())
-        .collect();
+    let vectors: Vec<Vec<i64>> =
+        (0..VECTORS).map(|_| (0..len).map(|_| random.below(1 << 20) as i64).collect()).collect();
     let bench = Bench::new("dot", arguments.effort, 2 + tiers::MEASUREMENTS);
 
     let generic = "every weight";
@@ -137,9 +122,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
             black_box(dot_listed(black_box(&listed), values));
         }
     });
-    let list_equal = vectors
-        .iter()
-        .all(|values| dot_listed(&listed, values) == dot(&weights, values));
+    let list_equal = vectors.iter().all(|values| dot_listed(&listed, values) == dot(&weights, values));
     let jit = Jit::new()?;
     let tiers = tiers::measure(
         &bench,
@@ -154,21 +137,10 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
     )?;
     let outcome = Outcome {
         name: "dot",
-        computes: format!(
-            "dot product with {len} weights, {} of them zero",
-            len - listed.len()
-        ),
+        computes: format!("dot product with {len} weights, {} of them zero", len - listed.len()),
         one_use: "product",
-        generic: Ordinary {
-            version: generic,
-            equal: true,
-            per_use: generic_per_use,
-        },
-        others: vec![Ordinary {
-            version: list,
-            equal: list_equal,
-            per_use: list_per_use,
-        }],
+        generic: Ordinary { version: generic, equal: true, per_use: generic_per_use },
+        others: vec![Ordinary { version: list, equal: list_equal, per_use: list_per_use }],
         tiers,
     };
     drop(bench);
@@ -189,19 +161,9 @@ mod tests {
 
     #[test]
     fn the_asked_number_of_zeros() {
-        for (len, zeros, expected) in [
-            (64, 40, 25),
-            (64, 0, 0),
-            (64, 100, 64),
-            (1, 50, 0),
-            (10, 255, 10),
-        ] {
+        for (len, zeros, expected) in [(64, 40, 25), (64, 0, 0), (64, 100, 64), (1, 50, 0), (10, 255, 10)] {
             let weights = sparse_weights(len, zeros, &mut SplitMix::new(7));
-            assert_eq!(
-                weights.iter().filter(|&&weight| weight == 0).count(),
-                expected,
-                "{zeros} % of {len}"
-            );
+            assert_eq!(weights.iter().filter(|&&weight| weight == 0).count(), expected, "{zeros} % of {len}");
         }
     }
 
@@ -211,10 +173,7 @@ mod tests {
         for len in 0..50 {
             let weights = sparse_weights(len, 50, &mut random);
             let values: Vec<i64> = (0..len).map(|_| random.next_u64() as i64).collect();
-            assert_eq!(
-                dot(&weights, &values),
-                dot_listed(&non_zero(&weights), &values)
-            );
+            assert_eq!(dot(&weights, &values), dot_listed(&non_zero(&weights), &values));
         }
     }
 }

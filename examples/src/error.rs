@@ -62,10 +62,6 @@ impl Error {
     /// `action` failed on `path`.
     #[must_use]
     pub fn file(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::File {
-            action,
-            path: path.to_owned(),
-            source,
-        }
+        Self::File { action, path: path.to_owned(), source }
     }
 }

@@ -28,20 +28,10 @@ impl Mask {
     /// A message if `side` is even or not in `1..=MAX_SIDE`.
     pub fn blur(side: usize) -> Result<Self, String> {
         if side.is_multiple_of(2) || side > MAX_SIDE {
-            return Err(format!(
-                "the side of a mask is an odd number from 1 to {MAX_SIDE}, not {side}"
-            ));
+            return Err(format!("the side of a mask is an odd number from 1 to {MAX_SIDE}, not {side}"));
         }
-        let count = i32::try_from(side * side)
-            .ok()
-            .and_then(NonZeroI32::new)
-            .unwrap_or(NonZeroI32::MIN);
-        Ok(Self {
-            width: side,
-            height: side,
-            weights: vec![1; side * side],
-            divisor: count,
-        })
+        let count = i32::try_from(side * side).ok().and_then(NonZeroI32::new).unwrap_or(NonZeroI32::MIN);
+        Ok(Self { width: side, height: side, weights: vec![1; side * side], divisor: count })
     }
 
     /// The same weights over another divisor.
@@ -76,13 +66,8 @@ impl Mask {
 
     /// The weights that are not zero, each with its row and column.
     pub fn taps(&self) -> impl Iterator<Item = (usize, usize, i32)> + Clone {
-        let place =
-            |(index, &weight): (usize, &i32)| (index / self.width, index % self.width, weight);
-        self.weights
-            .iter()
-            .enumerate()
-            .map(place)
-            .filter(|&(_, _, weight)| weight != 0)
+        let place = |(index, &weight): (usize, &i32)| (index / self.width, index % self.width, weight);
+        self.weights.iter().enumerate().map(place).filter(|&(_, _, weight)| weight != 0)
     }
 }
 
@@ -92,11 +77,7 @@ impl FromStr for Mask {
     type Err = TextError;
 
     fn from_str(text: &str) -> Result<Self, TextError> {
-        let refuse = |place: Range<usize>, message: String| TextError {
-            text: text.to_owned(),
-            place,
-            message,
-        };
+        let refuse = |place: Range<usize>, message: String| TextError { text: text.to_owned(), place, message };
         let rows = split(text, 0, |c| c == ';');
         let mut weights = Vec::new();
         let mut sizes = 0_i64;
@@ -108,31 +89,19 @@ impl FromStr for Mask {
                 .collect();
             let expected = *width.get_or_insert(entries.len());
             if entries.is_empty() {
-                return Err(refuse(
-                    place.clone(),
-                    "a row of the mask without weights".into(),
-                ));
+                return Err(refuse(place.clone(), "a row of the mask without weights".into()));
             }
             if entries.len() != expected {
-                let message = format!(
-                    "this row of the mask has {} weights, the first has {expected},",
-                    entries.len()
-                );
+                let message = format!("this row of the mask has {} weights, the first has {expected},", entries.len());
                 return Err(refuse(place.clone(), message));
             }
             for (entry, place) in entries {
-                let weight: i32 = entry.parse().map_err(|_| {
-                    refuse(
-                        place.clone(),
-                        format!("'{entry}' is not a whole number of 32 bits,"),
-                    )
-                })?;
+                let weight: i32 = entry
+                    .parse()
+                    .map_err(|_| refuse(place.clone(), format!("'{entry}' is not a whole number of 32 bits,")))?;
                 sizes += i64::from(weight).abs();
                 if sizes > MAX_WEIGHT {
-                    return Err(refuse(
-                        place,
-                        format!("the sizes of the weights sum up to more than {MAX_WEIGHT}"),
-                    ));
+                    return Err(refuse(place, format!("the sizes of the weights sum up to more than {MAX_WEIGHT}")));
                 }
                 weights.push(weight);
             }
@@ -140,29 +109,18 @@ impl FromStr for Mask {
         let (width, height) = (width.unwrap_or(0), rows.len());
         for (side, name) in [(width, "weights in a row"), (height, "rows")] {
             if side.is_multiple_of(2) || side > MAX_SIDE {
-                let message = format!(
-                    "{side} {name}, but a mask has an odd number of them up to {MAX_SIDE},"
-                );
+                let message = format!("{side} {name}, but a mask has an odd number of them up to {MAX_SIDE},");
                 return Err(refuse(0..text.chars().count(), message));
             }
         }
         let sum: i32 = weights.iter().sum();
         let divisor = NonZeroI32::new(sum.max(1)).unwrap_or(NonZeroI32::MIN);
-        Ok(Self {
-            width,
-            height,
-            weights,
-            divisor,
-        })
+        Ok(Self { width, height, weights, divisor })
     }
 }
 
 /// The parts of `text` between separators, each with its place in `char`s; `text` itself stands at `start`.
-fn split(
-    text: &str,
-    start: usize,
-    separates: impl Fn(char) -> bool,
-) -> Vec<(String, Range<usize>)> {
+fn split(text: &str, start: usize, separates: impl Fn(char) -> bool) -> Vec<(String, Range<usize>)> {
     let mut parts = vec![(String::new(), start..start)];
     for (place, c) in (start..).zip(text.chars()) {
         if separates(c) {
@@ -182,30 +140,17 @@ mod tests {
     #[test]
     fn reads_rows_and_weights() {
         let mask: Mask = " 0 -1,0;-1 5  -1;0, -1 ,0 ".parse().unwrap();
-        assert_eq!(
-            (mask.width(), mask.height(), mask.divisor().get()),
-            (3, 3, 1)
-        );
+        assert_eq!((mask.width(), mask.height(), mask.divisor().get()), (3, 3, 1));
         assert_eq!(mask.weights(), [0, -1, 0, -1, 5, -1, 0, -1, 0]);
-        assert_eq!(
-            mask.taps().collect::<Vec<_>>(),
-            [(0, 1, -1), (1, 0, -1), (1, 1, 5), (1, 2, -1), (2, 1, -1)]
-        );
+        assert_eq!(mask.taps().collect::<Vec<_>>(), [(0, 1, -1), (1, 0, -1), (1, 1, 5), (1, 2, -1), (2, 1, -1)]);
     }
 
     #[test]
     fn divisor_is_a_positive_sum_or_one() {
         for (text, divisor) in [("1 2 1", 4), ("-1 0 1", 1), ("-3", 1), ("7", 7)] {
-            assert_eq!(
-                text.parse::<Mask>().unwrap().divisor().get(),
-                divisor,
-                "{text}"
-            );
+            assert_eq!(text.parse::<Mask>().unwrap().divisor().get(), divisor, "{text}");
         }
-        let mask = "1 2 1"
-            .parse::<Mask>()
-            .unwrap()
-            .divided_by(NonZeroI32::new(-2).unwrap());
+        let mask = "1 2 1".parse::<Mask>().unwrap().divided_by(NonZeroI32::new(-2).unwrap());
         assert_eq!(mask.divisor().get(), -2);
     }
 
@@ -228,13 +173,7 @@ mod tests {
             assert_eq!(error.place, place, "{error}");
             assert!(error.message.contains(message), "{error}");
         }
-        assert!(
-            "1 ".repeat(65)
-                .parse::<Mask>()
-                .unwrap_err()
-                .message
-                .contains("65 weights")
-        );
+        assert!("1 ".repeat(65).parse::<Mask>().unwrap_err().message.contains("65 weights"));
     }
 
     #[test]
@@ -246,10 +185,7 @@ mod tests {
     #[test]
     fn blur_divides_by_the_number_of_weights() {
         let mask = Mask::blur(5).unwrap();
-        assert_eq!(
-            (mask.width(), mask.height(), mask.divisor().get()),
-            (5, 5, 25)
-        );
+        assert_eq!((mask.width(), mask.height(), mask.divisor().get()), (5, 5, 25));
         for side in [0, 2, 65, usize::MAX] {
             assert!(Mask::blur(side).is_err(), "{side}");
         }

@@ -75,12 +75,7 @@ impl Bench {
             }
         };
         let shower = thread::Builder::new().spawn(show).ok();
-        Self {
-            effort,
-            bar,
-            done: Some(done),
-            shower,
-        }
+        Self { effort, bar, done: Some(done), shower }
     }
 
     /// Ticks per use of `work`, one call of which makes `uses` uses.
@@ -98,33 +93,34 @@ impl Bench {
         self.median(|| time(repetitions, &mut work) / (f64::from(repetitions) * uses as f64))
     }
 
-    /// Ticks per call of `compile`, from building the quotation to the callable function. Dropping the functions is
-    /// not part of it.
+    /// Ticks per call of `compile`, from building the quotation to the callable function, in a program that compiles
+    /// often: caches and branch predictors are warm. Dropping the functions is not part of it.
     ///
     /// # Errors
     /// The first error of `compile`.
-    pub fn per_compile<T, E>(
-        &self,
-        version: &str,
-        mut compile: impl FnMut() -> Result<T, E>,
-    ) -> Result<f64, E> {
+    pub fn per_compile<T, E>(&self, version: &str, mut compile: impl FnMut() -> Result<T, E>) -> Result<f64, E> {
         self.bar.set_message(format!("compiling: {version}"));
+        let target = self.effort.round_nanoseconds() * ticks_per_nanosecond();
         let mut kept = Vec::with_capacity(COMPILE_BATCH as usize);
-        let mut batch = || -> Result<f64, E> {
-            kept.clear();
-            let from = ticks();
-            for _ in 0..COMPILE_BATCH {
-                kept.push(compile()?);
+        let mut round = || -> Result<f64, E> {
+            let (mut total, mut calls) = (0.0, 0.0);
+            while total < target {
+                kept.clear();
+                let from = ticks();
+                for _ in 0..COMPILE_BATCH {
+                    kept.push(compile()?);
+                }
+                total += ticks().saturating_sub(from) as f64;
+                calls += f64::from(COMPILE_BATCH);
             }
-            Ok(ticks().saturating_sub(from) as f64 / f64::from(COMPILE_BATCH))
+            Ok(total / calls)
         };
-        batch()?;
         let mut failure = None;
         let median = self.median(|| {
             if failure.is_some() {
                 return 0.0;
             }
-            batch().unwrap_or_else(|error| {
+            round().unwrap_or_else(|error| {
                 failure = Some(error);
                 0.0
             })
@@ -134,8 +130,7 @@ impl Bench {
 
     fn median(&self, mut round: impl FnMut() -> f64) -> f64 {
         let rounds = self.effort.rounds();
-        let patience =
-            self.effort.round_nanoseconds() * f64::from(rounds) * PATIENCE * ticks_per_nanosecond();
+        let patience = self.effort.round_nanoseconds() * f64::from(rounds) * PATIENCE * ticks_per_nanosecond();
         let start = ticks();
         let mut results = Vec::with_capacity(rounds as usize);
         for done in 0..rounds {

@@ -73,19 +73,10 @@ impl Outcome {
     /// # Errors
     /// [`Error::Differs`].
     pub fn verify_equal(&self) -> Result<(), Error> {
-        let others = self
-            .others
-            .iter()
-            .map(|other| (other.equal, other.version.to_owned()));
-        let tiers = self
-            .tiers
-            .iter()
-            .map(|tier| (tier.equal, tier.tier.clone()));
+        let others = self.others.iter().map(|other| (other.equal, other.version.to_owned()));
+        let tiers = self.tiers.iter().map(|tier| (tier.equal, tier.tier.clone()));
         match others.chain(tiers).find(|(equal, _)| !equal) {
-            Some((_, version)) => Err(Error::Differs {
-                name: self.name,
-                version,
-            }),
+            Some((_, version)) => Err(Error::Differs { name: self.name, version }),
             None => Ok(()),
         }
     }
@@ -107,11 +98,9 @@ impl Outcome {
             speed_up(self.generic.per_use, tier.per_use),
             grouped(tier.compile.round() as u64),
             grouped(tier.instructions as u64),
+            tier.compile_per_instruction().map_or_else(|| "–".to_owned(), |ticks| format!("{ticks:.1}")),
             grouped(tier.bytes as u64),
-            tier.compile_per_instruction()
-                .map_or_else(|| "–".to_owned(), |ticks| format!("{ticks:.1}")),
-            tier.cross_over(&self.generic)
-                .map_or_else(|| "never".to_owned(), grouped),
+            tier.cross_over(&self.generic).map_or_else(|| "never".to_owned(), grouped),
         ]
     }
 }
@@ -119,25 +108,19 @@ impl Outcome {
 /// The name and the table, without a line end.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut header = vec![
-            "version".to_owned(),
-            "result".into(),
-            format!("time / {}", self.one_use),
-            "speed-up".into(),
-        ];
+        let mut header =
+            vec!["version".to_owned(), "result".into(), format!("time per\n{}", self.one_use), "speed-\nup".into()];
         if !self.tiers.is_empty() {
             header.extend([
-                format!("compile, {TICK}"),
-                "instructions".into(),
+                format!("{TICK} to\ncompile"),
+                "instruc-\ntions".into(),
+                format!("{TICK} per\ninstruction"),
                 "bytes".into(),
-                format!("{TICK} / instruction"),
-                "repaid after uses".into(),
+                format!("repaid after\n{}s", self.one_use),
             ]);
         }
         let mut table = Table::new();
-        table
-            .load_preset(presets::UTF8_HORIZONTAL_ONLY)
-            .set_header(header);
+        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
         // No lines between the rows.
         table.remove_style(TableComponent::HorizontalLines);
         table.remove_style(TableComponent::MiddleIntersections);
@@ -161,11 +144,7 @@ fn result(equal: bool) -> &'static str {
 }
 
 fn speed_up(generic: f64, own: f64) -> String {
-    if own > 0.0 {
-        format!("{:.2} ×", generic / own)
-    } else {
-        "–".to_owned()
-    }
+    if own > 0.0 { format!("{:.2} ×", generic / own) } else { "–".to_owned() }
 }
 
 /// Ticks as a time with three significant digits.
@@ -177,11 +156,7 @@ fn duration(ticks: f64) -> String {
         ns if ns < 1e9 => (ns / 1e6, "ms"),
         ns => (ns / 1e9, "s"),
     };
-    let digits = if value < 10.0 {
-        2
-    } else {
-        usize::from(value < 100.0)
-    };
+    let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
     format!("{value:.digits$} {unit}")
 }
 
@@ -216,16 +191,8 @@ mod tests {
             name: "test",
             computes: "nothing".into(),
             one_use: "call",
-            generic: Ordinary {
-                version: "generic",
-                equal: true,
-                per_use: 100.0,
-            },
-            others: vec![Ordinary {
-                version: "by hand",
-                equal: true,
-                per_use: 50.0,
-            }],
+            generic: Ordinary { version: "generic", equal: true, per_use: 100.0 },
+            others: vec![Ordinary { version: "by hand", equal: true, per_use: 50.0 }],
             tiers: vec![tier],
         }
     }
@@ -243,16 +210,7 @@ mod tests {
     #[test]
     fn table_shows_every_number() {
         let text = outcome().to_string();
-        for expected in [
-            "test: nothing",
-            "reference",
-            "2.50 ×",
-            "1,000",
-            "50",
-            "190",
-            "20.0",
-            "17",
-        ] {
+        for expected in ["test: nothing", "reference", "2.50 ×", "1,000", "50", "190", "20.0", "17"] {
             assert!(text.contains(expected), "{expected} is missing in\n{text}");
         }
     }
@@ -284,9 +242,6 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_by_thousands() {
-        assert_eq!(
-            [0, 999, 1000, 1_234_567].map(grouped),
-            ["0", "999", "1,000", "1,234,567"]
-        );
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 }

@@ -72,10 +72,7 @@ impl Picture {
     /// is of an unsupported kind.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(|error| Error::file("open", path, error))?;
-        let refuse = |message: String| Error::Picture {
-            path: path.to_owned(),
-            message,
-        };
+        let refuse = |message: String| Error::Picture { path: path.to_owned(), message };
         Self::decode(BufReader::new(file)).map_err(refuse)
     }
 
@@ -90,23 +87,15 @@ impl Picture {
             (Some(channels), BitDepth::Eight) => channels,
             (_, depth) => {
                 let (bits, kind) = (depth as u8, color_name(info.color_type));
-                return Err(format!(
-                    "{bits}-bit {kind} is not supported, only 8-bit grey and 8-bit RGB are"
-                ));
+                return Err(format!("{bits}-bit {kind} is not supported, only 8-bit grey and 8-bit RGB are"));
             }
         };
         let (width, height) = (info.width as usize, info.height as usize);
-        let size = reader
-            .output_buffer_size()
-            .ok_or_else(|| format!("{width}×{height} pixels do not fit in memory"))?;
+        let size =
+            reader.output_buffer_size().ok_or_else(|| format!("{width}×{height} pixels do not fit in memory"))?;
         let mut samples = vec![0; size];
         reader.next_frame(&mut samples).map_err(damaged)?;
-        Ok(Self {
-            width,
-            height,
-            channels,
-            samples,
-        })
+        Ok(Self { width, height, channels, samples })
     }
 
     /// Writes a PNG file, replacing what was there.
@@ -115,8 +104,7 @@ impl Picture {
     /// [`Error::File`] if it cannot be created or written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         let file = File::create(path).map_err(|error| Error::file("create", path, error))?;
-        self.encode(BufWriter::new(file))
-            .map_err(|error| Error::file("write", path, error.into()))
+        self.encode(BufWriter::new(file)).map_err(|error| Error::file("write", path, error.into()))
     }
 
     fn encode(&self, target: impl std::io::Write) -> Result<(), png::EncodingError> {
@@ -155,11 +143,7 @@ mod tests {
         if color == ColorType::Indexed {
             encoder.set_palette(vec![0, 0, 0]);
         }
-        encoder
-            .write_header()
-            .unwrap()
-            .write_image_data(data)
-            .unwrap();
+        encoder.write_header().unwrap().write_image_data(data).unwrap();
         bytes
     }
 
@@ -171,12 +155,7 @@ mod tests {
     fn survives_a_round_trip() {
         for channels in [Channels::Grey, Channels::Rgb] {
             let samples = (0..3 * 2 * channels.count()).map(|n| n as u8 * 9).collect();
-            let picture = Picture {
-                width: 3,
-                height: 2,
-                channels,
-                samples,
-            };
+            let picture = Picture { width: 3, height: 2, channels, samples };
             let mut bytes = Vec::new();
             picture.encode(&mut bytes).unwrap();
             assert_eq!(Picture::decode(Cursor::new(bytes)).unwrap(), picture);
@@ -186,31 +165,11 @@ mod tests {
     #[test]
     fn other_kinds_are_refused_by_name() {
         let cases = [
-            (
-                ColorType::Grayscale,
-                BitDepth::Sixteen,
-                2,
-                "16-bit grey is not supported",
-            ),
+            (ColorType::Grayscale, BitDepth::Sixteen, 2, "16-bit grey is not supported"),
             (ColorType::Grayscale, BitDepth::One, 1, "1-bit grey is not"),
-            (
-                ColorType::Indexed,
-                BitDepth::Eight,
-                1,
-                "8-bit palette is not",
-            ),
-            (
-                ColorType::Rgba,
-                BitDepth::Eight,
-                4,
-                "8-bit RGB with transparency is not",
-            ),
-            (
-                ColorType::GrayscaleAlpha,
-                BitDepth::Eight,
-                2,
-                "8-bit grey with transparency is not",
-            ),
+            (ColorType::Indexed, BitDepth::Eight, 1, "8-bit palette is not"),
+            (ColorType::Rgba, BitDepth::Eight, 4, "8-bit RGB with transparency is not"),
+            (ColorType::GrayscaleAlpha, BitDepth::Eight, 2, "8-bit grey with transparency is not"),
         ];
         for (color, depth, len, expected) in cases {
             let message = refusal(&encoded(color, depth, 1, &[0; 4][..len]));
@@ -239,12 +198,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let message = Picture::read(Path::new("/nonexistent/a.png"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            message.starts_with("cannot open /nonexistent/a.png: "),
-            "{message}"
-        );
+        let message = Picture::read(Path::new("/nonexistent/a.png")).unwrap_err().to_string();
+        assert!(message.starts_with("cannot open /nonexistent/a.png: "), "{message}");
     }
 }

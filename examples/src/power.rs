@@ -34,11 +34,7 @@ impl Arguments {
     /// The example as the tour runs it.
     #[must_use]
     pub fn tour(effort: Effort) -> Self {
-        Self {
-            exponent: Self::EXPONENT,
-            base: Self::BASE,
-            effort,
-        }
+        Self { exponent: Self::EXPONENT, base: Self::BASE, effort }
     }
 }
 
@@ -90,14 +86,8 @@ pub fn compile(jit: &Jit, tier: Tier, exponent: u32) -> Result<Func<fn(i64) -> i
 /// # Errors
 /// No code could be generated, a result that differs, or a failure to print.
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
-    let Arguments {
-        exponent,
-        base,
-        effort,
-    } = *arguments;
-    let bases: Vec<i64> = (0..BASES as i64)
-        .map(|step| base.wrapping_add(step))
-        .collect();
+    let Arguments { exponent, base, effort } = *arguments;
+    let bases: Vec<i64> = (0..BASES as i64).map(|step| base.wrapping_add(step)).collect();
     let bench = Bench::new("power", effort, 1 + tiers::MEASUREMENTS);
 
     let version = "square and multiply";
@@ -120,16 +110,9 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
     )?;
     let outcome = Outcome {
         name: "power",
-        computes: format!(
-            "{base} to the power {exponent} is {} (wrapping at 64 bits)",
-            power(base, exponent)
-        ),
+        computes: format!("{base} to the power {exponent} is {} (wrapping at 64 bits)", power(base, exponent)),
         one_use: "call",
-        generic: Ordinary {
-            version,
-            equal: true,
-            per_use,
-        },
+        generic: Ordinary { version, equal: true, per_use },
         others: Vec::new(),
         tiers,
     };
@@ -146,11 +129,7 @@ mod tests {
     fn agrees_with_wrapping_pow() {
         for base in [-3, -1, 0, 1, 2, 7, i64::MAX, i64::MIN] {
             for exponent in [0, 1, 2, 3, 13, 31, 64, 1000, u32::MAX] {
-                assert_eq!(
-                    power(base, exponent),
-                    base.wrapping_pow(exponent),
-                    "{base}^{exponent}"
-                );
+                assert_eq!(power(base, exponent), base.wrapping_pow(exponent), "{base}^{exponent}");
             }
         }
     }

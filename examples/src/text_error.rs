@@ -25,14 +25,7 @@ impl TextError {
 impl fmt::Display for TextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} at column {}", self.message, self.column())?;
-        write!(
-            f,
-            "{}",
-            Underlined {
-                text: &self.text,
-                place: &self.place
-            }
-        )
+        write!(f, "{}", Underlined { text: &self.text, place: &self.place })
     }
 }
 
@@ -49,18 +42,9 @@ pub struct Underlined<'a> {
 impl fmt::Display for Underlined<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Tabs and line ends would move the caret away from its character.
-        let line: String = self
-            .text
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
+        let line: String = self.text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let carets = "^".repeat(self.place.len().max(1));
-        write!(
-            f,
-            "\n    {line}\n    {:indent$}{carets}",
-            "",
-            indent = self.place.start
-        )
+        write!(f, "\n    {line}\n    {:indent$}{carets}", "", indent = self.place.start)
     }
 }
 
@@ -70,21 +54,13 @@ mod tests {
 
     #[test]
     fn caret_stands_under_the_place() {
-        let error = TextError {
-            text: "a\tbc".into(),
-            place: 2..4,
-            message: "no".into(),
-        };
+        let error = TextError { text: "a\tbc".into(), place: 2..4, message: "no".into() };
         assert_eq!(error.to_string(), "no at column 3\n\n    a bc\n      ^^");
     }
 
     #[test]
     fn missing_text_gets_one_caret() {
-        let error = TextError {
-            text: "é".into(),
-            place: 1..1,
-            message: "no".into(),
-        };
+        let error = TextError { text: "é".into(), place: 1..1, message: "no".into() };
         assert_eq!(error.to_string(), "no at column 2\n\n    é\n     ^");
     }
 }

@@ -50,10 +50,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
         match example {
             Example::Power => power::run(&power::Arguments::tour(effort), out)?,
             Example::Dot => dot::run(&dot::Arguments::tour(effort), out)?,
-            Example::Query => query::run(
-                &query::Arguments::tour(arguments.condition.clone(), effort),
-                out,
-            )?,
+            Example::Query => query::run(&query::Arguments::tour(arguments.condition.clone(), effort), out)?,
             Example::Convolve => convolve::run(&convolve::Arguments::tour(effort), out)?,
         }
     }

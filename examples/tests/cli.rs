@@ -10,10 +10,7 @@ const QUERY: &str = env!("CARGO_BIN_EXE_query");
 const CONVOLVE: &str = env!("CARGO_BIN_EXE_convolve");
 
 fn run(program: &str, arguments: &[&str]) -> Output {
-    Command::new(program)
-        .args(arguments)
-        .output()
-        .expect("cargo has built the program")
+    Command::new(program).args(arguments).output().expect("cargo has built the program")
 }
 
 /// Standard output of a run that succeeds.
@@ -31,10 +28,7 @@ fn refused(program: &str, arguments: &[&str], code: i32, parts: &[&str]) {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
     for part in parts {
-        assert!(
-            errors.contains(part),
-            "{arguments:?}: {part:?} is missing in\n{errors}"
-        );
+        assert!(errors.contains(part), "{arguments:?}: {part:?} is missing in\n{errors}");
     }
 }
 
@@ -43,11 +37,7 @@ fn scratch(name: &str) -> PathBuf {
 }
 
 fn data(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("data")
-        .join(name)
-        .display()
-        .to_string()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name).display().to_string()
 }
 
 const TABLE: &str = "id,customer,price,qty,region,day,discount,express,gift
@@ -64,49 +54,23 @@ fn table(name: &str, text: &str) -> String {
 
 #[test]
 fn every_program_helps() {
-    for program in [
-        TOUR,
-        POWER,
-        DOT,
-        QUERY,
-        CONVOLVE,
-        env!("CARGO_BIN_EXE_make-orders"),
-    ] {
-        assert!(
-            accepted(program, &["--help"]).contains("Usage:"),
-            "{program}"
-        );
+    for program in [TOUR, POWER, DOT, QUERY, CONVOLVE, env!("CARGO_BIN_EXE_make-orders")] {
+        assert!(accepted(program, &["--help"]).contains("Usage:"), "{program}");
     }
 }
 
 #[test]
 fn the_tour_runs_what_is_asked_for() {
     let text = accepted(TOUR, &["--quick", "--only", "power", "--only", "dot"]);
-    assert!(
-        text.contains("power: ") && text.contains("dot: ") && !text.contains("query: "),
-        "{text}"
-    );
-    refused(
-        TOUR,
-        &["--only", "nothing"],
-        2,
-        &["'nothing'", "power, dot, query, convolve"],
-    );
-    refused(
-        TOUR,
-        &["--where", "price >"],
-        2,
-        &["--where", "at column 8"],
-    );
+    assert!(text.contains("power: ") && text.contains("dot: ") && !text.contains("query: "), "{text}");
+    refused(TOUR, &["--only", "nothing"], 2, &["'nothing'", "power, dot, query, convolve"]);
+    refused(TOUR, &["--where", "price >"], 2, &["--where", "at column 8"]);
 }
 
 #[test]
 fn power_and_dot_take_their_options() {
     assert!(accepted(POWER, &["--quick", "--exponent", "3", "--base", "-3"]).contains("is -27"));
-    assert!(
-        accepted(DOT, &["--quick", "--len", "10", "--zeros", "50"])
-            .contains("10 weights, 5 of them zero")
-    );
+    assert!(accepted(DOT, &["--quick", "--len", "10", "--zeros", "50"]).contains("10 weights, 5 of them zero"));
     refused(POWER, &["--exponent", "-1"], 2, &["-1"]);
     refused(DOT, &["--len", "0"], 2, &["0"]);
     refused(DOT, &["--zeros", "101"], 2, &["101"]);
@@ -116,66 +80,27 @@ fn power_and_dot_take_their_options() {
 fn a_query_selects() {
     let csv = table("good.csv", TABLE);
     let condition = "price > 10 && (qty <= 3 || !(region == 2))";
-    let text = accepted(
-        QUERY,
-        &[
-            "--quick", "--csv", &csv, "--where", condition, "--where", "gift",
-        ],
-    );
+    let text = accepted(QUERY, &["--quick", "--csv", &csv, "--where", condition, "--where", "gift"]);
     assert!(text.contains("1 of 3 orders where price > 10"), "{text}");
-    assert!(
-        text.contains("id=1 customer=10") && text.contains("id=3 customer=12"),
-        "{text}"
-    );
+    assert!(text.contains("id=1 customer=10") && text.contains("id=3 customer=12"), "{text}");
 }
 
 #[test]
 fn a_wrong_query_is_explained() {
-    refused(
-        QUERY,
-        &["--where", "price = 3"],
-        2,
-        &["'==' may be meant", "at column 7", "\n          ^"],
-    );
-    refused(
-        QUERY,
-        &["--csv", "/nonexistent.csv"],
-        1,
-        &["error: cannot open /nonexistent.csv"],
-    );
+    refused(QUERY, &["--where", "price = 3"], 2, &["'==' may be meant", "at column 7", "\n          ^"]);
+    refused(QUERY, &["--csv", "/nonexistent.csv"], 1, &["error: cannot open /nonexistent.csv"]);
     refused(QUERY, &["--csv", "/"], 1, &["error: "]);
     let bad = table("bad.csv", &TABLE.replace("900", "x"));
-    refused(
-        QUERY,
-        &["--csv", &bad],
-        1,
-        &["bad.csv:3: column 'price' is 'x'"],
-    );
+    refused(QUERY, &["--csv", &bad], 1, &["bad.csv:3: column 'price' is 'x'"]);
     let good = table("good2.csv", TABLE);
     let zero = ["--csv", &good, "--where", "price / discount > 1"];
-    refused(
-        QUERY,
-        &zero,
-        1,
-        &["order with id 1: division by zero at column 7"],
-    );
+    refused(QUERY, &zero, 1, &["order with id 1: division by zero at column 7"]);
 }
 
 #[test]
 fn a_picture_is_convolved() {
     let result = scratch("result.png").display().to_string();
-    let text = accepted(
-        CONVOLVE,
-        &[
-            "--quick",
-            "--input",
-            &data("camera.png"),
-            "--mask",
-            "1",
-            "--output",
-            &result,
-        ],
-    );
+    let text = accepted(CONVOLVE, &["--quick", "--input", &data("camera.png"), "--mask", "1", "--output", &result]);
     assert!(text.contains(&result), "{text}");
     let read = |path: &str| examples::picture::Picture::read(Path::new(path)).expect("a picture");
     assert_eq!(read(&result), read(&data("camera.png")));
@@ -183,36 +108,11 @@ fn a_picture_is_convolved() {
 
 #[test]
 fn a_wrong_convolution_is_explained() {
-    refused(
-        CONVOLVE,
-        &["--mask", "-1 2 x"],
-        2,
-        &["'x' is not a whole number", "at column 6"],
-    );
+    refused(CONVOLVE, &["--mask", "-1 2 x"], 2, &["'x' is not a whole number", "at column 6"]);
     refused(CONVOLVE, &["--blur", "4"], 2, &["odd"]);
     refused(CONVOLVE, &["--divisor", "0"], 2, &["0"]);
-    refused(
-        CONVOLVE,
-        &["--blur", "3", "--mask", "1"],
-        2,
-        &["cannot be used with"],
-    );
-    refused(
-        CONVOLVE,
-        &["--input", &data("orders.csv")],
-        1,
-        &["orders.csv: not a readable PNG file"],
-    );
-    refused(
-        CONVOLVE,
-        &["--input", "/nonexistent.png"],
-        1,
-        &["cannot open /nonexistent.png"],
-    );
-    refused(
-        CONVOLVE,
-        &["--quick", "--output", "/nonexistent/x.png"],
-        1,
-        &["cannot create /nonexistent/x.png"],
-    );
+    refused(CONVOLVE, &["--blur", "3", "--mask", "1"], 2, &["cannot be used with"]);
+    refused(CONVOLVE, &["--input", &data("orders.csv")], 1, &["orders.csv: not a readable PNG file"]);
+    refused(CONVOLVE, &["--input", "/nonexistent.png"], 1, &["cannot open /nonexistent.png"]);
+    refused(CONVOLVE, &["--quick", "--output", "/nonexistent/x.png"], 1, &["cannot create /nonexistent/x.png"]);
 }

@@ -318,6 +318,8 @@ pub(crate) trait Machine {
     fn element(&mut self, place: Operand, index: Operand, scale: u32) -> Operand;
     /// The value of a memory operand, loaded now or lazily.
     fn load(&mut self, ty: Type, place: Operand) -> Operand;
+    /// The value `disp` bytes behind a pointer: [`Machine::address`], then [`Machine::load`].
+    fn load_behind(&mut self, ty: Type, pointer: Operand, disp: i32) -> Operand;
     /// Stores to a memory operand.
     fn store(&mut self, ty: Type, place: Operand, value: Operand);
     /// `place op= value`.

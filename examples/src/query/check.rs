@@ -60,11 +60,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn refuse<T>(&self, place: &Place, message: impl Into<String>) -> Result<T, TextError> {
-        Err(TextError {
-            text: self.text.to_owned(),
-            place: place.clone(),
-            message: message.into(),
-        })
+        Err(TextError { text: self.text.to_owned(), place: place.clone(), message: message.into() })
     }
 
     fn condition(&self, expr: &Expr) -> Result<Condition, TextError> {
@@ -86,67 +82,41 @@ impl Checker<'_> {
             ExprKind::Integer(value) => Typed::Number(Number::Literal(*value)),
             ExprKind::Bool(value) => Typed::Condition(Condition::Literal(*value)),
             ExprKind::Name(name) => self.column(name, &expr.place)?,
-            ExprKind::Unary(Unary::Negate, inner) => {
-                Typed::Number(Number::Negate(Box::new(self.number(inner)?)))
-            }
-            ExprKind::Unary(Unary::Not, inner) => {
-                Typed::Condition(Condition::Not(Box::new(self.condition(inner)?)))
-            }
-            ExprKind::Binary(operator, place, left, right) => {
-                self.binary(*operator, place, left, right)?
-            }
+            ExprKind::Unary(Unary::Negate, inner) => Typed::Number(Number::Negate(Box::new(self.number(inner)?))),
+            ExprKind::Unary(Unary::Not, inner) => Typed::Condition(Condition::Not(Box::new(self.condition(inner)?))),
+            ExprKind::Binary(operator, place, left, right) => self.binary(*operator, place, left, right)?,
         })
     }
 
     fn column(&self, name: &str, place: &Place) -> Result<Typed, TextError> {
-        let number = NumberColumn::ALL
-            .iter()
-            .find(|column| column.name() == name);
+        let number = NumberColumn::ALL.iter().find(|column| column.name() == name);
         let flag = FlagColumn::ALL.iter().find(|column| column.name() == name);
         match (number, flag) {
             (Some(&column), _) => Ok(Typed::Number(Number::Column(column))),
             (None, Some(&column)) => Ok(Typed::Condition(Condition::Column(column))),
             (None, None) => {
                 let names: Vec<&str> = COLUMNS.iter().map(|(name, _, _)| *name).collect();
-                self.refuse(
-                    place,
-                    format!("there is no column '{name}' (but {}),", names.join(", ")),
-                )
+                self.refuse(place, format!("there is no column '{name}' (but {}),", names.join(", ")))
             }
         }
     }
 
-    fn binary(
-        &self,
-        operator: Binary,
-        place: &Place,
-        left: &Expr,
-        right: &Expr,
-    ) -> Result<Typed, TextError> {
+    fn binary(&self, operator: Binary, place: &Place, left: &Expr, right: &Expr) -> Result<Typed, TextError> {
         Ok(match operator {
-            Binary::Or => Typed::Condition(Condition::Or(
-                Box::new(self.condition(left)?),
-                Box::new(self.condition(right)?),
-            )),
-            Binary::And => Typed::Condition(Condition::And(
-                Box::new(self.condition(left)?),
-                Box::new(self.condition(right)?),
-            )),
-            Binary::Compare(comparison) => {
-                Typed::Condition(self.comparison(comparison, place, left, right)?)
+            Binary::Or => {
+                Typed::Condition(Condition::Or(Box::new(self.condition(left)?), Box::new(self.condition(right)?)))
             }
+            Binary::And => {
+                Typed::Condition(Condition::And(Box::new(self.condition(left)?), Box::new(self.condition(right)?)))
+            }
+            Binary::Compare(comparison) => Typed::Condition(self.comparison(comparison, place, left, right)?),
             Binary::Arithmetic(arithmetic) => {
                 let (left, right_number) = (self.number(left)?, self.number(right)?);
                 let divides = matches!(arithmetic, Arithmetic::Div | Arithmetic::Rem);
                 if divides && right_number == Number::Literal(0) {
                     return self.refuse(&right.place, "the divisor is zero");
                 }
-                Typed::Number(Number::Arithmetic(
-                    arithmetic,
-                    place.clone(),
-                    Box::new(left),
-                    Box::new(right_number),
-                ))
+                Typed::Number(Number::Arithmetic(arithmetic, place.clone(), Box::new(left), Box::new(right_number)))
             }
         })
     }
@@ -160,20 +130,13 @@ impl Checker<'_> {
         right: &Expr,
     ) -> Result<Condition, TextError> {
         match self.typed(left)? {
-            Typed::Number(left) => Ok(Condition::Compare(
-                comparison,
-                Box::new(left),
-                Box::new(self.number(right)?),
-            )),
+            Typed::Number(left) => Ok(Condition::Compare(comparison, Box::new(left), Box::new(self.number(right)?))),
             Typed::Condition(left) => {
                 let same = |right| Condition::Same(Box::new(left), Box::new(right));
                 match comparison {
                     Comparison::Eq => Ok(same(self.condition(right)?)),
                     Comparison::Ne => Ok(Condition::Not(Box::new(same(self.condition(right)?)))),
-                    _ => self.refuse(
-                        place,
-                        "conditions can be compared with '==' and '!=' only; this is neither,",
-                    ),
+                    _ => self.refuse(place, "conditions can be compared with '==' and '!=' only; this is neither,"),
                 }
             }
         }

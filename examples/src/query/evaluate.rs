@@ -28,10 +28,7 @@ pub struct Undefined {
 
 impl Failure for Undefined {
     fn new(division: &Place, why: &'static str) -> Self {
-        Self {
-            division: division.clone(),
-            why,
-        }
+        Self { division: division.clone(), why }
     }
 }
 
@@ -45,15 +42,9 @@ pub fn condition<E: Failure>(condition: &Condition, order: &Order) -> Result<boo
         Condition::Literal(value) => *value,
         Condition::Column(column) => column.read(order),
         Condition::Not(inner) => !self::condition(inner, order)?,
-        Condition::And(left, right) => {
-            self::condition(left, order)? && self::condition(right, order)?
-        }
-        Condition::Or(left, right) => {
-            self::condition(left, order)? || self::condition(right, order)?
-        }
-        Condition::Same(left, right) => {
-            self::condition::<E>(left, order)? == self::condition(right, order)?
-        }
+        Condition::And(left, right) => self::condition(left, order)? && self::condition(right, order)?,
+        Condition::Or(left, right) => self::condition(left, order)? || self::condition(right, order)?,
+        Condition::Same(left, right) => self::condition::<E>(left, order)? == self::condition(right, order)?,
         Condition::Compare(comparison, left, right) => {
             let (left, right) = (number(left, order)?, number(right, order)?);
             match comparison {
@@ -80,16 +71,7 @@ pub fn number<E: Failure>(number: &Number, order: &Order) -> Result<i64, E> {
         Number::Negate(inner) => self::number::<E>(inner, order)?.wrapping_neg(),
         Number::Arithmetic(arithmetic, place, left, right) => {
             let (left, right) = (self::number(left, order)?, self::number(right, order)?);
-            let undefined = || {
-                E::new(
-                    place,
-                    if right == 0 {
-                        "division by zero"
-                    } else {
-                        "division overflows"
-                    },
-                )
-            };
+            let undefined = || E::new(place, if right == 0 { "division by zero" } else { "division overflows" });
             match arithmetic {
                 Arithmetic::Add => left.wrapping_add(right),
                 Arithmetic::Sub => left.wrapping_sub(right),

@@ -24,18 +24,13 @@ pub fn orders() -> impl Iterator<Item = Order> {
     (1..=ORDERS).map(move |id| {
         // The lower of two: regular customers, popular articles, large regions.
         let mut skewed = |bound: u64| random.below(bound).min(random.below(bound));
-        let (customer, article, region) =
-            (skewed(9_999), skewed(catalogue.len() as u64), skewed(10));
+        let (customer, article, region) = (skewed(9_999), skewed(catalogue.len() as u64), skewed(10));
         let price = catalogue[article as usize];
         let mut qty = 1;
         while qty < 99 && random.chance(if price < 1_000 { 70 } else { 35 }) {
             qty += 1;
         }
-        let discount = if random.chance(65) {
-            0
-        } else {
-            5 * (1 + random.below(6))
-        };
+        let discount = if random.chance(65) { 0 } else { 5 * (1 + random.below(6)) };
         Order {
             id,
             customer: 1 + customer as u32,
@@ -57,23 +52,9 @@ pub fn orders() -> impl Iterator<Item = Order> {
 pub fn write_csv(target: &mut dyn Write) -> io::Result<()> {
     let names: Vec<&str> = COLUMNS.iter().map(|(name, _, _)| *name).collect();
     writeln!(target, "{}", names.join(","))?;
-    for Order {
-        id,
-        customer,
-        price,
-        qty,
-        region,
-        day,
-        discount,
-        express,
-        gift,
-    } in orders()
-    {
+    for Order { id, customer, price, qty, region, day, discount, express, gift } in orders() {
         let (express, gift) = (u8::from(express), u8::from(gift));
-        writeln!(
-            target,
-            "{id},{customer},{price},{qty},{region},{day},{discount},{express},{gift}"
-        )?;
+        writeln!(target, "{id},{customer},{price},{qty},{region},{day},{discount},{express},{gift}")?;
     }
     Ok(())
 }

@@ -36,11 +36,7 @@ pub enum TokenKind {
 /// # Errors
 /// A character or a number that is no token.
 pub fn lex(text: &str) -> Result<Vec<Token>, TextError> {
-    let refuse = |place: Place, message: String| TextError {
-        text: text.to_owned(),
-        place,
-        message,
-    };
+    let refuse = |place: Place, message: String| TextError { text: text.to_owned(), place, message };
     let chars: Vec<char> = text.chars().collect();
     let mut tokens = Vec::new();
     let mut start = 0;
@@ -52,10 +48,7 @@ pub fn lex(text: &str) -> Result<Vec<Token>, TextError> {
             continue;
         } else if first.is_ascii_digit() {
             let len = run(|c| c.is_alphanumeric() || c == '_' || c == '.');
-            let digits: String = chars[start..start + len]
-                .iter()
-                .filter(|&&c| c != '_')
-                .collect();
+            let digits: String = chars[start..start + len].iter().filter(|&&c| c != '_').collect();
             let place = start..start + len;
             if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
                 return Err(refuse(place, format!("'{digits}' is not a whole number,")));
@@ -63,31 +56,19 @@ pub fn lex(text: &str) -> Result<Vec<Token>, TextError> {
             match digits.parse() {
                 Ok(value) => (TokenKind::Integer(value), len),
                 Err(_) => {
-                    return Err(refuse(
-                        place,
-                        "this number does not fit into 64 bits,".into(),
-                    ));
+                    return Err(refuse(place, "this number does not fit into 64 bits,".into()));
                 }
             }
         } else if first.is_alphabetic() || first == '_' {
             let len = run(|c| c.is_alphanumeric() || c == '_');
-            (
-                TokenKind::Name(chars[start..start + len].iter().collect()),
-                len,
-            )
+            (TokenKind::Name(chars[start..start + len].iter().collect()), len)
         } else {
             symbol(first, second).map_err(|message| refuse(start..start + 1, message))?
         };
-        tokens.push(Token {
-            kind,
-            place: start..start + len,
-        });
+        tokens.push(Token { kind, place: start..start + len });
         start += len;
     }
-    tokens.push(Token {
-        kind: TokenKind::End,
-        place: start..start,
-    });
+    tokens.push(Token { kind: TokenKind::End, place: start..start });
     Ok(tokens)
 }
 
@@ -113,9 +94,7 @@ fn symbol(first: char, second: Option<char>) -> Result<(TokenKind, usize), Strin
         ('|', Some('|')) => (TokenKind::Operator(Binary::Or), 2),
         ('!', _) => (TokenKind::Not, 1),
         ('=' | '&' | '|', _) => {
-            return Err(format!(
-                "a single '{first}' means nothing here, '{first}{first}' may be meant,"
-            ));
+            return Err(format!("a single '{first}' means nothing here, '{first}{first}' may be meant,"));
         }
         _ => return Err(format!("{first:?} means nothing here,")),
     })

@@ -67,17 +67,9 @@ impl Arguments {
     /// The example as the tour runs it.
     #[must_use]
     pub fn tour(condition: Option<Predicate>, effort: Effort) -> Self {
-        let condition = condition.unwrap_or_else(|| {
-            DEFAULT_CONDITION
-                .parse()
-                .expect("the default condition is well-formed")
-        });
-        Self {
-            csv: None,
-            conditions: vec![condition],
-            show: Self::SHOW,
-            effort,
-        }
+        let condition =
+            condition.unwrap_or_else(|| DEFAULT_CONDITION.parse().expect("the default condition is well-formed"));
+        Self { csv: None, conditions: vec![condition], show: Self::SHOW, effort }
     }
 }
 
@@ -91,8 +83,7 @@ fn columns_help() -> String {
 }
 
 /// The condition that is used when none is given; [`by_hand`] is the same in Rust.
-pub const DEFAULT_CONDITION: &str =
-    "price * qty > 50000 && (discount == 0 || region == 3) && day % 7 != 0 && !express";
+pub const DEFAULT_CONDITION: &str = "price * qty > 50000 && (discount == 0 || region == 3) && day % 7 != 0 && !express";
 
 /// [`DEFAULT_CONDITION`] as a Rust programmer would have written it before the program was compiled.
 #[must_use]
@@ -117,10 +108,7 @@ impl FromStr for Predicate {
 
     fn from_str(text: &str) -> Result<Self, TextError> {
         let condition = check::check(text, &parser::parse(text)?)?;
-        Ok(Self {
-            text: text.to_owned(),
-            condition,
-        })
+        Ok(Self { text: text.to_owned(), condition })
     }
 }
 
@@ -137,19 +125,9 @@ impl Predicate {
     #[must_use]
     pub fn undefined(&self, order: &Order) -> Option<Error> {
         let undefined = evaluate::condition::<evaluate::Undefined>(&self.condition, order).err()?;
-        let place = Underlined {
-            text: &self.text,
-            place: &undefined.division,
-        };
-        let undefined = format!(
-            "{} at column {}\n{place}",
-            undefined.why,
-            undefined.division.start + 1
-        );
-        Some(Error::Undefined {
-            id: order.id,
-            undefined,
-        })
+        let place = Underlined { text: &self.text, place: &undefined.division };
+        let undefined = format!("{} at column {}\n{place}", undefined.why, undefined.division.start + 1);
+        Some(Error::Undefined { id: order.id, undefined })
     }
 
     /// The places in `orders` of those for which the condition holds.
@@ -163,9 +141,7 @@ impl Predicate {
                 Some(true) => selected.push(place),
                 Some(false) => {}
                 None => {
-                    return Err(self
-                        .undefined(order)
-                        .unwrap_or_else(|| unreachable!("both walks are one function")));
+                    return Err(self.undefined(order).unwrap_or_else(|| unreachable!("both walks are one function")));
                 }
             }
         }
@@ -225,11 +201,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
             writeln!(out, "  {}", orders[place])?;
         }
         if selected.len() > arguments.show && arguments.show > 0 {
-            writeln!(
-                out,
-                "  … and {} more",
-                grouped((selected.len() - arguments.show) as u64)
-            )?;
+            writeln!(out, "  … and {} more", grouped((selected.len() - arguments.show) as u64))?;
         }
         outcome.verify_equal()?;
     }

@@ -18,12 +18,7 @@ pub const MAX_NESTING: usize = 100;
 /// # Errors
 /// The first place where it is not an expression.
 pub fn parse(text: &str) -> Result<Expr, TextError> {
-    let mut parser = Parser {
-        text,
-        tokens: lex(text)?,
-        next: 0,
-        nesting: 0,
-    };
+    let mut parser = Parser { text, tokens: lex(text)?, next: 0, nesting: 0 };
     let expr = parser.binary(0)?;
     match parser.peek().kind {
         TokenKind::End => Ok(expr),
@@ -53,25 +48,14 @@ impl Parser<'_> {
     }
 
     fn refuse(&self, place: Place, message: String) -> TextError {
-        TextError {
-            text: self.text.to_owned(),
-            place,
-            message,
-        }
+        TextError { text: self.text.to_owned(), place, message }
     }
 
     fn expected(&self, what: &str) -> TextError {
         let place = self.peek().place.clone();
         let found = match self.peek().kind {
             TokenKind::End => "the end".to_owned(),
-            _ => format!(
-                "'{}'",
-                self.text
-                    .chars()
-                    .skip(place.start)
-                    .take(place.len())
-                    .collect::<String>()
-            ),
+            _ => format!("'{}'", self.text.chars().skip(place.start).take(place.len()).collect::<String>()),
         };
         self.refuse(place, format!("expected {what}, found {found}"))
     }
@@ -83,10 +67,7 @@ impl Parser<'_> {
             ExprKind::Binary(_, _, left, right) => left.depth.max(right.depth),
         };
         if depth > MAX_DEPTH {
-            return Err(self.refuse(
-                place,
-                format!("more than {MAX_DEPTH} operators one inside the other"),
-            ));
+            return Err(self.refuse(place, format!("more than {MAX_DEPTH} operators one inside the other")));
         }
         Ok(Expr { kind, place, depth })
     }
@@ -104,19 +85,15 @@ impl Parser<'_> {
             let compares = matches!(operator, Binary::Compare(_));
             if compared && compares {
                 let place = self.peek().place.clone();
-                return Err(self.refuse(
-                    place,
-                    "comparisons do not chain, join them with '&&'; this is the second one,".into(),
-                ));
+                return Err(
+                    self.refuse(place, "comparisons do not chain, join them with '&&'; this is the second one,".into())
+                );
             }
             compared = compares;
             let operator_place = self.advance();
             let right = self.binary(precedence)?;
             let place = left.place.start..right.place.end;
-            left = self.node(
-                ExprKind::Binary(operator, operator_place, Box::new(left), Box::new(right)),
-                place,
-            )?;
+            left = self.node(ExprKind::Binary(operator, operator_place, Box::new(left), Box::new(right)), place)?;
         }
         Ok(left)
     }
@@ -145,9 +122,7 @@ impl Parser<'_> {
                 Ok(value) => ExprKind::Integer(value),
                 Err(_) => {
                     let place = self.peek().place.clone();
-                    return Err(
-                        self.refuse(place, format!("this number is larger than {}", i64::MAX))
-                    );
+                    return Err(self.refuse(place, format!("this number is larger than {}", i64::MAX)));
                 }
             },
             TokenKind::Name(name) => match name.as_str() {
@@ -178,10 +153,7 @@ impl Parser<'_> {
         inside: impl FnOnce(&mut Self) -> Result<Expr, TextError>,
     ) -> Result<Expr, TextError> {
         if self.nesting == MAX_NESTING {
-            return Err(self.refuse(
-                start..start + 1,
-                format!("nested more than {MAX_NESTING} deep"),
-            ));
+            return Err(self.refuse(start..start + 1, format!("nested more than {MAX_NESTING} deep")));
         }
         self.nesting += 1;
         let result = inside(self);

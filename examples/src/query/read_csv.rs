@@ -22,17 +22,11 @@ pub fn read_orders(path: &Path) -> Result<Vec<Order>, Error> {
 /// # Errors
 /// [`Error::Csv`] with the line that is wrong.
 pub fn read_orders_from(source: impl Read, path: &Path) -> Result<Vec<Order>, Error> {
-    let refuse = |line: u64, message: String| Error::Csv {
-        path: path.to_owned(),
-        line,
-        message,
-    };
+    let refuse = |line: u64, message: String| Error::Csv { path: path.to_owned(), line, message };
     let damaged = |last_line: u64, error: csv::Error| {
         let line = error.position().map_or(last_line, csv::Position::line);
         let message = match error.kind() {
-            csv::ErrorKind::UnequalLengths {
-                expected_len, len, ..
-            } => {
+            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
                 format!("{len} columns, but the first line names {expected_len}")
             }
             csv::ErrorKind::Utf8 { err, .. } => format!("column {} is not UTF-8", err.field() + 1),
@@ -53,10 +47,7 @@ pub fn read_orders_from(source: impl Read, path: &Path) -> Result<Vec<Order>, Er
     }
     let mut orders = Vec::new();
     let mut record = csv::StringRecord::new();
-    while reader
-        .read_record(&mut record)
-        .map_err(|error| damaged(reader_line(&record), error))?
-    {
+    while reader.read_record(&mut record).map_err(|error| damaged(reader_line(&record), error))? {
         let order = Order::parse(|column| &record[places[column]]);
         orders.push(order.map_err(|bad| refuse(reader_line(&record), bad.to_string()))?);
     }

@@ -5,30 +5,15 @@ use proptest::prelude::*;
 use super::*;
 
 fn sample() -> Order {
-    Order {
-        id: 7,
-        customer: 42,
-        price: 1999,
-        qty: 3,
-        region: 2,
-        day: 100,
-        discount: 0,
-        express: true,
-        gift: false,
-    }
+    Order { id: 7, customer: 42, price: 1999, qty: 3, region: 2, day: 100, discount: 0, express: true, gift: false }
 }
 
 fn value(text: &str) -> bool {
-    text.parse::<Predicate>()
-        .unwrap_or_else(|error| panic!("{error}"))
-        .holds(&sample())
-        .unwrap()
+    text.parse::<Predicate>().unwrap_or_else(|error| panic!("{error}")).holds(&sample()).unwrap()
 }
 
 fn error(text: &str) -> TextError {
-    text.parse::<Predicate>()
-        .map(|predicate| predicate.condition)
-        .expect_err(text)
+    text.parse::<Predicate>().map(|predicate| predicate.condition).expect_err(text)
 }
 
 #[test]
@@ -55,10 +40,7 @@ fn conditions_have_their_values() {
         ("express && !gift && id % 7 == 0", true),
         ("9223372036854775807 + 1 == -9223372036854775808", true),
         ("-9223372036854775808 < 0", true),
-        (
-            "price * 9223372036854775807 == -price + -9223372036854775808",
-            true,
-        ),
+        ("price * 9223372036854775807 == -price + -9223372036854775808", true),
         ("id<customer", true),
         ("\tid\n<\tcustomer ", true),
     ];
@@ -70,20 +52,12 @@ fn conditions_have_their_values() {
 #[test]
 fn errors_point_at_the_column() {
     let cases: &[(&str, std::ops::Range<usize>, &str)] = &[
-        (
-            "",
-            0..0,
-            "expected a column, a number or '(', found the end",
-        ),
+        ("", 0..0, "expected a column, a number or '(', found the end"),
         ("   ", 3..3, "found the end"),
         ("price >", 7..7, "found the end"),
         ("price > > 3", 8..9, "found '>'"),
         ("price 10", 6..8, "expected an operator, found '10'"),
-        (
-            "(price > 10",
-            11..11,
-            "expected ')' for the '(' at column 1, found the end",
-        ),
+        ("(price > 10", 11..11, "expected ')' for the '(' at column 1, found the end"),
         ("price > 10)", 10..11, "expected an operator, found ')'"),
         ("()", 1..2, "expected a column"),
         ("price = 10", 6..7, "'==' may be meant"),
@@ -91,44 +65,20 @@ fn errors_point_at_the_column() {
         ("gift | express", 5..6, "'||' may be meant"),
         ("price > 10 ; 1", 11..12, "';' means nothing here"),
         ("é", 0..1, "there is no column 'é'"),
-        (
-            "gift && cost > 3",
-            8..12,
-            "there is no column 'cost' (but id, customer, price,",
-        ),
+        ("gift && cost > 3", 8..12, "there is no column 'cost' (but id, customer, price,"),
         ("price > 10.5", 8..12, "'10.5' is not a whole number"),
         ("price > 10x", 8..11, "'10x' is not"),
-        (
-            "price > 9223372036854775808",
-            8..27,
-            "larger than 9223372036854775807",
-        ),
+        ("price > 9223372036854775808", 8..27, "larger than 9223372036854775807"),
         ("price > -9223372036854775809", 9..28, "larger than"),
-        (
-            "price > 99999999999999999999",
-            8..28,
-            "does not fit into 64 bits",
-        ),
+        ("price > 99999999999999999999", 8..28, "does not fit into 64 bits"),
         ("price", 0..5, "expected a condition, found a number"),
         ("price + 1", 0..9, "expected a condition, found a number"),
         ("!price", 1..6, "expected a condition, found a number"),
-        (
-            "price && gift",
-            0..5,
-            "expected a condition, found a number",
-        ),
+        ("price && gift", 0..5, "expected a condition, found a number"),
         ("gift && 3", 8..9, "expected a condition, found a number"),
         ("gift + 1 > 2", 0..4, "expected a number, found a condition"),
-        (
-            "price > gift",
-            8..12,
-            "expected a number, found a condition",
-        ),
-        (
-            "price == (1 < 2)",
-            9..16,
-            "expected a number, found a condition",
-        ),
+        ("price > gift", 8..12, "expected a number, found a condition"),
+        ("price == (1 < 2)", 9..16, "expected a number, found a condition"),
         ("gift == 1", 8..9, "expected a condition, found a number"),
         ("gift < express", 5..6, "'==' and '!=' only"),
         ("-gift", 1..5, "expected a number"),
@@ -148,11 +98,7 @@ fn errors_point_at_the_column() {
 #[test]
 fn the_caret_is_shown() {
     assert_eq!(
-        error("qty > 3 && prise > 5")
-            .to_string()
-            .lines()
-            .skip(1)
-            .collect::<Vec<_>>(),
+        error("qty > 3 && prise > 5").to_string().lines().skip(1).collect::<Vec<_>>(),
         ["", "    qty > 3 && prise > 5", "               ^^^^^"]
     );
 }
@@ -167,10 +113,7 @@ fn depth_is_bounded_and_not_the_stack() {
         format!("{}1 > 0", "- ".repeat(100_000)),
     ] {
         let message = error(&text).message;
-        assert!(
-            message.contains("more than 500") || message.contains("more than 100 deep"),
-            "{message}"
-        );
+        assert!(message.contains("more than 500") || message.contains("more than 100 deep"), "{message}");
     }
     assert!(value(&format!("{}1 > 0{}", "(".repeat(90), ")".repeat(90))));
     assert!(value(&format!("{}express", "!".repeat(90))));
@@ -186,16 +129,8 @@ fn a_division_without_a_value_names_order_and_place() {
         "the condition has no value for the order with id 7: division by zero at column 15\n\n    \
          gift || price / discount > 3\n                  ^"
     );
-    let overflow: Predicate = "-9223372036854775808 % (discount - 1) == 0"
-        .parse()
-        .unwrap();
-    assert!(
-        overflow
-            .select(&[sample()])
-            .unwrap_err()
-            .to_string()
-            .contains("division overflows at column 22")
-    );
+    let overflow: Predicate = "-9223372036854775808 % (discount - 1) == 0".parse().unwrap();
+    assert!(overflow.select(&[sample()]).unwrap_err().to_string().contains("division overflows at column 22"));
     let guarded: Predicate = "discount != 0 && price / discount > 3".parse().unwrap();
     assert_eq!(guarded.select(&[sample()]).unwrap(), []);
     assert!(guarded.undefined(&sample()).is_none());
@@ -220,26 +155,15 @@ fn conditions() -> impl Strategy<Value = (String, Option<bool>)> {
         Just(("gift".to_owned(), Some(false))),
         Just(("true".to_owned(), Some(true))),
         (numbers(order), numbers(order), 0..6_usize).prop_map(|((a, x), (b, y), operator)| {
-            let value = x
-                .zip(y)
-                .map(|(x, y)| [x == y, x != y, x < y, x <= y, x > y, x >= y][operator]);
-            (
-                format!("{a} {} {b}", ["==", "!=", "<", "<=", ">", ">="][operator]),
-                value,
-            )
+            let value = x.zip(y).map(|(x, y)| [x == y, x != y, x < y, x <= y, x > y, x >= y][operator]);
+            (format!("{a} {} {b}", ["==", "!=", "<", "<=", ">", ">="][operator]), value)
         }),
     ];
     leaf.prop_recursive(5, 40, 2, |inner| {
         (inner.clone(), inner, 0..5_u8).prop_map(|((a, x), (b, y), kind)| match kind {
             0 => (format!("!({a})"), x.map(|x| !x)),
-            1 => (
-                format!("({a}) && ({b})"),
-                if x == Some(true) { y } else { x },
-            ),
-            2 => (
-                format!("({a}) || ({b})"),
-                if x == Some(false) { y } else { x },
-            ),
+            1 => (format!("({a}) && ({b})"), if x == Some(true) { y } else { x }),
+            2 => (format!("({a}) || ({b})"), if x == Some(false) { y } else { x }),
             3 => (format!("({a}) == ({b})"), x.zip(y).map(|(x, y)| x == y)),
             _ => (format!("({a}) != ({b})"), x.zip(y).map(|(x, y)| x != y)),
         })
@@ -254,38 +178,20 @@ fn numbers(order: Order) -> impl Strategy<Value = (String, Option<i64>)> {
             .prop_map(move |column| (column.name().to_owned(), Some(column.read(&order)))),
     ];
     leaf.prop_recursive(4, 30, 2, |inner| {
-        (inner.clone(), inner, 0..6_u8).prop_filter_map(
-            "a literal zero as divisor",
-            |((a, x), (b, y), kind)| {
-                let both = x.zip(y);
-                if (3..5).contains(&kind) && b == "0" {
-                    return None;
-                }
-                Some(match kind {
-                    0 => (
-                        format!("({a}) + ({b})"),
-                        both.map(|(x, y)| x.wrapping_add(y)),
-                    ),
-                    1 => (
-                        format!("({a}) - ({b})"),
-                        both.map(|(x, y)| x.wrapping_sub(y)),
-                    ),
-                    2 => (
-                        format!("({a}) * ({b})"),
-                        both.map(|(x, y)| x.wrapping_mul(y)),
-                    ),
-                    3 => (
-                        format!("({a}) / ({b})"),
-                        both.and_then(|(x, y)| x.checked_div(y)),
-                    ),
-                    4 => (
-                        format!("({a}) % ({b})"),
-                        both.and_then(|(x, y)| x.checked_rem(y)),
-                    ),
-                    _ => (format!("-({a})"), x.map(i64::wrapping_neg)),
-                })
-            },
-        )
+        (inner.clone(), inner, 0..6_u8).prop_filter_map("a literal zero as divisor", |((a, x), (b, y), kind)| {
+            let both = x.zip(y);
+            if (3..5).contains(&kind) && b == "0" {
+                return None;
+            }
+            Some(match kind {
+                0 => (format!("({a}) + ({b})"), both.map(|(x, y)| x.wrapping_add(y))),
+                1 => (format!("({a}) - ({b})"), both.map(|(x, y)| x.wrapping_sub(y))),
+                2 => (format!("({a}) * ({b})"), both.map(|(x, y)| x.wrapping_mul(y))),
+                3 => (format!("({a}) / ({b})"), both.and_then(|(x, y)| x.checked_div(y))),
+                4 => (format!("({a}) % ({b})"), both.and_then(|(x, y)| x.checked_rem(y))),
+                _ => (format!("-({a})"), x.map(i64::wrapping_neg)),
+            })
+        })
     })
 }
 
@@ -327,18 +233,9 @@ fn a_malformed_table_names_the_line() {
     let cases = [
         (String::new(), "t.csv:1: there is no column 'id'"),
         (HEADER.into(), "t.csv:1: the table has no orders"),
-        (
-            HEADER.replace("price", "prize"),
-            "t.csv:1: there is no column 'price'",
-        ),
-        (
-            HEADER.replace("gift", "price"),
-            "t.csv:1: there are two columns 'price'",
-        ),
-        (
-            format!("{HEADER}{good}1,2,3\n"),
-            "t.csv:3: 3 columns, but the first line names 9",
-        ),
+        (HEADER.replace("price", "prize"), "t.csv:1: there is no column 'price'"),
+        (HEADER.replace("gift", "price"), "t.csv:1: there are two columns 'price'"),
+        (format!("{HEADER}{good}1,2,3\n"), "t.csv:3: 3 columns, but the first line names 9"),
         (
             format!("{HEADER}{good}\n{good}7,42,cheap,3,2,100,0,1,0\n"),
             "t.csv:5: column 'price' is 'cheap', expected a whole number from -9223372036854775808 to",
@@ -347,32 +244,15 @@ fn a_malformed_table_names_the_line() {
             format!("{HEADER}7,42,1999,3,256,100,0,1,0"),
             "t.csv:2: column 'region' is '256', expected a whole number from 0 to 255",
         ),
-        (
-            format!("{HEADER}7,42,1999,3,2,100,0,yes,0"),
-            "t.csv:2: column 'express' is 'yes', expected 0 or 1",
-        ),
-        (
-            format!("{HEADER}7,42,,3,2,100,0,1,0"),
-            "t.csv:2: column 'price' is ''",
-        ),
-        (
-            format!("{HEADER}{good}7,\"42,1999\n\n"),
-            "t.csv:3: 2 columns",
-        ),
+        (format!("{HEADER}7,42,1999,3,2,100,0,yes,0"), "t.csv:2: column 'express' is 'yes', expected 0 or 1"),
+        (format!("{HEADER}7,42,,3,2,100,0,1,0"), "t.csv:2: column 'price' is ''"),
+        (format!("{HEADER}{good}7,\"42,1999\n\n"), "t.csv:3: 2 columns"),
     ];
     for (text, expected) in cases {
         let message = read(&text).unwrap_err();
-        assert!(
-            message.starts_with(expected),
-            "{message}\nexpected {expected}"
-        );
+        assert!(message.starts_with(expected), "{message}\nexpected {expected}");
     }
-    let bytes = [
-        HEADER.as_bytes(),
-        good.as_bytes(),
-        b"7,42,\xff,3,2,100,0,1,0\n",
-    ]
-    .concat();
+    let bytes = [HEADER.as_bytes(), good.as_bytes(), b"7,42,\xff,3,2,100,0,1,0\n"].concat();
     let error = read_orders_from(&bytes[..], Path::new("t.csv")).unwrap_err();
     assert_eq!(error.to_string(), "t.csv:3: column 3 is not UTF-8");
 }
@@ -382,8 +262,5 @@ fn the_shipped_table_is_the_generated_one() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/orders.csv");
     let orders = read_orders(&shipped).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(orders.len(), generate::ORDERS as usize);
-    assert!(
-        orders.into_iter().eq(generate::orders()),
-        "run make-orders after a change of the generator"
-    );
+    assert!(orders.into_iter().eq(generate::orders()), "run make-orders after a change of the generator");
 }

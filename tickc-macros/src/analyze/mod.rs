@@ -6,11 +6,13 @@
 //! - [`effects`]: what evaluating an expression may change, so that operands before it must be pinned.
 //! - [`mod@never`]: expressions that do not come to an end.
 //! - [`last_use`]: mentions after which a variable is dead.
+//! - [`in_place`]: mentions that the assignment of their own variable may overwrite.
 //! - [`visit`]: the children of a node, in the order they are evaluated.
 
 mod assign;
 mod calls;
 pub(crate) mod effects;
+pub(crate) mod in_place;
 mod jumps;
 pub(crate) mod last_use;
 pub(crate) mod mention;
@@ -38,6 +40,8 @@ pub(crate) struct Analysis {
     pub hoists: Vec<Hoist>,
     /// The mentions that are the last use of their variable.
     pub takes: HashSet<MentionId>,
+    /// The mentions whose variable is about to be assigned and may be overwritten.
+    pub in_place: HashSet<MentionId>,
     /// Whether a deferred `@( )` occurs.
     pub defers_splice: bool,
     /// Whether a `return` occurs.
@@ -119,5 +123,6 @@ impl Analysis {
 pub(crate) fn analyze(quotation: &mut Quotation) -> Result<Analysis, Vec<syn::Error>> {
     let mut analysis = resolve::resolve(quotation)?;
     analysis.takes = last_use::find(quotation, &analysis);
+    analysis.in_place = in_place::find(quotation, &analysis);
     Ok(analysis)
 }

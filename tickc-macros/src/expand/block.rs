@@ -65,9 +65,12 @@ impl Expander<'_> {
         let span = at(local.init.span);
         let name = Ident::new("__v", at(result_span(&local.init)));
         match &local.name {
-            Binder::Name { ident, .. } => {
+            Binder::Name { ident, mutable, id } => {
                 let generic = local.ty.as_ref().map(|ty| quote_spanned!(span=> ::<#ty>));
-                quote_spanned!(span=> let __v = #value; let #ident = __e.let_ #generic (#name);)
+                // A variable that nothing can assign needs no home for a constant.
+                let fixed = !mutable && id.is_some_and(|id| !self.analysis.binding(id).escapes);
+                let method = Ident::new(if fixed { "let_immutable" } else { "let_" }, span);
+                quote_spanned!(span=> let __v = #value; let #ident = __e.#method #generic (#name);)
             }
             Binder::Ignored => {
                 let annotation = local.ty.as_ref().map(|ty| quote_spanned!(span=> : ::tickc::__private::Val<#ty>));

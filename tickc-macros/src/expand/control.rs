@@ -35,23 +35,23 @@ impl Expander<'_> {
             let name = Ident::new("__v", at(block_result_span(&i.then).unwrap_or(if_span)));
             quote_spanned!(span=> let __v = #value; __e.then_end(&mut __i, #name);)
         };
-        let otherwise = match i.otherwise.as_deref() {
-            None => quote_spanned!(span=> let __v = __e.unit(); __e.else_end(&mut __i, __v);),
-            Some(otherwise) if self.diverges(otherwise) => {
+        let otherwise = i.otherwise.as_deref().map(|otherwise| match otherwise {
+            otherwise if self.diverges(otherwise) => {
                 let stmts = self.effect(otherwise);
                 quote_spanned!(span=> #stmts __e.else_never(&mut __i);)
             }
-            Some(otherwise) => {
+            otherwise => {
                 let value = self.value(otherwise);
                 let name = Ident::new("__v", at(result_span(otherwise)));
                 quote_spanned!(span=> let __v = #value; __e.else_end(&mut __i, #name);)
             }
-        };
+        });
+        let otherwise = otherwise.map(|otherwise| quote_spanned!(span=> if __e.else_begin(&mut __i) { #otherwise }));
         let stmts = quote_spanned! {span=>
             let __c = #cond;
             let mut __i = __e.if_ #ty (#cond_name);
             if __i.then_live() { #then }
-            if __e.else_begin(&mut __i) { #otherwise }
+            #otherwise
         };
         (stmts, quote_spanned!(span=> __e.if_end(__i)))
     }

@@ -7,6 +7,7 @@ use quote::quote_spanned;
 
 use super::operand::Takes;
 use super::{Expander, at, in_parens, result_span};
+use crate::analyze::effects::is_constant;
 use crate::ast::*;
 
 impl Expander<'_> {
@@ -61,7 +62,12 @@ impl Expander<'_> {
         let state = self.loop_state(l.id, span);
         let variable = Ident::new(&format!("__var{}", l.id.0), span);
         let operands = self.operands(&[&l.range.from, &l.range.to], Takes::Numbers);
-        let (lets, bounds) = (operands.lets, operands.names);
+        let (mut lets, bounds) = (operands.lets, operands.names);
+        // The bound is read in every round, but evaluated once.
+        if !self.is_fixed(&l.range.to) {
+            let bound = &bounds[1];
+            lets.extend(quote_spanned!(span=> let #bound = __e.pin(#bound);));
+        }
         let inclusive = l.range.inclusive;
         let body = self.block_effect(&l.body);
         let body = match &l.name {
@@ -83,6 +89,19 @@ impl Expander<'_> {
             __e.for_continue_point(&mut #state);
             __e.for_end(#state, #variable);
         }}
+    }
+
+    /// Whether nothing can change the value of `expr` while a loop runs: a constant, or a variable that is never assigned, or
+    /// the length of such a one.
+    fn is_fixed(&self, expr: &Expr) -> bool {
+        match &expr.kind {
+            ExprKind::Name(Name { to: Referent::Dynamic(id), .. }) => {
+                let binding = self.analysis.binding(*id);
+                !binding.is_mutable() && !binding.escapes
+            }
+            ExprKind::Method(method) => method.name == "len" && self.is_fixed(&method.receiver),
+            _ => is_constant(expr),
+        }
     }
 
     /// `for pattern in $(iterable)`: a Rust loop that expands its body once per round.

@@ -19,13 +19,15 @@ enum Root<'a> {
     Element(&'a Expr, &'a Expr),
     /// A raw pointer.
     Pointer(&'a Expr),
+    /// `p.add(n)` or `p.offset(n)`: a raw pointer and an index.
+    PointerIndex(&'a Expr, &'a Expr, &'static str),
 }
 
 impl<'a> Root<'a> {
     fn operands(&self) -> Vec<&'a Expr> {
         match self {
             Root::Record(base) | Root::Pointer(base) => vec![base],
-            Root::Element(base, index) => vec![base, index],
+            Root::Element(base, index) | Root::PointerIndex(base, index, _) => vec![base, index],
         }
     }
 }
@@ -49,13 +51,27 @@ fn chain(expr: &Expr) -> Chain<'_> {
         ExprKind::Index(base, index) => {
             return Chain { root: Root::Element(base, index), span: base.span, steps: Vec::new() };
         }
-        ExprKind::Deref(pointer, _) => return Chain { root: Root::Pointer(pointer), span: expr.span, steps: Vec::new() },
+        ExprKind::Deref(pointer, _) => return Chain { root: pointer_root(pointer), span: expr.span, steps: Vec::new() },
         _ => return Chain { root: Root::Record(expr), span: expr.span, steps: Vec::new() },
     };
     let mut chain =
         if is_place(base) { chain(base) } else { Chain { root: Root::Record(base), span: base.span, steps: Vec::new() } };
     chain.steps.push(step);
     chain
+}
+
+/// The root `*pointer`; an offset becomes part of the address.
+fn pointer_root(pointer: &Expr) -> Root<'_> {
+    if let ExprKind::Method(Method { receiver, name, args, .. }) = &pointer.kind
+        && let [index] = &args[..]
+    {
+        match name.to_string().as_str() {
+            "add" => return Root::PointerIndex(receiver, index, "deref_add"),
+            "offset" => return Root::PointerIndex(receiver, index, "deref_offset"),
+            _ => {}
+        }
+    }
+    Root::Pointer(pointer)
 }
 
 impl Expander<'_> {
@@ -106,6 +122,7 @@ impl Expander<'_> {
         match root {
             Root::Record(_) => "deref_record",
             Root::Pointer(_) => "deref",
+            Root::PointerIndex(_, _, method) => method,
             Root::Element(base, index) if self.is_in_bounds(base, index) => "index_proved",
             Root::Element(..) => "index",
         }

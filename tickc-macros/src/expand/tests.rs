@@ -27,7 +27,7 @@ fn only_blocks_with_variables_have_a_scope() {
     assert_eq!(
         expanded(quote!({ let h = @half; h * h })),
         "quote((splice_capture(&half),()),flags::NONE,|__e,__h|{{let__s=__e.scope();\
-         let__v=__e.splice(&__h.0);leth=__e.let_(__v);\
+         let__v=__e.splice(&__h.0);leth=__e.let_immutable(__v);\
          let__v={let__a0=__e.get(h);let__a1=__e.take(h);__e.mul(__a0,__a1)};__e.end_scope(__s,__v)}})"
     );
     assert!(!expanded(quote!({ @a; @b })).contains("scope"));

@@ -85,7 +85,11 @@ impl Expander<'_> {
         let (ident, span) = (&name.ident, at(name.ident.span()));
         match name.to {
             Referent::Dynamic(_) => {
-                let method = if self.analysis.takes.contains(&name.mention) { "take" } else { "get" };
+                let method = match name.mention {
+                    last if self.analysis.takes.contains(&last) => "take",
+                    first if self.analysis.in_place.contains(&first) => "get_in_place",
+                    _ => "get",
+                };
                 let method = Ident::new(method, span);
                 quote_spanned!(span=> __e.#method(#ident))
             }

@@ -21,29 +21,41 @@ impl Emitter {
     pub fn index<S: Indexable>(&mut self, s: Val<S>, i: Val<usize>) -> Place<S::Elem, S::Access> {
         let (pointer, len) = self.pair_homes(s.into_operand());
         let i = self.checked_index(i.into_operand(), len);
-        Place::new(self.element_address(pointer, i, size_of::<S::Elem>()))
+        Place::at(self.element_address(pointer, i, size_of::<S::Elem>()))
     }
 
     /// `s[i]` where the loop around it has proved `i` to be less than `s.len()`.
     #[inline]
     pub fn index_proved<S: Indexable>(&mut self, s: Val<S>, i: Val<usize>) -> Place<S::Elem, S::Access> {
         let (pointer, _) = self.pair_homes(s.into_operand());
-        Place::new(self.element_address(pointer, i.into_operand(), size_of::<S::Elem>()))
+        Place::at(self.element_address(pointer, i.into_operand(), size_of::<S::Elem>()))
     }
 
     /// `place[i]` of an array in a record, checked.
     #[inline]
     pub fn index_place<X: Element, const N: usize, M>(&mut self, place: Place<[X; N], M>, i: Val<usize>) -> Place<X, M> {
-        let (place, i) = (place.into_operand(), i.into_operand());
+        let i = i.into_operand();
         if i.is_const() && i.body < N as u64 {
-            return Place::new(self.machine.displaced(place, (i.body as usize * size_of::<X>()) as i32));
+            return place.part((i.body as usize * size_of::<X>()) as i32);
         }
-        // The check must not disturb the registers that the place names: it owns or borrows them, so it does not.
         let i = self.checked_index(i, Operand::constant(N as u64));
         if i.is_const() {
-            return Place::new(place);
+            return place.part(0);
         }
-        Place::new(self.machine.element(place, i, size_of::<X>() as u32))
+        let place = self.memory_operand(place);
+        Place::at(self.machine.element(place, i, size_of::<X>() as u32))
+    }
+
+    /// A place as a memory operand.
+    #[inline]
+    fn memory_operand<T, M>(&mut self, place: Place<T, M>) -> Operand {
+        if place.is_pointer {
+            self.machine.address(place.operand, None, 0, place.disp)
+        } else if place.disp != 0 {
+            self.machine.displaced(place.operand, place.disp)
+        } else {
+            place.operand
+        }
     }
 
     /// The address `pointer + i * size`.
@@ -86,7 +98,7 @@ impl Emitter {
     /// The record behind a reference.
     #[inline]
     pub fn deref_record<Q: RecordRef>(&mut self, reference: Val<Q>) -> Place<Q::Record, Q::Access> {
-        Place::new(self.machine.address(reference.into_operand(), None, 0, 0))
+        Place::behind(reference.into_operand())
     }
 
     /// `place.field`.
@@ -96,23 +108,30 @@ impl Emitter {
         place: Place<R, M>,
         select: impl FnOnce(&R::Fields) -> Field<R, F>,
     ) -> Place<F, M> {
-        let disp = select(&R::FIELDS).offset() as i32;
-        Place::new(self.machine.displaced(place.into_operand(), disp))
+        // Records are at most 2 GiB long, and a place lies within its record.
+        place.part(select(&R::FIELDS).offset() as i32)
     }
 
     /// The value of a place.
     #[inline]
     pub fn read<T: Scalar, M>(&mut self, place: Place<T, M>) -> Val<T> {
-        Val::new(self.machine.load(T::TYPE, place.into_operand()))
+        Val::new(if place.is_pointer {
+            self.machine.load_behind(T::TYPE, place.operand, place.disp)
+        } else {
+            let place = self.memory_operand(place);
+            self.machine.load(T::TYPE, place)
+        })
     }
 
     /// `place = v`.
     #[inline]
     pub fn store<T: Scalar, M: Writable>(&mut self, place: Place<T, M>, v: Val<T>) {
-        self.machine.store(T::TYPE, place.into_operand(), v.into_operand());
+        let place = self.memory_operand(place);
+        self.machine.store(T::TYPE, place, v.into_operand());
     }
 
-    fn store_op(&mut self, op: BinaryOp, ty: Type, place: Operand, value: Operand) {
+    fn store_op<T, M>(&mut self, op: BinaryOp, ty: Type, place: Place<T, M>, value: Operand) {
+        let place = self.memory_operand(place);
         use super::fold::{Simpler, simplify};
         let (op, value) = match value.is_const().then(|| simplify(op, ty, value.body)) {
             Some(Simpler::Identity) => return self.machine.release(place),
@@ -126,18 +145,27 @@ impl Emitter {
 
     /// `&place`.
     pub fn ref_<R: Record, M>(&mut self, place: Place<R, M>) -> Val<Ref<R>> {
-        Val::new(self.machine.pointer(place.into_operand()))
+        let place = self.memory_operand(place);
+        Val::new(self.machine.pointer(place))
     }
 
     /// `&mut place`.
     pub fn ref_mut<R: Record, M: Writable>(&mut self, place: Place<R, M>) -> Val<RefMut<R>> {
-        Val::new(self.machine.pointer(place.into_operand()))
+        let place = self.memory_operand(place);
+        Val::new(self.machine.pointer(place))
     }
 
     /// `s.len()`.
     #[inline]
     pub fn len<S: Indexable>(&mut self, s: Val<S>) -> Val<usize> {
         Val::new(self.pair_homes(s.into_operand()).1)
+    }
+
+    /// `place.len()` of an array in a record.
+    #[inline]
+    pub fn array_len<X: Element, const N: usize, M>(&mut self, place: Place<[X; N], M>) -> Val<usize> {
+        self.machine.release(place.operand);
+        self.lit(N)
     }
 
     /// `s.is_empty()`.
@@ -154,7 +182,37 @@ impl Emitter {
     #[inline]
     #[allow(unsafe_code, reason = "the user's own `unsafe` block stands around the call")]
     pub unsafe fn deref<P: Pointer>(&mut self, p: Val<P>) -> Place<P::Pointee, P::Access> {
-        Place::new(self.machine.address(p.into_operand(), None, 0, 0))
+        Place::behind(p.into_operand())
+    }
+
+    /// `*p.add(n)`.
+    ///
+    /// # Safety
+    /// As [`Emitter::deref`].
+    #[inline]
+    #[allow(unsafe_code, reason = "the user's own `unsafe` block stands around the call")]
+    pub unsafe fn deref_add<P: Pointer>(&mut self, p: Val<P>, n: Val<usize>) -> Place<P::Pointee, P::Access> {
+        self.behind_offset(p, n.into_operand())
+    }
+
+    /// `*p.offset(n)`.
+    ///
+    /// # Safety
+    /// As [`Emitter::deref`].
+    #[inline]
+    #[allow(unsafe_code, reason = "the user's own `unsafe` block stands around the call")]
+    pub unsafe fn deref_offset<P: Pointer>(&mut self, p: Val<P>, n: Val<isize>) -> Place<P::Pointee, P::Access> {
+        self.behind_offset(p, n.into_operand())
+    }
+
+    fn behind_offset<P: Pointer>(&mut self, p: Val<P>, n: Operand) -> Place<P::Pointee, P::Access> {
+        let (p, size) = (p.into_operand(), size_of::<P::Pointee>());
+        if n.is_const()
+            && let Ok(disp) = i32::try_from((n.body as i64).wrapping_mul(size as i64))
+        {
+            return Place::<(), _>::behind(p).part(disp);
+        }
+        Place::at(self.element_address(p, n, size))
     }
 
     fn offset<P: Pointer>(&mut self, p: Val<P>, n: Operand) -> Val<P> {
@@ -202,7 +260,7 @@ macro_rules! compound_stores {
             /// Compound assignment of a place.
             #[inline]
             pub fn $name<T: $bound, M: Writable>(&mut self, place: Place<T, M>, v: Val<T>) {
-                self.store_op(BinaryOp::$op, T::TYPE, place.into_operand(), v.into_operand());
+                self.store_op(BinaryOp::$op, T::TYPE, place, v.into_operand());
             }
         )*}
     };
@@ -215,11 +273,11 @@ impl Emitter {
     /// `place <<= count`.
     pub fn store_shl<T: Int, S: Int, M: Writable>(&mut self, place: Place<T, M>, count: Val<S>) {
         let count = self.shift_count::<T, S>(count);
-        self.store_op(BinaryOp::Shl, T::TYPE, place.into_operand(), count);
+        self.store_op(BinaryOp::Shl, T::TYPE, place, count);
     }
     /// `place >>= count`.
     pub fn store_shr<T: Int, S: Int, M: Writable>(&mut self, place: Place<T, M>, count: Val<S>) {
         let count = self.shift_count::<T, S>(count);
-        self.store_op(BinaryOp::Shr, T::TYPE, place.into_operand(), count);
+        self.store_op(BinaryOp::Shr, T::TYPE, place, count);
     }
 }

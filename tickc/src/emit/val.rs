@@ -29,22 +29,37 @@ impl<T> Val<T> {
 }
 
 /// A place in memory that dynamic code reads or writes. Consumed exactly once.
+///
+/// Field accesses and constant indices only add to the displacement, so that they cost the machine nothing.
 #[must_use]
 #[derive(Debug)]
 pub struct Place<T, M> {
-    operand: Operand,
+    /// A pointer value, or a memory operand.
+    pub(super) operand: Operand,
+    /// Bytes behind it.
+    pub(super) disp: i32,
+    /// Whether `operand` is a pointer value.
+    pub(super) is_pointer: bool,
     marker: PhantomData<fn() -> (T, M)>,
 }
 
 impl<T, M> Place<T, M> {
+    /// What a pointer value points to.
     #[inline(always)]
-    pub(crate) fn new(operand: Operand) -> Self {
-        Place { operand, marker: PhantomData }
+    pub(super) fn behind(pointer: Operand) -> Self {
+        Place { operand: pointer, disp: 0, is_pointer: true, marker: PhantomData }
     }
 
+    /// A memory operand.
     #[inline(always)]
-    pub(crate) fn into_operand(self) -> Operand {
-        self.operand
+    pub(super) fn at(memory: Operand) -> Self {
+        Place { operand: memory, disp: 0, is_pointer: false, marker: PhantomData }
+    }
+
+    /// A part of the place, `disp` bytes further.
+    #[inline(always)]
+    pub(super) fn part<U>(self, disp: i32) -> Place<U, M> {
+        Place { operand: self.operand, disp: self.disp + disp, is_pointer: self.is_pointer, marker: PhantomData }
     }
 }
 

@@ -153,7 +153,7 @@ impl OnePass {
             let m = self.m(a);
             self.buf.rm(opcode, wide, d, m, false);
         }
-        if short { self.buf.byte(imm as u8) } else { self.buf.dword(imm) }
+        self.buf.packed(u64::from(imm as u32), if short { 1 } else { 4 });
     }
 
     /// `a * c`: by `lea` for 3, 5, 9, by `lea` and a shift for these times a power of two, else by `imul`.

@@ -51,65 +51,54 @@ pub(super) const fn op_prefixed(prefix: u8, byte: u8) -> Op {
 }
 
 impl Buffer {
+    /// Opcode and ModRM behind a REX prefix, which is left out if it says nothing. One store, no branch.
+    #[inline(always)]
+    fn instruction(&mut self, op: Op, rex: u8, keep_rex: bool, modrm: u8) {
+        if op.prefix != 0 {
+            self.byte(op.prefix);
+        }
+        let (tail, len) = if op.escape {
+            (0x0f | u64::from(op.byte) << 8 | u64::from(modrm) << 16, 3)
+        } else {
+            (u64::from(op.byte) | u64::from(modrm) << 8, 2)
+        };
+        let has_rex = rex != 0x40 || keep_rex;
+        self.packed(if has_rex { u64::from(rex) | tail << 8 } else { tail }, len + usize::from(has_rex));
+    }
+
     /// `op reg, rm` with two registers. `byte_regs`: both are byte registers, which need a prefix from number 4 on.
     #[inline(always)]
     pub(super) fn rr(&mut self, op: Op, wide: bool, reg: Reg, rm: Reg, byte_regs: bool) {
         let (reg, rm) = (reg & 15, rm & 15);
-        if op.prefix != 0 {
-            self.byte(op.prefix);
-        }
-        let rex = (wide as u8) << 3 | (reg >> 3) << 2 | rm >> 3;
-        if rex != 0 || byte_regs && (reg >= 4 || rm >= 4) {
-            self.byte(0x40 | rex);
-        }
-        if op.escape {
-            self.byte(0x0f);
-        }
-        self.byte(op.byte);
-        self.byte(0xc0 | (reg & 7) << 3 | rm & 7);
+        let rex = 0x40 | (wide as u8) << 3 | (reg >> 3) << 2 | rm >> 3;
+        self.instruction(op, rex, byte_regs && (reg >= 4 || rm >= 4), 0xc0 | (reg & 7) << 3 | rm & 7);
     }
 
     /// `op reg, [mem]`. Displacements of slots are from `rsp` here (see `OnePass::m`).
     #[inline(always)]
     pub(super) fn rm(&mut self, op: Op, wide: bool, reg: Reg, m: Mem, byte_reg: bool) {
         let reg = reg & 15;
-        if op.prefix != 0 {
-            self.byte(op.prefix);
-        }
-        let rex = (wide as u8) << 3 | (reg >> 3) << 2 | (m.index >> 3) << 1 | m.base >> 3;
-        if rex != 0 || byte_reg && reg >= 4 {
-            self.byte(0x40 | rex);
-        }
-        if op.escape {
-            self.byte(0x0f);
-        }
-        self.byte(op.byte);
-        self.address(reg, m);
-    }
-
-    /// ModRM, SIB and displacement.
-    #[inline(always)]
-    fn address(&mut self, reg: Reg, m: Mem) {
-        let reg = (reg & 7) << 3;
         let base = m.base & 7;
         // A base of rbp or r13 has no form without displacement.
-        let mode = if m.disp == 0 && base != 5 {
+        let mode: u8 = if m.disp == 0 && base != 5 {
             0
         } else if m.disp as i8 as i32 == m.disp {
-            0x40
+            1
         } else {
-            0x80
+            2
         };
-        if m.index == RSP && base != 4 {
-            self.byte(mode | reg | base);
+        let rex = 0x40 | (wide as u8) << 3 | (reg >> 3) << 2 | (m.index >> 3) << 1 | m.base >> 3;
+        // An index, or a base of rsp or r12, takes a SIB byte.
+        let sib = m.index != RSP || base == 4;
+        let modrm = mode << 6 | (reg & 7) << 3 | if sib { 4 } else { base };
+        self.instruction(op, rex, byte_reg && reg >= 4, modrm);
+        let sib_byte = m.scale << 6 | (m.index & 7) << 3 | base;
+        let disp = u64::from(m.disp as u32);
+        let disp_len = (0x04_01_00 >> (mode * 8) & 0xff) as usize;
+        if sib {
+            self.packed(u64::from(sib_byte) | disp << 8, 1 + disp_len);
         } else {
-            self.byte(mode | reg | 4);
-            self.byte(m.scale << 6 | (m.index & 7) << 3 | base);
-        }
-        match mode {
-            0 => {}
-            0x40 => self.byte(m.disp as u8),
-            _ => self.dword(m.disp),
+            self.packed(disp, disp_len);
         }
     }
 
@@ -122,13 +111,9 @@ impl Buffer {
     /// `op dst, imm`.
     #[inline(always)]
     pub(super) fn alu_ri(&mut self, alu: Alu, wide: bool, dst: Reg, imm: i32) {
-        if imm as i8 as i32 == imm {
-            self.rr(op(0x83), wide, alu as u8, dst, false);
-            self.byte(imm as u8);
-        } else {
-            self.rr(op(0x81), wide, alu as u8, dst, false);
-            self.dword(imm);
-        }
+        let short = imm as i8 as i32 == imm;
+        self.rr(op(if short { 0x83 } else { 0x81 }), wide, alu as u8, dst, false);
+        self.packed(u64::from(imm as u32), if short { 1 } else { 4 });
     }
 
     /// `op dst, [mem]`.
@@ -183,7 +168,10 @@ impl Buffer {
     #[inline(always)]
     pub(super) fn mov_ri(&mut self, dst: Reg, bits: u64) {
         if bits as u32 as u64 == bits {
-            self.mov_ri32(dst, bits as u32);
+            // mov r32, imm32
+            let short = u64::from(0xb8 | dst & 7) | bits << 8;
+            let rex = usize::from(dst >> 3);
+            self.packed(if rex != 0 { 0x41 | short << 8 } else { short }, 5 + rex);
         } else if bits as i32 as i64 as u64 == bits {
             self.rr(op(0xc7), true, 0, dst, false);
             self.dword(bits as i32);
@@ -191,15 +179,6 @@ impl Buffer {
             self.packed(0x48 | u64::from(dst >> 3) | (0xb8 | u64::from(dst & 7)) << 8, 2);
             dynasm!(self; .arch x64; .i64 bits as i64);
         }
-    }
-
-    #[inline(always)]
-    fn mov_ri32(&mut self, dst: Reg, bits: u32) {
-        if dst >= 8 {
-            self.byte(0x41);
-        }
-        self.byte(0xb8 | dst & 7);
-        self.dword(bits as i32);
     }
 
     /// Zero, destroying the flags.

@@ -335,6 +335,14 @@ impl Machine for OnePass {
         self.pin_operand(ty, place)
     }
 
+    fn load_behind(&mut self, ty: Type, pointer: Operand, disp: i32) -> Operand {
+        if pointer.is_reg() && pointer.owned() == 0 {
+            return Operand::mem(pointer.reg(), RSP, 0, disp, 0);
+        }
+        let place = self.address(pointer, None, 0, disp);
+        Machine::load(self, ty, place)
+    }
+
     fn store(&mut self, ty: Type, place: Operand, value: Operand) {
         self.buf.room();
         self.store_to(ty, place, value);
