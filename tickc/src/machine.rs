@@ -78,6 +78,16 @@ impl Operand {
         self.kind() == kind::CONST
     }
 
+    /// A register operand marked as one that the operations to come may overwrite, because the variable that lives there is
+    /// assigned their result.
+    #[inline(always)]
+    pub(crate) const fn in_place(self) -> Operand {
+        Operand { head: self.head | Self::IN_PLACE, body: self.body }
+    }
+
+    /// The mark of [`Operand::in_place`].
+    pub(crate) const IN_PLACE: u64 = 1 << 24;
+
     /// The mask of registers that the operand owns.
     #[inline(always)]
     pub(crate) const fn owned(self) -> u32 {
@@ -101,19 +111,20 @@ impl std::fmt::Debug for Operand {
 }
 
 /// Operations with two operands of one type (the count of a shift has the value's type too: the emitter converts it).
+/// The first five have the numbers that they have in the opcodes of x86.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum BinaryOp {
     /// Wrapping addition; IEEE addition for floats.
-    Add,
+    Add = 0,
     /// Bitwise or.
-    Or,
+    Or = 1,
     /// Bitwise and.
-    And,
+    And = 4,
     /// Wrapping subtraction; IEEE subtraction for floats.
-    Sub,
+    Sub = 5,
     /// Bitwise exclusive or.
-    Xor,
+    Xor = 6,
     /// Wrapping multiplication; IEEE multiplication for floats.
     Mul,
     /// Shift to the left, count masked.
@@ -140,6 +151,22 @@ impl BinaryOp {
     pub(crate) const fn commutes(self) -> bool {
         matches!(self, BinaryOp::Add | BinaryOp::Or | BinaryOp::And | BinaryOp::Xor | BinaryOp::Mul)
     }
+}
+
+/// A binary operation on a type; one word, so that it travels in one register.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(align(4))]
+pub(crate) struct Binary {
+    pub(crate) op: BinaryOp,
+    pub(crate) ty: Type,
+}
+
+/// A comparison of a type; one word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(align(4))]
+pub(crate) struct Compare {
+    pub(crate) op: Comparison,
+    pub(crate) ty: Type,
 }
 
 /// Operations with one operand.
@@ -267,11 +294,11 @@ pub(crate) trait Machine {
     fn abandon(&mut self);
 
     /// Result of a binary operation as a temporary. At most one operand is a constant.
-    fn binary(&mut self, op: BinaryOp, ty: Type, a: Operand, b: Operand) -> Operand;
+    fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand;
     /// Result of an operation with one operand.
     fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand;
     /// A condition. At most one operand is a constant, and if so, it is `b`.
-    fn compare(&mut self, op: Comparison, ty: Type, a: Operand, b: Operand) -> Operand;
+    fn compare(&mut self, o: Compare, a: Operand, b: Operand) -> Operand;
     /// The condition `a & b != 0` (or `== 0`).
     fn test(&mut self, ty: Type, a: Operand, b: Operand, nonzero: bool) -> Operand;
     /// `a as to`.
@@ -293,11 +320,9 @@ pub(crate) trait Machine {
     /// Assigns a variable.
     fn assign(&mut self, ty: Type, home: Operand, value: Operand);
     /// `home op= value`.
-    fn assign_binary(&mut self, op: BinaryOp, ty: Type, home: Operand, value: Operand);
+    fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand);
     /// Makes a home that is given up into a temporary, and the other way round for a home freed at the end of its scope.
     fn take(&mut self, home: Operand) -> Operand;
-    /// A home as an operand that the operations to come may overwrite, because the variable is assigned their result.
-    fn in_place(&mut self, home: Operand) -> Operand;
     /// The home of a loop's bound: a temporary's register becomes it; another variable's home is used as it is, since it
     /// does not change while the loop runs.
     fn declare_bound(&mut self, ty: Type, bound: Operand) -> Operand;
@@ -323,7 +348,7 @@ pub(crate) trait Machine {
     /// Stores to a memory operand.
     fn store(&mut self, ty: Type, place: Operand, value: Operand);
     /// `place op= value`.
-    fn store_binary(&mut self, op: BinaryOp, ty: Type, place: Operand, value: Operand);
+    fn store_binary(&mut self, o: Binary, place: Operand, value: Operand);
 
     /// A condition inverted.
     fn invert(&mut self, condition: Operand) -> Operand;

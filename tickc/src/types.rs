@@ -44,6 +44,25 @@ pub enum Type {
 }
 
 impl Type {
+    /// All types.
+    pub(crate) const ALL: [Type; 15] = [
+        Type::Unit,
+        Type::Bool,
+        Type::I8,
+        Type::I16,
+        Type::I32,
+        Type::I64,
+        Type::Isize,
+        Type::U8,
+        Type::U16,
+        Type::U32,
+        Type::U64,
+        Type::Usize,
+        Type::F32,
+        Type::F64,
+        Type::Ptr,
+    ];
+
     /// Size of a value in bytes; 0 for [`Type::Unit`].
     #[inline]
     pub const fn size(self) -> u32 {

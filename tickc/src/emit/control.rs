@@ -5,7 +5,7 @@
 
 use super::{Emitter, Val, Var};
 use crate::error::Error;
-use crate::machine::{BinaryOp, Comparison, JumpList, Operand, Place};
+use crate::machine::{Binary, BinaryOp, Compare, Comparison, JumpList, Operand, Place};
 use crate::types::{Int, Shape, Type, Value};
 
 /// `a && b` or `a || b` while it is emitted.
@@ -371,9 +371,9 @@ impl Emitter {
         let mut exit = 0;
         if !known {
             let enters = if a.is_const() {
-                self.machine.compare(test.swapped(), ty, bound_home, a)
+                self.machine.compare(Compare { op: test.swapped(), ty }, bound_home, a)
             } else {
-                self.machine.compare(test, ty, home, bound_home)
+                self.machine.compare(Compare { op: test, ty }, home, bound_home)
             };
             exit = self.machine.jump_if_false(enters);
         } else if !first {
@@ -396,14 +396,14 @@ impl Emitter {
         let (home, bound) = (self.home(i.index()), self.home(l.bound));
         let one = Operand::constant(1);
         let again = if l.inclusive {
-            let done = self.machine.compare(Comparison::Ge, T::TYPE, home, bound);
+            let done = self.machine.compare(Compare { op: Comparison::Ge, ty: T::TYPE }, home, bound);
             let done = self.machine.jump_if_true(done);
             l.breaks = self.machine.merge(l.breaks, done);
-            self.machine.assign_binary(BinaryOp::Add, T::TYPE, home, one);
+            self.machine.assign_binary(Binary { op: BinaryOp::Add, ty: T::TYPE }, home, one);
             self.machine.jump()
         } else {
-            self.machine.assign_binary(BinaryOp::Add, T::TYPE, home, one);
-            let more = self.machine.compare(Comparison::Lt, T::TYPE, home, bound);
+            self.machine.assign_binary(Binary { op: BinaryOp::Add, ty: T::TYPE }, home, one);
+            let more = self.machine.compare(Compare { op: Comparison::Lt, ty: T::TYPE }, home, bound);
             self.machine.jump_if_true(more)
         };
         self.machine.send(again, l.top);
@@ -497,7 +497,7 @@ impl Emitter {
     }
 
     fn match_test<S: Int>(&mut self, scrutinee: Operand, (op, c): (Comparison, u64)) -> Operand {
-        self.machine.compare(op, S::TYPE, scrutinee, Operand::constant(c))
+        self.machine.compare(Compare { op, ty: S::TYPE }, scrutinee, Operand::constant(c))
     }
 
     /// The arm `_`: whether it is emitted.

@@ -193,6 +193,13 @@ pub(crate) enum Simpler {
     Trap(TrapKind),
 }
 
+/// Whether [`simplify`] may find something; a quick test that lets the common constants pass.
+#[inline(always)]
+pub(crate) fn may_simplify(op: BinaryOp, c: u64) -> bool {
+    // -1 (not that of narrow unsigned types: what is missed is only slower), 0, 1; factors and divisors that are powers of two (or their negation, for narrow ones); shifts, to be masked.
+    c.wrapping_add(1) <= 2 || op as u8 >= BinaryOp::Mul as u8 && (op != BinaryOp::Mul || c & c.wrapping_sub(1) == 0 || c >> 31 != 0)
+}
+
 /// Algebraic identities and strength reduction of `a op c` for integers and `bool`.
 #[inline]
 pub(crate) fn simplify(op: BinaryOp, ty: Type, c: u64) -> Simpler {
@@ -202,7 +209,6 @@ pub(crate) fn simplify(op: BinaryOp, ty: Type, c: u64) -> Simpler {
     let ones = ty.canonical(u64::MAX);
     match op {
         BinaryOp::Add | BinaryOp::Sub if c == 0 => Simpler::Identity,
-        BinaryOp::Sub => Simpler::Other(BinaryOp::Add, ty.canonical(c.wrapping_neg())),
         BinaryOp::Or | BinaryOp::Xor if c == 0 => Simpler::Identity,
         BinaryOp::Or if c == ones => Simpler::Constant(ones),
         BinaryOp::And if c == 0 => Simpler::Constant(0),

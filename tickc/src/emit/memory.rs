@@ -1,7 +1,7 @@
 //! Memory: slices, records, arrays in records, raw pointers.
 
 use super::{Emitter, Place, Val};
-use crate::machine::{BinaryOp, Comparison, Operand};
+use crate::machine::{Binary, BinaryOp, Compare, Comparison, Operand};
 use crate::record::{Field, Record};
 use crate::trap::TrapKind;
 use crate::types::{
@@ -66,7 +66,7 @@ impl Emitter {
             return self.machine.address(pointer, None, 0, disp);
         }
         let Ok(size) = u32::try_from(size) else {
-            let offset = self.binary(BinaryOp::Mul, Type::Usize, i, Operand::constant(size as u64));
+            let offset = self.binary(Binary { op: BinaryOp::Mul, ty: Type::Usize }, i, Operand::constant(size as u64));
             return self.machine.address(pointer, Some(offset), 1, 0);
         };
         self.machine.address(pointer, Some(i), size, 0)
@@ -84,13 +84,13 @@ impl Emitter {
                 return Operand::constant(0);
             }
             // Constant index, variable length: trap if len <= i.
-            let outside = self.machine.compare(Comparison::Le, Type::Usize, len, i);
+            let outside = self.machine.compare(Compare { op: Comparison::Le, ty: Type::Usize }, len, i);
             self.machine.trap_if(outside, TrapKind::IndexOutOfBounds);
             return i;
         }
         // The index is used twice, so it must be a register that the comparison does not consume.
         let i = self.machine.in_register(Type::Usize, i);
-        let outside = self.machine.compare(Comparison::Ge, Type::Usize, self.machine.borrowed(i), len);
+        let outside = self.machine.compare(Compare { op: Comparison::Ge, ty: Type::Usize }, self.machine.borrowed(i), len);
         self.machine.trap_if(outside, TrapKind::IndexOutOfBounds);
         i
     }
@@ -140,7 +140,7 @@ impl Emitter {
             Some(Simpler::Trap(trap)) => return self.machine.trap_if(Operand::constant(1), trap),
             Some(Simpler::Same) | None => (op, value),
         };
-        self.machine.store_binary(op, ty, place, value);
+        self.machine.store_binary(Binary { op, ty }, place, value);
     }
 
     /// `&place`.
@@ -172,7 +172,7 @@ impl Emitter {
     #[inline]
     pub fn is_empty<S: Indexable>(&mut self, s: Val<S>) -> Val<bool> {
         let len = self.pair_homes(s.into_operand()).1;
-        Val::new(self.compare(Comparison::Eq, Type::Usize, len, Operand::constant(0)))
+        Val::new(self.compare(Compare { op: Comparison::Eq, ty: Type::Usize }, len, Operand::constant(0)))
     }
 
     /// `*p`.
@@ -216,8 +216,8 @@ impl Emitter {
     }
 
     fn offset<P: Pointer>(&mut self, p: Val<P>, n: Operand) -> Val<P> {
-        let bytes = self.binary(BinaryOp::Mul, Type::Isize, n, Operand::constant(size_of::<P::Pointee>() as u64));
-        Val::new(self.binary(BinaryOp::Add, Type::Ptr, p.into_operand(), bytes))
+        let bytes = self.binary(Binary { op: BinaryOp::Mul, ty: Type::Isize }, n, Operand::constant(size_of::<P::Pointee>() as u64));
+        Val::new(self.binary(Binary { op: BinaryOp::Add, ty: Type::Ptr }, p.into_operand(), bytes))
     }
 
     /// `p.wrapping_add(n)`.

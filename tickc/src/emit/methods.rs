@@ -1,7 +1,7 @@
 //! The integer and float methods that quotations may call: `x.rotate_left(3)` arrives as `m_rotate_left(x, 3)`.
 
 use super::{Emitter, Val};
-use crate::machine::{BinaryOp, Operand, UnaryOp};
+use crate::machine::{Binary, BinaryOp, Operand, UnaryOp};
 use crate::types::{CastFrom, Float, Int, Number, Pointer, Scalar, Signed, Type};
 
 /// A float type and the integer of the same size.
@@ -32,7 +32,7 @@ macro_rules! binary_methods {
             /// The method of this name.
             #[inline]
             pub fn $name<T: $bound>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
-                Val::new(self.binary(BinaryOp::$op, T::TYPE, a.into_operand(), b.into_operand()))
+                Val::new(self.binary(Binary { op: BinaryOp::$op, ty: T::TYPE }, a.into_operand(), b.into_operand()))
             }
         )*}
     };
@@ -47,7 +47,7 @@ macro_rules! shift_methods {
             #[inline]
             pub fn $name<T: Int>(&mut self, a: Val<T>, count: Val<u32>) -> Val<T> {
                 let count = self.shift_count::<T, u32>(count);
-                Val::new(self.binary(BinaryOp::$op, T::TYPE, a.into_operand(), count))
+                Val::new(self.binary(Binary { op: BinaryOp::$op, ty: T::TYPE }, a.into_operand(), count))
             }
         )*}
     };
@@ -179,7 +179,7 @@ impl Emitter {
 
     /// `p.is_null()`.
     pub fn m_is_null<P: Pointer>(&mut self, p: Val<P>) -> Val<bool> {
-        Val::new(self.compare(crate::machine::Comparison::Eq, Type::Ptr, p.into_operand(), Operand::constant(0)))
+        Val::new(self.compare(crate::machine::Compare { op: crate::machine::Comparison::Eq, ty: Type::Ptr }, p.into_operand(), Operand::constant(0)))
     }
 }
 

@@ -2,43 +2,52 @@
 
 use super::fold::{self, Simpler};
 use super::{Emitter, Val};
-use crate::machine::{BinaryOp, Comparison, Operand, UnaryOp, kind};
+use crate::machine::{Binary, BinaryOp, Compare, Comparison, Operand, UnaryOp, kind};
 use crate::trap::TrapKind;
 use crate::types::{Bits, CastFrom, Int, Number, Scalar, Signed, Type};
 
 impl Emitter {
     /// `a op b`.
     #[inline(never)]
-    pub(super) fn binary(&mut self, op: BinaryOp, ty: Type, mut a: Operand, mut b: Operand) -> Operand {
+    pub(super) fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        if a.is_const() || b.is_const() {
+            return self.binary_constant(o, a, b);
+        }
+        self.machine.binary(o, a, b)
+    }
+
+    /// `a op b` with at least one constant.
+    #[inline(never)]
+    fn binary_constant(&mut self, o: Binary, mut a: Operand, mut b: Operand) -> Operand {
         if a.is_const() {
             if b.is_const() {
-                return match fold::fold_binary(op, ty, a.body, b.body) {
+                return match fold::fold_binary(o.op, o.ty, a.body, b.body) {
                     Ok(bits) => Operand::constant(bits),
                     Err(trap) => self.certain_trap(trap),
                 };
             }
-            if !op.commutes() {
-                return self.machine.binary(op, ty, a, b);
+            if !o.op.commutes() {
+                return self.machine.binary(o, a, b);
             }
             std::mem::swap(&mut a, &mut b);
         }
-        if b.is_const() {
-            return self.binary_constant(op, ty, a, b.body);
+        if fold::may_simplify(o.op, b.body) {
+            return self.binary_simplified(o, a, b.body);
         }
-        self.machine.binary(op, ty, a, b)
+        self.machine.binary(o, a, b)
     }
 
-    /// `a op c` with a constant c.
-    #[inline]
-    fn binary_constant(&mut self, op: BinaryOp, ty: Type, a: Operand, c: u64) -> Operand {
-        match fold::simplify(op, ty, c) {
-            Simpler::Same => self.machine.binary(op, ty, a, Operand::constant(c)),
+    /// `a op c` with a constant that something is known of.
+    #[inline(never)]
+    fn binary_simplified(&mut self, o: Binary, a: Operand, c: u64) -> Operand {
+        match fold::simplify(o.op, o.ty, c) {
+            Simpler::Same => self.machine.binary(o, a, Operand::constant(c)),
             Simpler::Identity => a,
             Simpler::Constant(k) => {
                 self.machine.release(a);
                 Operand::constant(k)
             }
-            Simpler::Other(op, k) => self.machine.binary(op, ty, a, Operand::constant(k)),
+            Simpler::Other(op, k) => self.machine.binary(Binary { op, ..o }, a, Operand::constant(k)),
             Simpler::Trap(trap) => {
                 self.machine.release(a);
                 self.certain_trap(trap)
@@ -48,22 +57,30 @@ impl Emitter {
 
     /// `home op= value`.
     #[inline(never)]
-    pub(super) fn assign_binary(&mut self, mut op: BinaryOp, ty: Type, home: Operand, mut value: Operand) {
+    pub(super) fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand) {
+        if value.is_const() && fold::may_simplify(o.op, value.body) || value.kind() == kind::COND {
+            return self.assign_simplified(o, home, value);
+        }
+        self.machine.assign_binary(o, home, value);
+    }
+
+    #[inline(never)]
+    fn assign_simplified(&mut self, mut o: Binary, home: Operand, mut value: Operand) {
         if value.is_const() {
-            match fold::simplify(op, ty, value.body) {
+            match fold::simplify(o.op, o.ty, value.body) {
                 Simpler::Same => {}
                 Simpler::Identity => return,
-                Simpler::Constant(k) => return self.machine.assign(ty, home, Operand::constant(k)),
-                Simpler::Other(other, k) => (op, value) = (other, Operand::constant(k)),
+                Simpler::Constant(k) => return self.machine.assign(o.ty, home, Operand::constant(k)),
+                Simpler::Other(op, k) => (o.op, value) = (op, Operand::constant(k)),
                 Simpler::Trap(trap) => {
                     self.certain_trap(trap);
                     return;
                 }
             }
-        } else if ty == Type::Bool && value.kind() == kind::COND {
+        } else {
             value = self.machine.settle(value);
         }
-        self.machine.assign_binary(op, ty, home, value);
+        self.machine.assign_binary(o, home, value);
     }
 
     /// An operation that always traps; what it returns is never seen.
@@ -75,18 +92,27 @@ impl Emitter {
 
     /// A comparison.
     #[inline(never)]
-    pub(super) fn compare(&mut self, mut op: Comparison, ty: Type, mut a: Operand, mut b: Operand) -> Operand {
+    pub(super) fn compare(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
+        if a.is_const() || o.ty == Type::Bool {
+            return self.compare_special(o, a, b);
+        }
+        self.machine.compare(o, a, b)
+    }
+
+    /// A comparison of `bool`s, or with a constant on the left.
+    #[inline(never)]
+    fn compare_special(&mut self, mut o: Compare, mut a: Operand, mut b: Operand) -> Operand {
         if a.is_const() {
             if b.is_const() {
-                return Operand::constant(u64::from(fold::fold_compare(op, ty, a.body, b.body)));
+                return Operand::constant(u64::from(fold::fold_compare(o.op, o.ty, a.body, b.body)));
             }
             std::mem::swap(&mut a, &mut b);
-            op = op.swapped();
+            o.op = o.op.swapped();
         }
-        if ty == Type::Bool {
-            return self.compare_bool(op, a, b);
+        if o.ty == Type::Bool {
+            return self.compare_bool(o.op, a, b);
         }
-        self.machine.compare(op, ty, a, b)
+        self.machine.compare(o, a, b)
     }
 
     #[cold]
@@ -100,7 +126,7 @@ impl Emitter {
         }
         let a = self.settled(a);
         let b = self.settled(b);
-        self.machine.compare(op, Type::Bool, a, b)
+        self.machine.compare(Compare { op, ty: Type::Bool }, a, b)
     }
 
     #[inline]
@@ -166,14 +192,14 @@ impl Emitter {
     #[inline]
     pub fn shl<T: Int, S: Int>(&mut self, a: Val<T>, b: Val<S>) -> Val<T> {
         let b = self.shift_count::<T, S>(b);
-        Val::new(self.binary(BinaryOp::Shl, T::TYPE, a.into_operand(), b))
+        Val::new(self.binary(Binary { op: BinaryOp::Shl, ty: T::TYPE }, a.into_operand(), b))
     }
 
     /// `a >> b`.
     #[inline]
     pub fn shr<T: Int, S: Int>(&mut self, a: Val<T>, b: Val<S>) -> Val<T> {
         let b = self.shift_count::<T, S>(b);
-        Val::new(self.binary(BinaryOp::Shr, T::TYPE, a.into_operand(), b))
+        Val::new(self.binary(Binary { op: BinaryOp::Shr, ty: T::TYPE }, a.into_operand(), b))
     }
 
     /// `a % b == 0`, or `!= 0`: one test where b is a constant power of two, whatever the sign of a.
@@ -187,9 +213,9 @@ impl Emitter {
             }
             return Val::new(self.machine.test(T::TYPE, a, Operand::constant(magnitude - 1), !want));
         }
-        let remainder = self.binary(BinaryOp::Rem, T::TYPE, a, b);
+        let remainder = self.binary(Binary { op: BinaryOp::Rem, ty: T::TYPE }, a, b);
         let op = if want { Comparison::Eq } else { Comparison::Ne };
-        Val::new(self.compare(op, T::TYPE, remainder, Operand::constant(0)))
+        Val::new(self.compare(Compare { op, ty: T::TYPE }, remainder, Operand::constant(0)))
     }
 
     /// `a as T`.
@@ -205,7 +231,7 @@ macro_rules! binary_operators {
             /// The operator of this name.
             #[inline]
             pub fn $name<T: $bound>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
-                Val::new(self.binary(BinaryOp::$op, T::TYPE, a.into_operand(), b.into_operand()))
+                Val::new(self.binary(Binary { op: BinaryOp::$op, ty: T::TYPE }, a.into_operand(), b.into_operand()))
             }
         )*}
     };
@@ -224,7 +250,7 @@ macro_rules! bit_operators {
                     a = self.settled(a);
                     b = self.settled(b);
                 }
-                Val::new(self.binary(BinaryOp::$op, T::TYPE, a, b))
+                Val::new(self.binary(Binary { op: BinaryOp::$op, ty: T::TYPE }, a, b))
             }
         )*}
     };
@@ -236,7 +262,7 @@ macro_rules! comparisons {
             /// The operator of this name.
             #[inline]
             pub fn $name<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<bool> {
-                Val::new(self.compare(Comparison::$op, T::TYPE, a.into_operand(), b.into_operand()))
+                Val::new(self.compare(Compare { op: Comparison::$op, ty: T::TYPE }, a.into_operand(), b.into_operand()))
             }
         )*}
     };

@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use super::{Emitter, Val, Var};
 use crate::error::Error;
-use crate::machine::{BinaryOp, Operand, kind};
+use crate::machine::{Binary, BinaryOp, Operand, kind};
 use crate::types::{Bits, Int, Number, Shape, Type, Value};
 
 thread_local! {
@@ -94,7 +94,7 @@ impl Emitter {
     #[inline]
     pub fn get_in_place<T: Value>(&mut self, v: Var<T>) -> Val<T> {
         let operand = self.get(v).into_operand();
-        Val::new(if let Shape::Scalar(_) = T::SHAPE { self.machine.in_place(operand) } else { operand })
+        Val::new(if operand.kind() == kind::REG { operand.in_place() } else { operand })
     }
 
     /// The index of a variable that is in scope; `None` sets the error.
@@ -295,7 +295,10 @@ impl Emitter {
             Shape::Unit => {}
             Shape::Scalar(ty) => {
                 let home = self.vars.slots[index as usize].home;
-                self.machine.assign(ty, home, operand);
+                // A value computed in place is there already.
+                if operand != home.in_place() {
+                    self.machine.assign(ty, home, operand);
+                }
             }
             Shape::Pair => {
                 let (pointer, len) = self.pair_homes(operand);
@@ -310,17 +313,17 @@ impl Emitter {
     }
 
     #[inline]
-    fn assign_op<T: Value>(&mut self, op: BinaryOp, ty: Type, v: Var<T>, value: Operand) {
+    fn assign_op<T: Value>(&mut self, o: Binary, v: Var<T>, value: Operand) {
         let Some(index) = self.index_of(v) else { return };
         let home = self.home(index);
-        self.assign_binary(op, ty, home, value);
+        self.assign_binary(o, home, value);
     }
 
     /// `v <<= count` or `v >>= count`.
     #[inline]
     fn assign_shift<T: Int, S: Int>(&mut self, op: BinaryOp, v: Var<T>, count: Val<S>) {
         let count = self.shift_count::<T, S>(count);
-        self.assign_op(op, T::TYPE, v, count);
+        self.assign_op(Binary { op, ty: T::TYPE }, v, count);
     }
 
     /// Type of the variable at `index`.
@@ -336,7 +339,7 @@ macro_rules! compound {
             /// Compound assignment of a variable.
             #[inline]
             pub fn $name<T: $bound>(&mut self, v: Var<T>, value: Val<T>) {
-                self.assign_op(BinaryOp::$op, T::TYPE, v, value.into_operand());
+                self.assign_op(Binary { op: BinaryOp::$op, ty: T::TYPE }, v, value.into_operand());
             }
         )*}
     };

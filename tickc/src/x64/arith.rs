@@ -6,22 +6,9 @@ use super::OnePass;
 use super::branch::{cc, code_of};
 use super::encode::{Alu, Shift, op, op_prefixed, op0f};
 use super::regs::*;
-use crate::machine::{BinaryOp, Comparison, Operand, UnaryOp};
+use crate::machine::{Binary, BinaryOp, Compare, Comparison, Operand, UnaryOp};
 use crate::trap::TrapKind;
 use crate::types::Type;
-
-/// The operation's number in the arithmetic opcodes, if it is one of them.
-#[inline(always)]
-fn alu_of(op: BinaryOp) -> Option<Alu> {
-    match op {
-        BinaryOp::Add => Some(Alu::Add),
-        BinaryOp::Or => Some(Alu::Or),
-        BinaryOp::And => Some(Alu::And),
-        BinaryOp::Sub => Some(Alu::Sub),
-        BinaryOp::Xor => Some(Alu::Xor),
-        _ => None,
-    }
-}
 
 fn shift_of(op: BinaryOp, ty: Type) -> Shift {
     match op {
@@ -39,90 +26,109 @@ fn fits_imm32(ty: Type, bits: u64) -> bool {
     !is_wide(ty) || bits as i32 as i64 as u64 == bits
 }
 
-/// Whether the result of an arithmetic operation on a narrow type has to be extended again.
-#[inline(always)]
-fn needs_extension(op: BinaryOp, ty: Type) -> bool {
-    is_narrow(ty) && !matches!(op, BinaryOp::And | BinaryOp::Or | BinaryOp::Xor | BinaryOp::Shr | BinaryOp::Min | BinaryOp::Max)
-}
-
 impl OnePass {
     /// A binary operation on integers, `bool` or pointers.
-    pub(super) fn binary_int(&mut self, op: BinaryOp, ty: Type, mut a: Operand, mut b: Operand) -> Operand {
-        if op.commutes() && (!a.is_temp() && b.is_temp() || a.is_const()) {
-            std::mem::swap(&mut a, &mut b);
-        }
-        if let Some(alu) = alu_of(op) {
-            if op == BinaryOp::Add
-                && !a.is_temp()
-                && let Some(sum) = self.lea_sum(ty, a, b)
-            {
-                return sum;
-            }
-            let (d, crowded) = self.to_temp(ty, a);
-            self.alu(alu, ty, d.reg(), b);
-            self.release_operand(b);
-            if needs_extension(op, ty) {
-                self.extend(ty, d.reg());
-            }
-            return self.result(ty, d, crowded);
-        }
-        match op {
-            BinaryOp::Mul => self.multiply(ty, a, b),
-            BinaryOp::Div | BinaryOp::Rem => self.divide(op, ty, a, b),
-            BinaryOp::Min | BinaryOp::Max => self.min_max_int(op, ty, a, b),
-            _ => self.shift(shift_of(op, ty), ty, a, b),
+    #[inline(always)]
+    pub(super) fn binary_int(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        match Alu::of(o.op) {
+            Some(alu) if a.is_temp() => self.alu_into(alu, o.ty, a, b),
+            Some(alu) => self.alu_fresh(alu, o, a, b),
+            None if o.op == BinaryOp::Mul => self.multiply(o.ty, a, b),
+            None => self.binary_rare(o, a, b),
         }
     }
 
-    /// `a + b` by `lea`, where `a` is a register to be kept and `b` a register or a constant.
-    #[inline]
-    fn lea_sum(&mut self, ty: Type, a: Operand, b: Operand) -> Option<Operand> {
-        if !a.is_reg() || is_narrow(ty) {
+    #[inline(never)]
+    fn binary_rare(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        match o.op {
+            BinaryOp::Div | BinaryOp::Rem => self.divide(o.op, o.ty, a, b),
+            BinaryOp::Min | BinaryOp::Max => self.min_max_int(o.op, o.ty, a, b),
+            _ => self.shift(shift_of(o.op, o.ty), o.ty, a, b),
+        }
+    }
+
+    /// `a op b` in the register of the temporary `a`.
+    #[inline(always)]
+    fn alu_into(&mut self, alu: Alu, ty: Type, a: Operand, b: Operand) -> Operand {
+        self.alu(alu, ty, a.reg(), b);
+        self.release_operand(b);
+        // Bit operations on extended values give extended values.
+        if is_narrow(ty) && (alu == Alu::ADD || alu == Alu::SUB) {
+            self.extend(ty, a.reg());
+        }
+        a
+    }
+
+    /// `a op b` where `a` must be kept.
+    #[inline(never)]
+    fn alu_fresh(&mut self, alu: Alu, o: Binary, a: Operand, b: Operand) -> Operand {
+        if o.op.commutes() && b.is_temp() {
+            return self.alu_into(alu, o.ty, b, a);
+        }
+        if let Some(sum) = self.lea_sum(o, a, b) {
+            return sum;
+        }
+        let (d, crowded) = self.to_temp(o.ty, a);
+        let d = self.alu_into(alu, o.ty, d, b);
+        self.result(o.ty, d, crowded)
+    }
+
+    /// `a + b` or `a - c` by `lea`, where `a` is a register to be kept and `b` a register or a constant.
+    #[inline(always)]
+    fn lea_sum(&mut self, o: Binary, a: Operand, b: Operand) -> Option<Operand> {
+        if !a.is_reg() || is_narrow(o.ty) || !matches!(o.op, BinaryOp::Add | BinaryOp::Sub) {
             return None;
         }
-        let m = if b.is_const() && fits_imm32(ty, b.body) {
-            Mem { base: a.reg(), index: RSP, scale: 0, disp: b.body as i32, in_frame: false }
-        } else if b.is_reg() {
-            Mem { base: a.reg(), index: b.reg(), scale: 0, disp: 0, in_frame: false }
+        let mut m = Mem { base: a.reg(), index: RSP, scale: 0, disp: 0, in_frame: false };
+        if b.is_const() {
+            let addend = if o.op == BinaryOp::Add { b.body } else { b.body.wrapping_neg() };
+            m.disp = addend as i32;
+            if !fits_imm32(o.ty, addend) {
+                return None;
+            }
+        } else if b.is_reg() && o.op == BinaryOp::Add {
+            m.index = b.reg();
         } else {
             return None;
-        };
+        }
         self.release_operand(b);
         let (d, crowded) = self.alloc_result(GPRS);
-        self.buf.lea(is_wide(ty), d, m);
-        Some(self.born(ty, d, crowded))
+        self.buf.lea(is_wide(o.ty), d, m);
+        Some(self.born(o.ty, d, crowded))
     }
 
     /// `d op= b`, without the extension of narrow types. Does not consume `b`.
-    #[inline]
+    #[inline(always)]
     fn alu(&mut self, alu: Alu, ty: Type, d: Reg, b: Operand) {
         let wide = is_wide(ty);
         if b.is_reg() {
             self.buf.alu_rr(alu, wide, d, b.reg());
-        } else if b.is_mem() {
-            if is_narrow(ty) {
-                self.load(ty, SCRATCH, b);
-                self.buf.alu_rr(alu, false, d, SCRATCH);
-            } else {
-                let m = self.m(b);
-                self.buf.alu_rm(alu, wide, d, m);
-            }
-        } else if fits_imm32(ty, b.body) {
+        } else if b.is_const() && fits_imm32(ty, b.body) {
             self.buf.alu_ri(alu, wide, d, b.body as i32);
+        } else if b.is_mem() && !is_narrow(ty) {
+            let m = self.m(b);
+            self.buf.alu_rm(alu, wide, d, m);
         } else {
-            self.buf.mov_ri(SCRATCH, b.body);
+            self.load(ty, SCRATCH, b);
             self.buf.alu_rr(alu, wide, d, SCRATCH);
         }
     }
 
+    #[inline(never)]
     fn multiply(&mut self, ty: Type, a: Operand, b: Operand) -> Operand {
         if b.is_const() {
             return self.multiply_constant(ty, a, b.body);
         }
+        if a.is_const() {
+            return self.multiply_constant(ty, b, a.body);
+        }
+        let (a, b) = if !a.is_temp() && b.is_temp() { (b, a) } else { (a, b) };
         let (d, crowded) = self.to_temp(ty, a);
         self.imul(ty, d.reg(), b);
         self.release_operand(b);
-        self.extend(ty, d.reg());
+        if is_narrow(ty) {
+            self.extend(ty, d.reg());
+        }
         self.result(ty, d, crowded)
     }
 
@@ -232,7 +238,7 @@ impl OnePass {
             if in_cl && b.owned() == 0 {
                 self.buf.mov_rr(true, SCRATCH, RCX);
             }
-            self.buf.alu_ri(Alu::And, false, RCX, mask);
+            self.buf.alu_ri(Alu::AND, false, RCX, mask);
         }
         self.shift_by_cl(shift, ty, d.reg());
         if busy || is_narrow(ty) && !rotates && in_cl && b.owned() == 0 {
@@ -303,7 +309,7 @@ impl OnePass {
             self.load(ty, SCRATCH, b);
             SCRATCH
         };
-        self.buf.alu_rr(Alu::Cmp, wide, d.reg(), b_reg);
+        self.buf.alu_rr(Alu::CMP, wide, d.reg(), b_reg);
         let wants_b = if op == BinaryOp::Min { Comparison::Gt } else { Comparison::Lt };
         self.buf.rr(op0f(0x40 | code_of(wants_b, ty.is_signed())), wide, d.reg(), b_reg, false);
         self.release_operand(b);
@@ -376,10 +382,10 @@ impl OnePass {
     /// Traps if rax is the smallest integer and the divisor -1.
     fn check_overflow(&mut self, ty: Type, divisor: Reg) {
         let wide = is_wide(ty);
-        self.buf.alu_ri(Alu::Cmp, wide, divisor, -1);
+        self.buf.alu_ri(Alu::CMP, wide, divisor, -1);
         let fine = self.jump_on(cc::NE);
         if is_narrow(ty) {
-            self.buf.alu_ri(Alu::Cmp, false, RAX, crate::emit::fold::min_value(ty) as i32);
+            self.buf.alu_ri(Alu::CMP, false, RAX, crate::emit::fold::min_value(ty) as i32);
         } else {
             // Negation overflows only there; rdx is about to be overwritten anyway.
             self.buf.mov_rr(wide, RDX, RAX);
@@ -410,24 +416,24 @@ impl OnePass {
 
     /// A comparison of integers, pointers or `bool`s.
     #[inline]
-    pub(super) fn compare_int(&mut self, op: Comparison, ty: Type, a: Operand, b: Operand) -> Operand {
+    pub(super) fn compare_int(&mut self, Compare { op, ty }: Compare, a: Operand, b: Operand) -> Operand {
         let a = if a.is_mem() && b.is_mem() || !a.is_reg() && !a.is_mem() { self.to_reg(ty, a) } else { a };
         let wide = is_wide(ty);
         if a.is_reg() {
             if b.is_const() && b.body == 0 {
                 self.buf.test_rr(wide, a.reg(), a.reg());
             } else {
-                self.alu(Alu::Cmp, ty, a.reg(), b);
+                self.alu(Alu::CMP, ty, a.reg(), b);
             }
         } else {
             let (m, size) = (self.m(a), ty.size());
             if b.is_reg() {
-                self.buf.alu_mr(Alu::Cmp, size, m, b.reg());
+                self.buf.alu_mr(Alu::CMP, size, m, b.reg());
             } else if fits_imm32(ty, b.body) {
-                self.buf.alu_mi(Alu::Cmp, size, m, b.body as i32);
+                self.buf.alu_mi(Alu::CMP, size, m, b.body as i32);
             } else {
                 self.buf.mov_ri(SCRATCH, b.body);
-                self.buf.alu_mr(Alu::Cmp, size, m, SCRATCH);
+                self.buf.alu_mr(Alu::CMP, size, m, SCRATCH);
             }
         }
         self.release_operand(a);
@@ -525,7 +531,7 @@ impl OnePass {
         let top = self.buf.pos();
         let less_one = self.alloc(GPRS);
         self.buf.lea(wide, less_one, Mem { base: SCRATCH, index: RSP, scale: 0, disp: -1, in_frame: false });
-        self.buf.alu_rr(Alu::And, wide, SCRATCH, less_one);
+        self.buf.alu_rr(Alu::AND, wide, SCRATCH, less_one);
         self.free |= 1 << less_one;
         self.buf.lea(false, reg, Mem { base: reg, index: RSP, scale: 0, disp: 1, in_frame: false });
         self.buf.test_rr(wide, SCRATCH, SCRATCH);
@@ -543,14 +549,14 @@ impl OnePass {
             self.buf.mov_ri(SCRATCH, 127);
             self.buf.rr(op0f(0xbd), true, reg, reg, false);
             self.buf.rr(op0f(0x40 | cc::E), true, reg, SCRATCH, false);
-            self.buf.alu_ri(Alu::Xor, false, reg, 63);
+            self.buf.alu_ri(Alu::XOR, false, reg, 63);
         } else {
             self.buf.mov_rr(false, reg, reg);
             self.buf.lea(true, reg, Mem { base: reg, index: reg, scale: 0, disp: 1, in_frame: false });
             self.buf.rr(op0f(0xbd), true, reg, reg, false);
             // width - position
             self.buf.rr(op(0xf7), false, 3, reg, false);
-            self.buf.alu_ri(Alu::Add, false, reg, ty.bits() as i32);
+            self.buf.alu_ri(Alu::ADD, false, reg, ty.bits() as i32);
         }
     }
 
@@ -570,17 +576,19 @@ impl OnePass {
     }
 
     /// `home op= b` where the home is a register or a slot. Consumes `b`.
-    pub(super) fn assign_int(&mut self, op: BinaryOp, ty: Type, home: Operand, b: Operand) {
-        let alu = alu_of(op);
-        if home.is_reg() {
-            if let Some(alu) = alu {
-                self.alu(alu, ty, home.reg(), b);
-                self.release_operand(b);
-                if needs_extension(op, ty) {
-                    self.extend(ty, home.reg());
-                }
-                return;
+    #[inline(always)]
+    pub(super) fn assign_int(&mut self, o: Binary, home: Operand, b: Operand) {
+        match Alu::of(o.op) {
+            Some(alu) if home.is_reg() => {
+                self.alu_into(alu, o.ty, home, b);
             }
+            _ => self.assign_rare(o, home, b),
+        }
+    }
+
+    #[inline(never)]
+    fn assign_rare(&mut self, Binary { op, ty }: Binary, home: Operand, b: Operand) {
+        if home.is_reg() {
             if op == BinaryOp::Mul && !(b.is_const() && is_narrow(ty)) {
                 self.imul(ty, home.reg(), b);
                 self.release_operand(b);
@@ -593,7 +601,7 @@ impl OnePass {
         } else if !is_narrow(ty) && self.update_memory(op, ty, home, b) {
             return;
         }
-        let value = self.binary_int(op, ty, home, b);
+        let value = self.binary_int(Binary { op, ty }, home, b);
         self.assign_home(ty, home, value);
     }
 
@@ -601,7 +609,7 @@ impl OnePass {
     pub(super) fn update_memory(&mut self, op: BinaryOp, ty: Type, to: Operand, b: Operand) -> bool {
         let size = ty.size();
         let m = self.m(to);
-        if let Some(alu) = alu_of(op) {
+        if let Some(alu) = Alu::of(op) {
             if b.is_const() && fits_imm32(ty, b.body) {
                 self.buf.alu_mi(alu, size, m, b.body as i32);
             } else {

@@ -76,7 +76,7 @@ impl OnePass {
             kind::MEM => {
                 self.release_operand(a);
                 let m = self.m(a);
-                self.buf.alu_mi(super::encode::Alu::Cmp, 1, m, 0);
+                self.buf.alu_mi(super::encode::Alu::CMP, 1, m, 0);
                 Operand::condition(cc::NE, 0, 0)
             }
             _ => Operand::condition(if a.body != 0 { cc::ALWAYS } else { cc::ALWAYS ^ 1 }, 0, 0),

@@ -121,7 +121,7 @@ impl OnePass {
         self.emit_call(target);
         if convention.stack > 0 {
             let bytes = (convention.stack * 8).next_multiple_of(16) as i32;
-            self.buf.alu_ri(Alu::Add, true, RSP, bytes);
+            self.buf.alu_ri(Alu::ADD, true, RSP, bytes);
             self.pushed = 0;
         }
         for &(_, operand) in operands.iter() {
@@ -172,7 +172,7 @@ impl OnePass {
             return;
         }
         if !words.is_multiple_of(2) {
-            self.buf.alu_ri(Alu::Sub, true, RSP, 8);
+            self.buf.alu_ri(Alu::SUB, true, RSP, 8);
             self.pushed += 8;
         }
         if let Some(Location::Stack(_)) = limit {

@@ -8,17 +8,25 @@ use dynasmrt::{DynasmApi, dynasm};
 
 use super::buffer::Buffer;
 use super::regs::{Mem, RSP, Reg};
+use crate::machine::BinaryOp;
 
 /// Number of an arithmetic operation in its opcodes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Alu {
-    Add = 0,
-    Or = 1,
-    And = 4,
-    Sub = 5,
-    Xor = 6,
-    Cmp = 7,
+pub(super) struct Alu(u8);
+
+impl Alu {
+    pub(super) const ADD: Alu = Alu(0);
+    pub(super) const OR: Alu = Alu(1);
+    pub(super) const AND: Alu = Alu(4);
+    pub(super) const SUB: Alu = Alu(5);
+    pub(super) const XOR: Alu = Alu(6);
+    pub(super) const CMP: Alu = Alu(7);
+
+    /// The operation's number, if it is one of them.
+    #[inline(always)]
+    pub(super) fn of(op: BinaryOp) -> Option<Alu> {
+        (op as u8 <= BinaryOp::Xor as u8).then_some(Alu(op as u8))
+    }
 }
 
 /// Number of a shift in its opcodes.
@@ -105,28 +113,28 @@ impl Buffer {
     /// `op dst, src` of registers.
     #[inline(always)]
     pub(super) fn alu_rr(&mut self, alu: Alu, wide: bool, dst: Reg, src: Reg) {
-        self.rr(op((alu as u8) << 3 | 3), wide, dst, src, false);
+        self.rr(op(alu.0 << 3 | 3), wide, dst, src, false);
     }
 
     /// `op dst, imm`.
     #[inline(always)]
     pub(super) fn alu_ri(&mut self, alu: Alu, wide: bool, dst: Reg, imm: i32) {
         let short = imm as i8 as i32 == imm;
-        self.rr(op(if short { 0x83 } else { 0x81 }), wide, alu as u8, dst, false);
+        self.rr(op(if short { 0x83 } else { 0x81 }), wide, alu.0, dst, false);
         self.packed(u64::from(imm as u32), if short { 1 } else { 4 });
     }
 
     /// `op dst, [mem]`.
     #[inline(always)]
     pub(super) fn alu_rm(&mut self, alu: Alu, wide: bool, dst: Reg, m: Mem) {
-        self.rm(op((alu as u8) << 3 | 3), wide, dst, m, false);
+        self.rm(op(alu.0 << 3 | 3), wide, dst, m, false);
     }
 
     /// `op [mem], src` with an operand of `size` bytes.
     #[inline]
     pub(super) fn alu_mr(&mut self, alu: Alu, size: u32, m: Mem, src: Reg) {
         self.operand_size(size);
-        self.rm(op((alu as u8) << 3 | (size > 1) as u8), size == 8, src, m, size == 1);
+        self.rm(op(alu.0 << 3 | (size > 1) as u8), size == 8, src, m, size == 1);
     }
 
     /// `op [mem], imm` with an operand of `size` bytes.
@@ -134,13 +142,13 @@ impl Buffer {
     pub(super) fn alu_mi(&mut self, alu: Alu, size: u32, m: Mem, imm: i32) {
         self.operand_size(size);
         if size == 1 {
-            self.rm(op(0x80), false, alu as u8, m, false);
+            self.rm(op(0x80), false, alu.0, m, false);
             self.byte(imm as u8);
         } else if imm as i8 as i32 == imm {
-            self.rm(op(0x83), size == 8, alu as u8, m, false);
+            self.rm(op(0x83), size == 8, alu.0, m, false);
             self.byte(imm as u8);
         } else {
-            self.rm(op(0x81), size == 8, alu as u8, m, false);
+            self.rm(op(0x81), size == 8, alu.0, m, false);
             self.immediate(size, imm);
         }
     }

@@ -201,8 +201,8 @@ impl OnePass {
                 self.buf.mov_rr(true, SCRATCH, a.reg());
                 self.buf.mov_rr(true, half, a.reg());
                 self.buf.shift_ri(Shift::Shr, 8, SCRATCH, 1);
-                self.buf.alu_ri(Alu::And, false, half, 1);
-                self.buf.alu_rr(Alu::Or, true, SCRATCH, half);
+                self.buf.alu_ri(Alu::AND, false, half, 1);
+                self.buf.alu_rr(Alu::OR, true, SCRATCH, half);
                 self.free |= 1 << half;
                 self.cvt(convert.prefix, 0x2a, true, d, SCRATCH);
                 self.sse(scalar(to), 0x58, to, d, Operand::reg_of(d));
@@ -267,7 +267,7 @@ impl OnePass {
     fn f64_to_i64(&mut self, d: Reg, a: Reg) {
         self.cvt(0xf2, 0x2c, true, d, a);
         self.buf.mov_ri(SCRATCH, i64::MIN as u64);
-        self.buf.alu_rr(Alu::Cmp, true, d, SCRATCH);
+        self.buf.alu_rr(Alu::CMP, true, d, SCRATCH);
         let fine = self.jump_on(cc::NE);
         self.load(Type::F64, XSCRATCH, Operand::constant(0));
         self.sse(0x66, 0x2e, Type::F64, a, Operand::reg_of(XSCRATCH));
@@ -305,7 +305,7 @@ impl OnePass {
         self.cvt(0xf2, 0x2c, true, d, rest);
         self.free |= 1 << rest;
         self.buf.mov_ri(SCRATCH, 1 << 63);
-        self.buf.alu_rr(Alu::Or, true, d, SCRATCH);
+        self.buf.alu_rr(Alu::OR, true, d, SCRATCH);
         self.land_list(too_large);
         self.land_list(done);
         self.land_list(zero);

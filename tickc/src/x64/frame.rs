@@ -107,7 +107,7 @@ impl OnePass {
         self.release_operand(code);
         self.buf.mov_rr(false, status, status);
         self.buf.mov_ri(SCRATCH, CODE_STATUS);
-        self.buf.alu_rr(Alu::Or, true, status, SCRATCH);
+        self.buf.alu_rr(Alu::OR, true, status, SCRATCH);
         let jump = self.jump_always();
         self.exits = self.merge_lists(self.exits, jump);
     }
@@ -183,7 +183,7 @@ impl OnePass {
             self.buf.zero(status);
         }
         if frame.bytes != 0 {
-            self.buf.alu_ri(Alu::Add, true, RSP, frame.bytes as i32);
+            self.buf.alu_ri(Alu::ADD, true, RSP, frame.bytes as i32);
         }
         for reg in (0..16).rev().filter(|reg| frame.saved & 1 << reg != 0) {
             dynasm!(self.buf; .arch x64; pop Rq(reg));
@@ -245,10 +245,10 @@ impl OnePass {
             let below = Mem { base: RSP, index: RSP, scale: 0, disp: 8 - frame.total as i32, in_frame: false };
             self.buf.lea(true, SCRATCH, below);
             match self.limit_location {
-                Location::Reg(reg) => self.buf.alu_rr(Alu::Cmp, true, SCRATCH, reg),
+                Location::Reg(reg) => self.buf.alu_rr(Alu::CMP, true, SCRATCH, reg),
                 Location::Stack(word) => {
                     let m = Mem { disp: word as i32 * 8 + 8, ..below };
-                    self.buf.alu_rm(Alu::Cmp, true, SCRATCH, m);
+                    self.buf.alu_rm(Alu::CMP, true, SCRATCH, m);
                 }
             }
             overflow = self.buf.jcc(super::branch::cc::B);
@@ -257,7 +257,7 @@ impl OnePass {
             dynasm!(self.buf; .arch x64; push Rq(reg));
         }
         if frame.bytes != 0 {
-            self.buf.alu_ri(Alu::Sub, true, RSP, frame.bytes as i32);
+            self.buf.alu_ri(Alu::SUB, true, RSP, frame.bytes as i32);
         }
         if self.limit != u32::MAX {
             let from = match self.limit_location {

@@ -2,7 +2,7 @@
 
 use super::OnePass;
 use super::regs::*;
-use crate::machine::{BinaryOp, Operand};
+use crate::machine::{Binary, BinaryOp, Operand};
 use crate::types::Type;
 
 impl OnePass {
@@ -21,7 +21,7 @@ impl OnePass {
     fn scaled(&mut self, index: Operand, scale: u32) -> (Operand, u8) {
         match scale {
             1 | 2 | 4 | 8 => (index, scale.trailing_zeros() as u8),
-            0 => (self.binary_int(BinaryOp::And, Type::Usize, index, Operand::constant(0)), 0),
+            0 => (self.binary_int(Binary { op: BinaryOp::And, ty: Type::Usize }, index, Operand::constant(0)), 0),
             _ => {
                 // 12 = 3 * 4, 24 = 3 * 8, 40 = 5 * 8: the machine's own scale takes as much of the factor as it can.
                 let own = scale.trailing_zeros().min(3);
@@ -29,7 +29,7 @@ impl OnePass {
                 let op = if factor.is_power_of_two() { BinaryOp::Shl } else { BinaryOp::Mul };
                 let by = if factor.is_power_of_two() { u64::from(factor.trailing_zeros()) } else { factor };
                 // A factor above i32 would not fit an immediate, but sizes do.
-                (self.binary_int(op, Type::Usize, index, Operand::constant(by)), own as u8)
+                (self.binary_int(Binary { op, ty: Type::Usize }, index, Operand::constant(by)), own as u8)
             }
         }
     }
@@ -82,7 +82,7 @@ impl OnePass {
     pub(super) fn update(&mut self, op: BinaryOp, ty: Type, place: Operand, value: Operand) {
         if ty.is_float() || !self.update_memory(op, ty, place, value) {
             let old = self.to_reg(ty, place.disowned());
-            let value = if ty.is_float() { self.binary_float(op, ty, old, value) } else { self.binary_int(op, ty, old, value) };
+            let value = if ty.is_float() { self.binary_float(op, ty, old, value) } else { self.binary_int(Binary { op, ty }, old, value) };
             self.store_value(ty, place, value);
             self.release_operand(value);
         }

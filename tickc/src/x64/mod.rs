@@ -33,7 +33,7 @@ mod values;
 
 use crate::error::Error;
 use crate::machine::{
-    BinaryOp, Comparison, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind,
+    Binary, Compare, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind,
 };
 use crate::trap::TrapKind;
 use crate::types::Type;
@@ -199,9 +199,9 @@ impl Machine for OnePass {
     }
 
     #[inline]
-    fn binary(&mut self, op: BinaryOp, ty: Type, a: Operand, b: Operand) -> Operand {
+    fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
         self.buf.room();
-        if ty.is_float() { self.binary_float(op, ty, a, b) } else { self.binary_int(op, ty, a, b) }
+        if o.ty.is_float() { self.binary_float(o.op, o.ty, a, b) } else { self.binary_int(o, a, b) }
     }
 
     fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand {
@@ -209,9 +209,9 @@ impl Machine for OnePass {
         if ty.is_float() { self.unary_float(op, ty, a) } else { self.unary_int(op, ty, a) }
     }
 
-    fn compare(&mut self, op: Comparison, ty: Type, a: Operand, b: Operand) -> Operand {
+    fn compare(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
         self.buf.room();
-        if ty.is_float() { self.compare_float(op, ty, a, b) } else { self.compare_int(op, ty, a, b) }
+        if o.ty.is_float() { self.compare_float(o.op, o.ty, a, b) } else { self.compare_int(o, a, b) }
     }
 
     fn test(&mut self, ty: Type, a: Operand, b: Operand, nonzero: bool) -> Operand {
@@ -263,9 +263,9 @@ impl Machine for OnePass {
         self.assign_home(ty, home, value);
     }
 
-    fn assign_binary(&mut self, op: BinaryOp, ty: Type, home: Operand, value: Operand) {
+    fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand) {
         self.buf.room();
-        if ty.is_float() { self.assign_float(op, ty, home, value) } else { self.assign_int(op, ty, home, value) }
+        if o.ty.is_float() { self.assign_float(o.op, o.ty, home, value) } else { self.assign_int(o, home, value) }
     }
 
     #[inline]
@@ -274,10 +274,6 @@ impl Machine for OnePass {
             Some(slot) => Operand::temp_slot(slot),
             None => Operand::temp(home.reg()),
         }
-    }
-
-    fn in_place(&mut self, home: Operand) -> Operand {
-        if home.is_reg() { home.in_place() } else { home }
     }
 
     fn declare_bound(&mut self, ty: Type, bound: Operand) -> Operand {
@@ -348,9 +344,9 @@ impl Machine for OnePass {
         self.store_to(ty, place, value);
     }
 
-    fn store_binary(&mut self, op: BinaryOp, ty: Type, place: Operand, value: Operand) {
+    fn store_binary(&mut self, o: Binary, place: Operand, value: Operand) {
         self.buf.room();
-        self.update(op, ty, place, value);
+        self.update(o.op, o.ty, place, value);
     }
 
     fn invert(&mut self, condition: Operand) -> Operand {

@@ -28,8 +28,6 @@ pub(super) const CALLER_SAVED: u32 = (GPRS | XMMS) & !CALLEE_SAVED;
 /// Integer arguments, in order: rdi, rsi, rdx, rcx, r8, r9.
 pub(super) const ARGUMENTS: [Reg; 6] = [7, 6, 2, 1, 8, 9];
 
-/// Marks a variable's register that the operation to come may overwrite (see [`crate::emit::Emitter::get_in_place`]).
-const IN_PLACE: u64 = 1 << 24;
 /// In the body of a memory operand: a slot of the frame.
 const SLOT: u64 = 1 << 32;
 /// A slot that belongs to a temporary, not to a variable.
@@ -61,16 +59,10 @@ impl Operand {
         Operand { head: kind::REG as u64 | (reg as u64) << 8, body: 0 }
     }
 
-    /// A variable's register that may be overwritten.
-    #[inline(always)]
-    pub(super) const fn in_place(self) -> Operand {
-        Operand { head: self.head | IN_PLACE, body: self.body }
-    }
-
     /// Whether the operand is a register that the operation may overwrite.
     #[inline(always)]
     pub(super) const fn is_temp(self) -> bool {
-        self.kind() == kind::REG && self.head & (IN_PLACE | !0 << 32) != 0
+        self.kind() == kind::REG && self.head & (Self::IN_PLACE | !0 << 32) != 0
     }
 
     #[inline(always)]
@@ -160,17 +152,32 @@ impl Operand {
 /// The in-place mark of a register operand (the bit is part of the scale of a memory operand).
 #[expect(non_snake_case, reason = "a constant that depends on the kind")]
 const fn IN_PLACE_OF_REG(head: u64) -> u64 {
-    if head as u8 == kind::REG { IN_PLACE } else { 0 }
+    if head as u8 == kind::REG { Operand::IN_PLACE } else { 0 }
 }
 
 /// Whether operations on the type are done in 64-bit registers.
 #[inline(always)]
 pub(super) const fn is_wide(ty: Type) -> bool {
-    ty.size() == 8
+    const WIDE: u32 = types(8);
+    WIDE >> ty as u32 & 1 != 0
 }
 
 /// Whether a value of the type is kept extended to 32 bits.
 #[inline(always)]
 pub(super) const fn is_narrow(ty: Type) -> bool {
-    ty.size() < 4
+    const NARROW: u32 = types(1) | types(2);
+    NARROW >> ty as u32 & 1 != 0
+}
+
+/// The set of types of `size` bytes, as a mask.
+const fn types(size: u32) -> u32 {
+    let mut mask = 0;
+    let mut i = 0;
+    while i < Type::ALL.len() {
+        if Type::ALL[i].size() == size {
+            mask |= 1 << Type::ALL[i] as u32;
+        }
+        i += 1;
+    }
+    mask
 }

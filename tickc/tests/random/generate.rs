@@ -48,8 +48,9 @@ pub fn program(choices: &[u32]) -> Program {
             body.push(Stmt::Assign(params.scalars().len() + i, c.leaf(&scope, ty)));
         }
     }
-    body.extend(c.stmts(&scope, 3));
-    let value = c.expr(&scope, result, 4);
+    let count = c.pick(9);
+    body.extend((0..count).map(|_| c.stmt(&scope, 3)));
+    let value = c.expr(&scope, result, 5);
     Program { params, locals, body: Rc::new(body), value }
 }
 
