@@ -6,7 +6,7 @@ use super::OnePass;
 use super::branch::{cc, code_of};
 use super::encode::{Alu, Shift, op, op_prefixed, op0f};
 use super::regs::*;
-use crate::machine::{Binary, BinaryOp, Compare, Comparison, Operand, UnaryOp};
+use crate::machine::{Binary, BinaryOp, Compare, Comparison, Operand, UnaryOp, kind};
 use crate::trap::TrapKind;
 use crate::types::Type;
 
@@ -26,16 +26,27 @@ fn fits_imm32(ty: Type, bits: u64) -> bool {
     !is_wide(ty) || bits as i32 as i64 as u64 == bits
 }
 
+/// Whether a factor is 3, 5 or 9 times a power of two, which `lea` multiplies by.
+#[inline(always)]
+fn lea_factor(c: u64) -> bool {
+    matches!(c >> (c.trailing_zeros() & 63), 3 | 5 | 9)
+}
+
 impl OnePass {
     /// A binary operation on integers, `bool` or pointers.
     #[inline(always)]
     pub(super) fn binary_int(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
         match Alu::of(o.op) {
-            Some(alu) if a.is_temp() => self.alu_into(alu, o.ty, a, b),
-            Some(alu) => self.alu_fresh(alu, o, a, b),
-            None if o.op == BinaryOp::Mul => self.multiply(o.ty, a, b),
+            Some(_) if a.is_temp() => self.alu_temp(o, a, b),
+            Some(_) => self.alu_fresh(o, a, b),
+            None if o.op == BinaryOp::Mul => self.multiply(o, a, b),
             None => self.binary_rare(o, a, b),
         }
+    }
+
+    #[inline(never)]
+    fn alu_temp(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        self.alu_into(Alu::of(o.op).unwrap_or(Alu::ADD), o.ty, a, b)
     }
 
     #[inline(never)]
@@ -61,7 +72,8 @@ impl OnePass {
 
     /// `a op b` where `a` must be kept.
     #[inline(never)]
-    fn alu_fresh(&mut self, alu: Alu, o: Binary, a: Operand, b: Operand) -> Operand {
+    fn alu_fresh(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        let alu = Alu::of(o.op).unwrap_or(Alu::ADD);
         if o.op.commutes() && b.is_temp() {
             return self.alu_into(alu, o.ty, b, a);
         }
@@ -115,7 +127,24 @@ impl OnePass {
     }
 
     #[inline(never)]
-    fn multiply(&mut self, ty: Type, a: Operand, b: Operand) -> Operand {
+    fn multiply(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        let simple = b.is_const() && !is_narrow(o.ty) && fits_imm32(o.ty, b.body) && !lea_factor(b.body) && a.kind() <= kind::MEM;
+        if !simple {
+            return self.multiply_any(o, a, b);
+        }
+        if a.is_temp() {
+            self.imul_imm(is_wide(o.ty), a.reg(), a, b.body as i32);
+            return a;
+        }
+        self.release_operand(a);
+        let (d, crowded) = self.alloc_result(GPRS);
+        self.imul_imm(is_wide(o.ty), d, a, b.body as i32);
+        self.born(o.ty, d, crowded)
+    }
+
+    #[inline(never)]
+    fn multiply_any(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        let ty = o.ty;
         if b.is_const() {
             return self.multiply_constant(ty, a, b.body);
         }
@@ -149,7 +178,7 @@ impl OnePass {
     }
 
     /// `d = a * imm`, `a` in a register or in memory of the operation's width.
-    #[inline]
+    #[inline(always)]
     fn imul_imm(&mut self, wide: bool, d: Reg, a: Operand, imm: i32) {
         let short = imm as i8 as i32 == imm;
         let opcode = op(if short { 0x6b } else { 0x69 });
@@ -167,16 +196,17 @@ impl OnePass {
         let wide = is_wide(ty);
         let shift = c.trailing_zeros();
         let odd = c >> shift;
-        let by_lea = matches!(odd, 3 | 5 | 9) && !is_narrow(ty) && shift < 32;
+        let by_lea = lea_factor(c) && !is_narrow(ty) && shift < 32;
         if !by_lea && (!fits_imm32(ty, c) || is_narrow(ty) && !a.is_reg()) {
             let (d, crowded) = self.to_temp(ty, a);
             self.imul(ty, d.reg(), Operand::constant(c));
             self.extend(ty, d.reg());
             return self.result(ty, d, crowded);
         }
+        let fresh = by_lea && !a.is_reg();
         let a = if by_lea { self.to_reg(ty, a) } else { a };
         let (d, crowded) = if a.is_temp() {
-            (a, false)
+            (a, fresh && self.is_crowded())
         } else {
             self.release_operand(a);
             let (d, crowded) = self.alloc_result(GPRS);
@@ -268,6 +298,7 @@ impl OnePass {
 
     /// `shlx`, `shrx`, `sarx`: any registers, flags untouched.
     fn shift_bmi2(&mut self, shift: Shift, ty: Type, a: Operand, b: Operand) -> Operand {
+        let fresh = !a.is_temp() && !(b.is_reg() && b.owned() != 0);
         let b = self.to_reg(ty, b);
         let a = self.to_reg(ty, a);
         let d = if a.is_temp() {
@@ -281,7 +312,7 @@ impl OnePass {
         };
         self.encode_bmi2(shift, ty, d.reg(), a.reg(), b.reg());
         self.free |= (a.owned() | b.owned()) & !d.owned();
-        d
+        if fresh { self.settled_down(ty, d.reg()) } else { d }
     }
 
     fn encode_bmi2(&mut self, shift: Shift, ty: Type, d: Reg, a: Reg, count: Reg) {
@@ -376,7 +407,7 @@ impl OnePass {
             return self.born(ty, reg, crowded);
         }
         self.free &= !(1 << d);
-        Operand::temp(d)
+        self.settled_down(ty, d)
     }
 
     /// Traps if rax is the smallest integer and the divisor -1.

@@ -49,6 +49,12 @@ impl Buffer {
         self.cursor = self.cursor.wrapping_sub((self.pos() - pos) as usize);
     }
 
+    /// Whether there is room for one operation.
+    #[inline(always)]
+    pub(super) fn has_room(&self) -> bool {
+        self.cursor <= self.limit
+    }
+
     /// Makes room for one operation.
     #[inline(always)]
     pub(super) fn room(&mut self) {

@@ -158,7 +158,7 @@ impl OnePass {
         }
         if self.free & 1 << home != 0 {
             self.free &= !(1 << home);
-            return Operand::temp(home);
+            return self.settled_down(ret, home);
         }
         // What lived there before the call is about to come back.
         let (d, crowded) = self.alloc_result(if ret.is_float() { XMMS } else { GPRS });

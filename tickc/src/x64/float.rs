@@ -4,7 +4,7 @@ use super::OnePass;
 use super::branch::cc;
 use super::encode::{Alu, Shift, op_prefixed, op0f};
 use super::regs::*;
-use crate::machine::{BinaryOp, Comparison, Operand, Target, UnaryOp};
+use crate::machine::{Binary, BinaryOp, Comparison, Operand, Target, UnaryOp};
 use crate::types::Type;
 
 extern "C" fn rem_f32(a: f32, b: f32) -> f32 {
@@ -49,7 +49,8 @@ impl OnePass {
         }
     }
 
-    pub(super) fn binary_float(&mut self, op: BinaryOp, ty: Type, mut a: Operand, mut b: Operand) -> Operand {
+    #[inline(never)]
+    pub(super) fn binary_float(&mut self, Binary { op, ty }: Binary, mut a: Operand, mut b: Operand) -> Operand {
         let byte = match op {
             BinaryOp::Add => 0x58,
             BinaryOp::Mul => 0x59,
@@ -86,7 +87,7 @@ impl OnePass {
             self.sse(scalar(ty), byte, ty, home.reg(), b);
             return self.release_operand(b);
         }
-        let value = self.binary_float(op, ty, home, b);
+        let value = self.binary_float(Binary { op, ty }, home, b);
         self.assign_home(ty, home, value);
     }
 

@@ -33,11 +33,12 @@ mod values;
 
 use crate::error::Error;
 use crate::machine::{
-    Binary, Compare, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind,
+    Binary, BinaryOp, Compare, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind,
 };
 use crate::trap::TrapKind;
 use crate::types::Type;
 use buffer::Buffer;
+use encode::Alu;
 use calls::Location;
 use regs::*;
 
@@ -158,6 +159,53 @@ impl OnePass {
         })
     }
 
+    /// The common binary operations, `d op= b` on 64-bit integers with a register or a small constant: whether this was one.
+    /// Calls nothing, so that it needs no frame.
+    #[inline(always)]
+    fn binary_fast(&mut self, o: Binary, d: Reg, b: Operand) -> bool {
+        if !is_wide_int(o.ty) || !self.buf.has_room() {
+            return false;
+        }
+        if b.is_reg() {
+            if let Some(alu) = Alu::of(o.op) {
+                self.buf.alu_rr(alu, true, d, b.reg());
+            } else if o.op == BinaryOp::Mul {
+                self.buf.rr(encode::op0f(0xaf), true, d, b.reg(), false);
+            } else {
+                return false;
+            }
+            self.free |= b.owned();
+            return true;
+        }
+        let Some(alu) = Alu::of(o.op) else { return false };
+        if b.is_const() && b.body as i32 as i64 as u64 == b.body {
+            self.buf.alu_ri(alu, true, d, b.body as i32);
+            return true;
+        }
+        false
+    }
+
+    /// Any binary operation. Hands on to functions of the same signature, so that each sets up its frame only once.
+    fn binary_any(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        if !self.buf.has_room() {
+            return self.binary_without_room(o, a, b);
+        }
+        if o.ty.is_float() { self.binary_float(o, a, b) } else { self.binary_int(o, a, b) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn binary_without_room(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        self.buf.room();
+        self.binary_any(o, a, b)
+    }
+
+    #[inline(never)]
+    fn assign_any(&mut self, o: Binary, home: Operand, value: Operand) {
+        self.buf.room();
+        if o.ty.is_float() { self.assign_float(o.op, o.ty, home, value) } else { self.assign_int(o, home, value) }
+    }
+
     /// Assigns a variable's home. Consumes `value`.
     fn assign_home(&mut self, ty: Type, home: Operand, value: Operand) {
         if home.is_reg() {
@@ -198,10 +246,8 @@ impl Machine for OnePass {
         self.error = None;
     }
 
-    #[inline]
     fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        self.buf.room();
-        if o.ty.is_float() { self.binary_float(o.op, o.ty, a, b) } else { self.binary_int(o, a, b) }
+        if a.is_temp() && self.binary_fast(o, a.reg(), b) { a } else { self.binary_any(o, a, b) }
     }
 
     fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand {
@@ -264,8 +310,9 @@ impl Machine for OnePass {
     }
 
     fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand) {
-        self.buf.room();
-        if o.ty.is_float() { self.assign_float(o.op, o.ty, home, value) } else { self.assign_int(o, home, value) }
+        if !(home.is_reg() && self.binary_fast(o, home.reg(), value)) {
+            self.assign_any(o, home, value);
+        }
     }
 
     #[inline]

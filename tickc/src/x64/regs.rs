@@ -162,6 +162,13 @@ pub(super) const fn is_wide(ty: Type) -> bool {
     WIDE >> ty as u32 & 1 != 0
 }
 
+/// Whether the type is an integer or a pointer of 64 bits.
+#[inline(always)]
+pub(super) const fn is_wide_int(ty: Type) -> bool {
+    const WIDE: u32 = types(8) & !(1 << Type::F64 as u32);
+    WIDE >> ty as u32 & 1 != 0
+}
+
 /// Whether a value of the type is kept extended to 32 bits.
 #[inline(always)]
 pub(super) const fn is_narrow(ty: Type) -> bool {

@@ -72,6 +72,13 @@ impl OnePass {
         !has_more_than(self.free & GPRS, SPARE)
     }
 
+    /// A result that an operation left in a register which it took without asking how many were left (R2).
+    #[inline]
+    pub(super) fn settled_down(&mut self, ty: Type, reg: Reg) -> Operand {
+        let crowded = !has_more_than(self.free & Self::class(ty), SPARE - 1);
+        self.born(ty, reg, crowded)
+    }
+
     /// The result in `reg` as a temporary.
     #[inline(always)]
     pub(super) fn born(&mut self, ty: Type, reg: Reg, crowded: bool) -> Operand {
@@ -170,7 +177,11 @@ impl OnePass {
     pub(super) fn to_reg(&mut self, ty: Type, a: Operand) -> Operand {
         match a.kind() {
             kind::REG => a,
-            kind::COND => self.settle_condition(a),
+            kind::COND => {
+                // Which is a slot if registers are few.
+                let a = self.settle_condition(a);
+                self.to_reg(ty, a)
+            }
             _ => {
                 // The registers of the address may serve again: the load reads them before it writes.
                 self.release_operand(a);
@@ -188,7 +199,8 @@ impl OnePass {
             return (a, false);
         }
         if a.kind() == kind::COND {
-            return (self.settle_condition(a), false);
+            let a = self.settle_condition(a);
+            return self.to_temp(ty, a);
         }
         self.release_operand(a);
         let (reg, crowded) = self.alloc_result(Self::class(ty));
