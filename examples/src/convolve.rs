@@ -19,13 +19,13 @@ use tickc::prelude::*;
 
 use crate::mask::Mask;
 use crate::measure::{Bench, Effort};
-use crate::outcome::{Ordinary, Outcome};
+use crate::outcome::{LEGEND, Ordinary, Outcome};
 use crate::picture::Picture;
 use crate::{Error, tiers};
 
 /// Specialise a convolution for a mask known at run time
 #[derive(Clone, Debug, clap::Parser)]
-#[command(name = "convolve", version)]
+#[command(name = "convolve", version, after_help = LEGEND)]
 pub struct Arguments {
     /// The picture, 8-bit grey or RGB [default: the astronaut that ships with the example]
     #[arg(long, value_name = "PNG")]
@@ -203,12 +203,12 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
     Picture { samples: expected.clone(), ..picture }.write(&output)?;
 
     let mut result = vec![0; expected.len()];
-    let generic = "every weight of every sample";
+    let generic = "every weight";
     let generic_per_use = bench.per_use(generic, 1, || {
         convolve(black_box(&padded), black_box(&mask), &mut result);
         black_box(&result);
     });
-    let rows = "row by row, zeros skipped";
+    let rows = "row by row, no zeros";
     let rows_per_use = bench.per_use(rows, 1, || {
         convolve_by_rows(black_box(&padded), black_box(&mask), &mut result);
         black_box(&result);
@@ -316,7 +316,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_versions_follow_the_definition(picture in pictures(), mask in masks()) {
+        fn all_versions_follow_the_definition(picture in pictures(), mask in masks()) {
             let expected = naive(&picture, &mask);
             let padded = Padded::new(&picture, &mask);
             let mut result = vec![0; expected.len()];
@@ -325,6 +325,12 @@ mod tests {
             result.fill(1);
             convolve_by_rows(&padded, &mask, &mut result);
             prop_assert_eq!(&result, &expected);
+            for &(tier, name) in tiers::TIERS {
+                let convolution = compile(&Jit::new().unwrap(), tier, &padded, &mask).unwrap();
+                result.fill(1);
+                convolution.call(&padded.samples, &mut result);
+                prop_assert_eq!(&result, &expected, "{}", name);
+            }
         }
     }
 

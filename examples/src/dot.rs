@@ -9,13 +9,13 @@ use std::io::Write;
 use tickc::prelude::*;
 
 use crate::measure::{Bench, Effort};
-use crate::outcome::{Ordinary, Outcome};
+use crate::outcome::{LEGEND, Ordinary, Outcome};
 use crate::splitmix::SplitMix;
 use crate::{Error, tiers};
 
 /// Specialise a dot product for a sparse vector known at run time
 #[derive(Clone, Debug, clap::Parser)]
-#[command(name = "dot", version)]
+#[command(name = "dot", version, after_help = LEGEND)]
 pub struct Arguments {
     /// Length of the vectors
     #[arg(long, value_name = "N", default_value_t = Self::LEN, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -62,11 +62,14 @@ pub fn dot_listed(listed: &[(usize, i64)], values: &[i64]) -> i64 {
         .fold(0, |sum, &(index, weight)| sum.wrapping_add(weight.wrapping_mul(values.get(index).copied().unwrap_or(0))))
 }
 
+/// A compiled dot product: from the values to the sum. Traps where there are fewer values than weights.
+pub type Product = fn(Slice<i64>) -> i64;
+
 /// Compiles the dot product with `weights`, of which nothing but multiplications by constants remains.
 ///
 /// # Errors
 /// That no code could be generated.
-pub fn compile(jit: &Jit, tier: Tier, weights: &[i64]) -> Result<Func<fn(Slice<i64>) -> i64>, tickc::Error> {
+pub fn compile(jit: &Jit, tier: Tier, weights: &[i64]) -> Result<Func<Product>, tickc::Error> {
     let product = tick!(|values: Slice<i64>| -> i64 {
         let mut sum = 0;
         // Unrolled while the code is made, since what it runs over is ordinary Rust (`$`).
@@ -116,7 +119,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
             black_box(dot(black_box(&weights), values));
         }
     });
-    let list = "list of the non-zero weights";
+    let list = "non-zero weights listed";
     let list_per_use = bench.per_use(list, vectors.len(), || {
         for values in black_box(&vectors[..]) {
             black_box(dot_listed(black_box(&listed), values));
@@ -164,6 +167,32 @@ mod tests {
         for (len, zeros, expected) in [(64, 40, 25), (64, 0, 0), (64, 100, 64), (1, 50, 0), (10, 255, 10)] {
             let weights = sparse_weights(len, zeros, &mut SplitMix::new(7));
             assert_eq!(weights.iter().filter(|&&weight| weight == 0).count(), expected, "{zeros} % of {len}");
+        }
+    }
+
+    #[test]
+    fn specialised_product_agrees() {
+        let jit = Jit::new().unwrap();
+        let mut random = SplitMix::new(5);
+        for (len, zeros) in [(0, 0), (1, 0), (1, 100), (50, 50), (64, 40), (1000, 0)] {
+            let mut weights = sparse_weights(len, zeros, &mut random);
+            // Weights that need no multiplication, and the largest.
+            let special = [1, -1, 2, -8, i64::MIN, i64::MAX];
+            weights.iter_mut().filter(|weight| **weight != 0).zip(special).for_each(|(weight, value)| *weight = value);
+            let values: Vec<i64> = (0..len).map(|_| random.next_u64() as i64).collect();
+            for &(tier, name) in tiers::TIERS {
+                let product = compile(&jit, tier, &weights).unwrap();
+                assert_eq!(product.call(&values), dot(&weights, &values), "{len} weights, {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_vector_too_short_is_noticed() {
+        let jit = Jit::new().unwrap();
+        for &(tier, _) in tiers::TIERS {
+            let product = compile(&jit, tier, &[1, 0, 3, 0]).unwrap();
+            assert!(matches!(product.try_call(&[1, 2]), Err(Trap::IndexOutOfBounds)));
         }
     }
 

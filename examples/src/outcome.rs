@@ -7,6 +7,11 @@ use comfy_table::{CellAlignment, Table, TableComponent, presets};
 use crate::Error;
 use crate::clock::{TICK, ticks_per_nanosecond};
 
+/// How the tables are to be read, for the end of the tour and of each example's help.
+pub const LEGEND: &str = "\
+Speed-up is against the reference; so is the number of uses that repay the compilation.
+Compiling is timed from the first quotation to the callable function, in a program that compiles often.";
+
 /// One example's results: the same computation by ordinary Rust and by every tier.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -114,9 +119,9 @@ impl fmt::Display for Outcome {
             header.extend([
                 format!("{TICK} to\ncompile"),
                 "instruc-\ntions".into(),
-                format!("{TICK} per\ninstruction"),
+                format!("{TICK} per\ninstr."),
                 "bytes".into(),
-                format!("repaid after\n{}s", self.one_use),
+                "repaid\nafter".into(),
             ]);
         }
         let mut table = Table::new();

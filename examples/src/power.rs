@@ -9,12 +9,12 @@ use std::io::Write;
 use tickc::prelude::*;
 
 use crate::measure::{Bench, Effort};
-use crate::outcome::{Ordinary, Outcome};
+use crate::outcome::{LEGEND, Ordinary, Outcome};
 use crate::{Error, tiers};
 
 /// Specialise x^n for an exponent known at run time
 #[derive(Clone, Debug, clap::Parser)]
-#[command(name = "power", version)]
+#[command(name = "power", version, after_help = LEGEND)]
 pub struct Arguments {
     /// The exponent, which becomes a constant
     #[arg(long, value_name = "N", default_value_t = Self::EXPONENT)]
@@ -59,7 +59,6 @@ pub fn power(base: i64, exponent: u32) -> i64 {
 ///
 /// The recursion is ordinary Rust that runs while the code is made, as are the tests of `exponent`. What is quoted in
 /// `tick!` is left of it: each fragment contains (`@`) the one for a smaller exponent.
-#[must_use]
 pub fn power_code<'a>(x: Var<i64>, exponent: u32) -> Code<'a, i64> {
     if exponent == 0 {
         tick!(1)
@@ -73,11 +72,14 @@ pub fn power_code<'a>(x: Var<i64>, exponent: u32) -> Code<'a, i64> {
     }
 }
 
-/// Compiles the function of one argument that raises it to the `exponent`-th.
+/// A compiled power: from the base to the result.
+pub type Power = fn(i64) -> i64;
+
+/// Compiles the function that raises its argument to the `exponent`-th.
 ///
 /// # Errors
 /// That no code could be generated.
-pub fn compile(jit: &Jit, tier: Tier, exponent: u32) -> Result<Func<fn(i64) -> i64>, tickc::Error> {
+pub fn compile(jit: &Jit, tier: Tier, exponent: u32) -> Result<Func<Power>, tickc::Error> {
     jit.compile_with(tier, tick!(|x: i64| -> i64 { @(power_code(x, exponent)) }))
 }
 

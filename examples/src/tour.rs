@@ -5,12 +5,13 @@ use std::io::Write;
 use clap::ValueEnum;
 
 use crate::measure::Effort;
+use crate::outcome::LEGEND;
 use crate::query::Predicate;
 use crate::{Error, convolve, dot, power, query};
 
 /// Specialise hot loops at run time on real input, check the results and measure the gain
 #[derive(Clone, Debug, clap::Parser)]
-#[command(name = "tour", version)]
+#[command(name = "tour", version, after_help = LEGEND)]
 pub struct Arguments {
     /// Run only this example; may be given several times
     #[arg(long, value_name = "NAME")]
@@ -54,5 +55,6 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
             Example::Convolve => convolve::run(&convolve::Arguments::tour(effort), out)?,
         }
     }
+    writeln!(out, "\n{LEGEND}")?;
     Ok(())
 }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use examples::picture::{Channels, Picture};
+
 const TOUR: &str = env!("CARGO_BIN_EXE_tour");
 const POWER: &str = env!("CARGO_BIN_EXE_power");
 const DOT: &str = env!("CARGO_BIN_EXE_dot");
@@ -52,6 +54,15 @@ fn table(name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
+/// A small picture, so that large masks do not take long.
+fn small_picture(name: &str) -> String {
+    let path = scratch(name);
+    let samples = (0..16 * 9 * 3).map(|place| (place * 7) as u8).collect();
+    let picture = Picture { width: 16, height: 9, channels: Channels::Rgb, samples };
+    picture.write(&path).expect("the scratch folder is writable");
+    path.display().to_string()
+}
+
 #[test]
 fn every_program_helps() {
     for program in [TOUR, POWER, DOT, QUERY, CONVOLVE, env!("CARGO_BIN_EXE_make-orders")] {
@@ -65,6 +76,45 @@ fn the_tour_runs_what_is_asked_for() {
     assert!(text.contains("power: ") && text.contains("dot: ") && !text.contains("query: "), "{text}");
     refused(TOUR, &["--only", "nothing"], 2, &["'nothing'", "power, dot, query, convolve"]);
     refused(TOUR, &["--where", "price >"], 2, &["--where", "at column 8"]);
+}
+
+/// Asserts that the tables of a run have `expected` specialised rows, all with the reference's result.
+fn specialised(program: &str, arguments: &[&str], expected: usize) {
+    let text = accepted(program, arguments);
+    let rows: Vec<&str> = text.lines().filter(|line| line.contains("tickc, one-pass")).collect();
+    assert_eq!(rows.len(), expected, "{text}");
+    for row in rows {
+        let cells: Vec<&str> = row.split_whitespace().collect();
+        let ["tickc,", "one-pass", "equal", _time, _unit, _speed_up, "×", numbers @ ..] = &cells[..] else {
+            panic!("{text}");
+        };
+        let [compile, instructions, per_instruction, bytes, repaid] = numbers else { panic!("{text}") };
+        for number in [compile, instructions, per_instruction, bytes] {
+            assert!(number.replace(',', "").parse::<f64>().is_ok_and(|number| number > 0.0), "{text}");
+        }
+        assert!(*repaid == "never" || repaid.replace(',', "").parse::<u64>().is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn the_tour_shows_every_specialisation() {
+    specialised(TOUR, &["--quick"], 4);
+}
+
+#[test]
+fn specialised_results_are_checked_for_other_constants() {
+    for exponent in ["0", "1", "64", "4294967295"] {
+        specialised(POWER, &["--quick", "--exponent", exponent, "--base", "-7"], 1);
+    }
+    for (len, zeros) in [("1", "0"), ("1", "100"), ("200", "0"), ("10000", "50")] {
+        specialised(DOT, &["--quick", "--len", len, "--zeros", zeros], 1);
+    }
+    specialised(QUERY, &["--quick", "--where", "true", "--where", "customer / qty % 7 == -day + 40 || gift"], 2);
+    let output = scratch("specialised.png").display().to_string();
+    for mask in [["--mask", "-1 2 -1"], ["--mask", "0"], ["--blur", "3"], ["--blur", "63"]] {
+        let input = small_picture("specialised-input.png");
+        specialised(CONVOLVE, &[&["--quick", "--input", &input, "--output", &output][..], &mask].concat(), 1);
+    }
 }
 
 #[test]
@@ -102,7 +152,7 @@ fn a_picture_is_convolved() {
     let result = scratch("result.png").display().to_string();
     let text = accepted(CONVOLVE, &["--quick", "--input", &data("camera.png"), "--mask", "1", "--output", &result]);
     assert!(text.contains(&result), "{text}");
-    let read = |path: &str| examples::picture::Picture::read(Path::new(path)).expect("a picture");
+    let read = |path: &str| Picture::read(Path::new(path)).expect("a picture");
     assert_eq!(read(&result), read(&data("camera.png")));
 }
 

@@ -34,7 +34,6 @@ pub fn compile(jit: &Jit, tier: Tier, condition: &Condition) -> Result<Func<Quer
 }
 
 /// Code for whether `condition` holds for `order`.
-#[must_use]
 pub fn condition<'a>(condition: &Condition, order: Var<Ref<Order>>) -> Code<'a, bool> {
     match condition {
         Condition::Literal(value) => tick!($(*value)),
@@ -55,22 +54,23 @@ pub fn condition<'a>(condition: &Condition, order: Var<Ref<Order>>) -> Code<'a, 
             let (left, right) = (self::condition(left, order), self::condition(right, order));
             tick!(@left == @right)
         }
-        Condition::Compare(comparison, left, right) => {
-            let (left, right) = (number(left, order), number(right, order));
-            match comparison {
-                Comparison::Eq => tick!(@left == @right),
-                Comparison::Ne => tick!(@left != @right),
-                Comparison::Lt => tick!(@left < @right),
-                Comparison::Le => tick!(@left <= @right),
-                Comparison::Gt => tick!(@left > @right),
-                Comparison::Ge => tick!(@left >= @right),
-            }
-        }
+        Condition::Compare(comparison, left, right) => compare(*comparison, number(left, order), number(right, order)),
     }
 }
 
-/// Code for the value of `number` for `order`. Arithmetic wraps and divisions trap, as the language of conditions wants.
-#[must_use]
+/// Code for a comparison of two numbers.
+fn compare<'a>(comparison: Comparison, left: Code<'a, i64>, right: Code<'a, i64>) -> Code<'a, bool> {
+    match comparison {
+        Comparison::Eq => tick!(@left == @right),
+        Comparison::Ne => tick!(@left != @right),
+        Comparison::Lt => tick!(@left < @right),
+        Comparison::Le => tick!(@left <= @right),
+        Comparison::Gt => tick!(@left > @right),
+        Comparison::Ge => tick!(@left >= @right),
+    }
+}
+
+/// Code for the value of `number` for `order`.
 pub fn number<'a>(number: &Number, order: Var<Ref<Order>>) -> Code<'a, i64> {
     match number {
         Number::Literal(value) => tick!($(*value)),
@@ -80,14 +80,18 @@ pub fn number<'a>(number: &Number, order: Var<Ref<Order>>) -> Code<'a, i64> {
             tick!(-@inner)
         }
         Number::Arithmetic(arithmetic, _, left, right) => {
-            let (left, right) = (self::number(left, order), self::number(right, order));
-            match arithmetic {
-                Arithmetic::Add => tick!(@left + @right),
-                Arithmetic::Sub => tick!(@left - @right),
-                Arithmetic::Mul => tick!(@left * @right),
-                Arithmetic::Div => tick!(@left / @right),
-                Arithmetic::Rem => tick!(@left % @right),
-            }
+            calculate(*arithmetic, self::number(left, order), self::number(right, order))
         }
+    }
+}
+
+/// Code for arithmetic with two numbers. It wraps, and divisions trap, as the language of conditions wants.
+fn calculate<'a>(arithmetic: Arithmetic, left: Code<'a, i64>, right: Code<'a, i64>) -> Code<'a, i64> {
+    match arithmetic {
+        Arithmetic::Add => tick!(@left + @right),
+        Arithmetic::Sub => tick!(@left - @right),
+        Arithmetic::Mul => tick!(@left * @right),
+        Arithmetic::Div => tick!(@left / @right),
+        Arithmetic::Rem => tick!(@left % @right),
     }
 }

@@ -25,7 +25,7 @@ use std::str::FromStr;
 use tickc::{Func, Jit};
 
 use crate::measure::{Bench, Effort};
-use crate::outcome::{Ordinary, Outcome, grouped};
+use crate::outcome::{LEGEND, Ordinary, Outcome, grouped};
 use crate::text_error::{TextError, Underlined};
 use crate::{Error, tiers};
 
@@ -78,7 +78,8 @@ fn columns_help() -> String {
     for (name, kind, meaning) in orders::COLUMNS {
         help.push_str(&format!("  {name:<10}{kind:<6}{}\n", meaning.trim()));
     }
-    help.push_str("\nA condition: price > 10000 && (qty <= 3 || !(region == 2)) && !express");
+    help.push_str("\nA condition: price > 10000 && (qty <= 3 || !(region == 2)) && !express\n\n");
+    help.push_str(LEGEND);
     help
 }
 
@@ -214,7 +215,7 @@ fn measure(predicate: &Predicate, orders: &[Order], selected: &[usize], effort: 
     let bench = Bench::new("query", effort, 1 + usize::from(known) + tiers::MEASUREMENTS);
     let mut places = vec![0; orders.len()];
 
-    let generic = "walking the condition's tree";
+    let generic = "walking its tree";
     let per_use = bench.per_use(generic, orders.len(), || {
         let predicate = black_box(predicate);
         let holds = |order: &Order| predicate.holds(order) == Some(true);
@@ -222,7 +223,7 @@ fn measure(predicate: &Predicate, orders: &[Order], selected: &[usize], effort: 
     });
     let mut others = Vec::new();
     if known {
-        let version = "condition compiled in by rustc";
+        let version = "condition in the source";
         let per_use = bench.per_use(version, orders.len(), || {
             black_box(select_by(black_box(orders), by_hand, &mut places));
         });

@@ -47,7 +47,6 @@ macro_rules! columns {
             }
 
             /// Code for the field of `order`.
-            #[must_use]
             pub fn load<'a>(self, order: Var<Ref<Order>>) -> Code<'a, i64> {
                 match self { $(Self::$Number => tick!(@order.$number as i64),)+ }
             }
@@ -71,7 +70,6 @@ macro_rules! columns {
             }
 
             /// Code for the field of `order`.
-            #[must_use]
             pub fn load<'a>(self, order: Var<Ref<Order>>) -> Code<'a, bool> {
                 match self { $(Self::$Flag => tick!(@order.$flag),)+ }
             }

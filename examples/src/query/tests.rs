@@ -8,6 +8,16 @@ fn sample() -> Order {
     Order { id: 7, customer: 42, price: 1999, qty: 3, region: 2, day: 100, discount: 0, express: true, gift: false }
 }
 
+/// What `predicate`, compiled in each tier, selects from `orders`, or its error.
+fn compiled(predicate: &Predicate, orders: &[Order]) -> Vec<Result<Vec<usize>, String>> {
+    let jit = Jit::new().unwrap();
+    let select = |&(tier, _): &(_, _)| {
+        let query = compile::compile(&jit, tier, &predicate.condition).unwrap();
+        predicate.select_compiled(&query, orders).map_err(|error| error.to_string())
+    };
+    tiers::TIERS.iter().map(select).collect()
+}
+
 fn value(text: &str) -> bool {
     text.parse::<Predicate>().unwrap_or_else(|error| panic!("{error}")).holds(&sample()).unwrap()
 }
@@ -137,6 +147,32 @@ fn a_division_without_a_value_names_order_and_place() {
 }
 
 #[test]
+fn compiled_conditions_select_the_same() {
+    let orders: Vec<Order> = generate::orders().take(20_000).collect();
+    let deep = format!("gift{}", " || day % 7 == 3 && gift".repeat(200));
+    for text in [DEFAULT_CONDITION, "true", "false", "id % 2 == 0", "gift == express", "region == 300", &deep] {
+        let predicate: Predicate = text.parse().unwrap();
+        let selected = predicate.select(&orders).unwrap();
+        for compiled in compiled(&predicate, &orders) {
+            assert_eq!(compiled.as_ref(), Ok(&selected), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_compiled_division_without_a_value_names_order_and_place() {
+    let predicate: Predicate = "price / discount > 3".parse().unwrap();
+    let orders = [Order { id: 1, discount: 2, ..sample() }, sample()];
+    for compiled in compiled(&predicate, &orders) {
+        assert_eq!(
+            compiled.unwrap_err(),
+            "the condition has no value for the order with id 7: division by zero at column 7\n\n    \
+             price / discount > 3\n          ^"
+        );
+    }
+}
+
+#[test]
 fn by_hand_is_the_default_condition() {
     let predicate: Predicate = DEFAULT_CONDITION.parse().unwrap();
     let orders: Vec<Order> = generate::orders().take(20_000).collect();
@@ -201,6 +237,11 @@ proptest! {
         let predicate: Predicate = text.parse().map_err(|error: TextError| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(predicate.holds(&sample()), expected, "{}", text);
         prop_assert_eq!(predicate.undefined(&sample()).is_some(), expected.is_none());
+        let orders = [sample()];
+        let selected = predicate.select(&orders).map_err(|error| error.to_string());
+        for compiled in compiled(&predicate, &orders) {
+            prop_assert_eq!(&compiled, &selected, "{}", text);
+        }
     }
 
     #[test]

@@ -10,13 +10,13 @@ impl Emitter {
     /// `a op b`.
     #[inline(never)]
     pub(super) fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        if a.is_const() || b.is_const() {
+        if a.is_const() || b.is_const() && fold::may_simplify(o.op, b.body) {
             return self.binary_constant(o, a, b);
         }
         self.machine.binary(o, a, b)
     }
 
-    /// `a op b` with at least one constant.
+    /// `a op b` with a constant `a`, or a constant `b` that something is known of.
     #[inline(never)]
     fn binary_constant(&mut self, o: Binary, mut a: Operand, mut b: Operand) -> Operand {
         if a.is_const() {
@@ -31,10 +31,7 @@ impl Emitter {
             }
             std::mem::swap(&mut a, &mut b);
         }
-        if fold::may_simplify(o.op, b.body) {
-            return self.binary_simplified(o, a, b.body);
-        }
-        self.machine.binary(o, a, b)
+        self.binary_simplified(o, a, b.body)
     }
 
     /// `a op c` with a constant that something is known of.

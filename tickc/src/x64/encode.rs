@@ -61,52 +61,50 @@ pub(super) const fn op_prefixed(prefix: u8, byte: u8) -> Op {
 impl Buffer {
     /// Opcode and ModRM behind a REX prefix, which is left out if it says nothing. One store, no branch.
     #[inline(always)]
-    fn instruction(&mut self, op: Op, rex: u8, keep_rex: bool, modrm: u8) {
+    fn instruction(&mut self, op: Op, rex: u32, keep_rex: bool, modrm: u32) {
         if op.prefix != 0 {
             self.byte(op.prefix);
         }
         let (tail, len) = if op.escape {
-            (0x0f | u64::from(op.byte) << 8 | u64::from(modrm) << 16, 3)
+            (0x0f | u32::from(op.byte) << 8 | modrm << 16, 3)
         } else {
-            (u64::from(op.byte) | u64::from(modrm) << 8, 2)
+            (u32::from(op.byte) | modrm << 8, 2)
         };
-        let has_rex = rex != 0x40 || keep_rex;
-        self.packed(if has_rex { u64::from(rex) | tail << 8 } else { tail }, len + usize::from(has_rex));
+        let has_rex = u32::from(rex != 0x40 || keep_rex);
+        let word = tail << (has_rex * 8) | rex & has_rex.wrapping_neg();
+        self.packed(u64::from(word), len + has_rex as usize);
     }
 
     /// `op reg, rm` with two registers. `byte_regs`: both are byte registers, which need a prefix from number 4 on.
     #[inline(always)]
     pub(super) fn rr(&mut self, op: Op, wide: bool, reg: Reg, rm: Reg, byte_regs: bool) {
-        let (reg, rm) = (reg & 15, rm & 15);
-        let rex = 0x40 | (wide as u8) << 3 | (reg >> 3) << 2 | rm >> 3;
+        let (reg, rm) = (u32::from(reg & 15), u32::from(rm & 15));
+        let rex = 0x40 | u32::from(wide) << 3 | reg >> 3 << 2 | rm >> 3;
         self.instruction(op, rex, byte_regs && (reg >= 4 || rm >= 4), 0xc0 | (reg & 7) << 3 | rm & 7);
     }
 
     /// `op reg, [mem]`. Displacements of slots are from `rsp` here (see `OnePass::m`).
     #[inline(always)]
     pub(super) fn rm(&mut self, op: Op, wide: bool, reg: Reg, m: Mem, byte_reg: bool) {
-        let reg = reg & 15;
-        let base = m.base & 7;
+        let (reg, base, index) = (u32::from(reg & 15), u32::from(m.base), u32::from(m.index));
         // A base of rbp or r13 has no form without displacement.
-        let mode: u8 = if m.disp == 0 && base != 5 {
-            0
-        } else if m.disp as i8 as i32 == m.disp {
-            1
-        } else {
+        let mode = if m.disp as i8 as i32 != m.disp {
             2
-        };
-        let rex = 0x40 | (wide as u8) << 3 | (reg >> 3) << 2 | (m.index >> 3) << 1 | m.base >> 3;
-        // An index, or a base of rsp or r12, takes a SIB byte.
-        let sib = m.index != RSP || base == 4;
-        let modrm = mode << 6 | (reg & 7) << 3 | if sib { 4 } else { base };
-        self.instruction(op, rex, byte_reg && reg >= 4, modrm);
-        let sib_byte = m.scale << 6 | (m.index & 7) << 3 | base;
-        let disp = u64::from(m.disp as u32);
-        let disp_len = (0x04_01_00 >> (mode * 8) & 0xff) as usize;
-        if sib {
-            self.packed(u64::from(sib_byte) | disp << 8, 1 + disp_len);
         } else {
+            u32::from(m.disp != 0 || base & 7 == 5)
+        };
+        let disp = u64::from(m.disp as u32);
+        let disp_len = (mode * mode) as usize;
+        let rex = 0x40 | u32::from(wide) << 3 | reg >> 3 << 2 | base >> 3;
+        let modrm = mode << 6 | (reg & 7) << 3;
+        // An index, or a base of rsp or r12, takes a SIB byte.
+        if m.index == RSP && base & 7 != 4 {
+            self.instruction(op, rex, byte_reg && reg >= 4, modrm | base & 7);
             self.packed(disp, disp_len);
+        } else {
+            self.instruction(op, rex | index >> 3 << 1, byte_reg && reg >= 4, modrm | 4);
+            let sib = u64::from(u32::from(m.scale) << 6 | (index & 7) << 3 | base & 7);
+            self.packed(sib | disp << 8, 1 + disp_len);
         }
     }
 

@@ -140,9 +140,14 @@ impl OnePass {
             self.land_list(self.returns);
             self.emit_return(&frame, true);
         }
-        self.emit_trap_stubs(&frame);
-        let end = self.buf.pos();
-        self.emit_prologue(&frame, checks_stack, end);
+        if self.traps {
+            self.emit_trap_stubs(&frame);
+        }
+        self.end = self.buf.pos();
+        (self.start, self.entry) = (GAP, GAP);
+        if frame.total > 8 || checks_stack || !self.zeroed.is_empty() {
+            self.emit_prologue(&frame, checks_stack, self.end);
+        }
         for i in 0..self.stack_arguments.len() {
             let at = self.stack_arguments[i];
             let word = self.buf.read_u32(at);
@@ -168,7 +173,7 @@ impl OnePass {
 
     fn frame(&self) -> Frame {
         let saved = self.used & CALLEE_SAVED;
-        let pushes = saved.count_ones() * 8;
+        let pushes = if saved == 0 { 0 } else { saved.count_ones() * 8 };
         let mut bytes = self.slots * 8;
         if self.has_calls && !(8 + pushes + bytes).is_multiple_of(16) {
             bytes += 8;
@@ -185,8 +190,11 @@ impl OnePass {
         if frame.bytes != 0 {
             self.buf.alu_ri(Alu::ADD, true, RSP, frame.bytes as i32);
         }
-        for reg in (0..16).rev().filter(|reg| frame.saved & 1 << reg != 0) {
+        let mut saved = frame.saved;
+        while saved != 0 {
+            let reg = saved.ilog2() as Reg;
             dynasm!(self.buf; .arch x64; pop Rq(reg));
+            saved &= !(1 << reg);
         }
         dynasm!(self.buf; .arch x64; ret);
     }

@@ -14,7 +14,21 @@ impl OnePass {
         };
         let (index, scale) = self.scaled(index, scale);
         let index = self.to_reg(Type::Usize, index);
-        Operand::mem(base.reg(), index.reg(), scale, disp, base.owned() | index.owned())
+        let place = Operand::mem(base.reg(), index.reg(), scale, disp, base.owned() | index.owned());
+        self.in_one_register(place)
+    }
+
+    /// The place, in one register instead of two of its own if few are left (R2): the operation to come needs some, too.
+    #[inline]
+    fn in_one_register(&mut self, place: Operand) -> Operand {
+        let m = place.as_mem();
+        let both = 1 << m.base | 1 << m.index;
+        if place.owned() != both || m.base == m.index || !self.is_crowded() {
+            return place;
+        }
+        self.buf.lea(true, m.base, m);
+        self.free |= 1 << m.index;
+        Operand::mem(m.base, RSP, 0, 0, 1 << m.base)
     }
 
     /// An index with a scale that the machine has, as log2.
@@ -67,7 +81,8 @@ impl OnePass {
         }
         let (index, scale) = self.scaled(index, scale);
         let index = self.to_reg(Type::Usize, index);
-        Operand::mem(m.base, index.reg(), scale, m.disp, place.owned() | index.owned())
+        let place = Operand::mem(m.base, index.reg(), scale, m.disp, place.owned() | index.owned());
+        self.in_one_register(place)
     }
 
     /// `[place] = value`.

@@ -185,19 +185,11 @@ impl OnePass {
         false
     }
 
-    /// Any binary operation. Hands on to functions of the same signature, so that each sets up its frame only once.
-    fn binary_any(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        if !self.buf.has_room() {
-            return self.binary_without_room(o, a, b);
-        }
-        if o.ty.is_float() { self.binary_float(o, a, b) } else { self.binary_int(o, a, b) }
-    }
-
     #[cold]
     #[inline(never)]
     fn binary_without_room(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
         self.buf.room();
-        self.binary_any(o, a, b)
+        self.binary(o, a, b)
     }
 
     #[inline(never)]
@@ -247,7 +239,14 @@ impl Machine for OnePass {
     }
 
     fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        if a.is_temp() && self.binary_fast(o, a.reg(), b) { a } else { self.binary_any(o, a, b) }
+        if a.is_temp() && self.binary_fast(o, a.reg(), b) {
+            return a;
+        }
+        // Hands on to functions of the same signature, so that each sets up its frame only once.
+        if !self.buf.has_room() {
+            return self.binary_without_room(o, a, b);
+        }
+        if o.ty.is_float() { self.binary_float(o, a, b) } else { self.binary_int(o, a, b) }
     }
 
     fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand {
