@@ -8,9 +8,7 @@ use std::rc::Rc;
 use crate::candidates::Candidate;
 use crate::counts::Count;
 use crate::exec::{Buf, Entry, Region};
-use crate::workloads::{
-    Program, Workload, empty, w1_power, w2_horner, w3_dot, w4_query, w5_loop, w6_large,
-};
+use crate::workloads::{Program, Workload, empty, w1_power, w2_horner, w3_dot, w4_query, w5_loop, w6_large};
 
 /// Functions that are alive at once: one batch.
 const LIVE: usize = 256;
@@ -26,14 +24,7 @@ pub fn assembled(
     generate: impl Fn(&mut Buf) + 'static,
 ) -> Box<dyn Candidate> {
     let region = Region::new((most + 32) * LIVE).expect("executable memory");
-    Box::new(Assembled {
-        workload,
-        tier,
-        most,
-        generate,
-        region,
-        live: Vec::with_capacity(LIVE),
-    })
+    Box::new(Assembled { workload, tier, most, generate, region, live: Vec::with_capacity(LIVE) })
 }
 
 struct Assembled<G> {

@@ -55,14 +55,7 @@ pub fn built<H: 'static>(
     make: impl FnMut() -> H + 'static,
     program: impl Fn(H) -> Program + 'static,
 ) -> Box<dyn Candidate> {
-    Box::new(Built {
-        workload,
-        tier,
-        fragments,
-        make,
-        program,
-        live: Vec::new(),
-    })
+    Box::new(Built { workload, tier, fragments, make, program, live: Vec::new() })
 }
 
 struct Built<H, M, P> {
@@ -139,13 +132,7 @@ mod tests {
 
         let handle = Rc::new(());
         let made = Rc::clone(&handle);
-        let mut candidate = built(
-            Workload::W1,
-            "test",
-            1,
-            move || Rc::clone(&made),
-            |_| w1_power::baseline(),
-        );
+        let mut candidate = built(Workload::W1, "test", 1, move || Rc::clone(&made), |_| w1_power::baseline());
         let before = Rc::strong_count(&handle);
         candidate.compile(32);
         assert_eq!(Rc::strong_count(&handle), before + 32);

@@ -20,17 +20,10 @@ impl Count {
     pub fn decode(code: &[u8]) -> Self {
         let mut instructions = 0;
         for instruction in Decoder::new(64, code, DecoderOptions::NONE) {
-            assert!(
-                !instruction.is_invalid(),
-                "no instruction at byte {}",
-                instruction.ip()
-            );
+            assert!(!instruction.is_invalid(), "no instruction at byte {}", instruction.ip());
             instructions += 1;
         }
-        Count {
-            instructions,
-            bytes: code.len(),
-        }
+        Count { instructions, bytes: code.len() }
     }
 }
 
@@ -42,10 +35,7 @@ mod tests {
     fn counts_instructions_and_bytes() {
         // mov rax, rdi; imul rax, rdi; ret
         let code = [0x48, 0x89, 0xf8, 0x48, 0x0f, 0xaf, 0xc7, 0xc3];
-        let expected = Count {
-            instructions: 3,
-            bytes: 8,
-        };
+        let expected = Count { instructions: 3, bytes: 8 };
         assert_eq!(Count::decode(&code), expected);
     }
 }

@@ -5,10 +5,7 @@
 //! patched here (dynasmrt's own labels cost more than the instructions).
 //!
 //! Cost: one to three stores per instruction, no call.
-#![allow(
-    clippy::useless_conversion,
-    reason = "the macro converts register numbers, whatever their type"
-)]
+#![allow(clippy::useless_conversion, reason = "the macro converts register numbers, whatever their type")]
 
 use std::hint::black_box;
 

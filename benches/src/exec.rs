@@ -14,10 +14,7 @@
 //! 3. An [`Entry`] is valid until the next [`Region::reset`].
 //!
 //! Cost: no system call and no copy between the first store and the callable pointer.
-#![allow(
-    unsafe_code,
-    reason = "maps executable memory and writes machine code into it"
-)]
+#![allow(unsafe_code, reason = "maps executable memory and writes machine code into it")]
 
 use std::cell::Cell;
 use std::io;
@@ -56,12 +53,7 @@ impl Region {
         let mut rw = unsafe { MmapOptions::new().len(bytes).map_mut(&file)? };
         // SAFETY: as above. Invariant 1: this view is readable and executable only.
         let rx = unsafe { MmapOptions::new().len(bytes).map_exec(&file)? };
-        Ok(Region {
-            write: rw.as_mut_ptr(),
-            cursor: Cell::new(0),
-            rx,
-            _rw: rw,
-        })
+        Ok(Region { write: rw.as_mut_ptr(), cursor: Cell::new(0), rx, _rw: rw })
     }
 
     /// Starts a function of at most `most` bytes.
@@ -88,8 +80,7 @@ impl Region {
     pub fn finish(&self, buf: Buf) -> Entry {
         let start = self.cursor.get();
         let len = buf.len();
-        self.cursor
-            .set((start + len).next_multiple_of(ALIGNMENT).min(self.rx.len()));
+        self.cursor.set((start + len).next_multiple_of(ALIGNMENT).min(self.rx.len()));
         Entry {
             // The cursor is within the mapping, so this is too.
             code: self.rx.as_ptr().wrapping_add(start),
@@ -157,10 +148,7 @@ impl Buf {
     pub(crate) fn put<T: Copy>(&mut self, value: T, keep: usize) {
         const { assert!(size_of::<T>() <= SLACK) };
         #[cfg(debug_assertions)]
-        assert!(
-            self.len() + keep <= self.most,
-            "invariant 2: the promise was too small"
-        );
+        assert!(self.len() + keep <= self.most, "invariant 2: the promise was too small");
         // SAFETY: invariant 2: `most + SLACK` bytes from `start` are mapped, fewer than
         // `most` are used, and `value` is no larger than `SLACK`.
         unsafe {

@@ -27,17 +27,9 @@ pub struct Effort {
 
 impl Effort {
     /// A few seconds in all.
-    pub const FULL: Effort = Effort {
-        rounds: 20,
-        batches: 100,
-        run_batches: 2000,
-    };
+    pub const FULL: Effort = Effort { rounds: 20, batches: 100, run_batches: 2000 };
     /// Under a second: enough to see that everything works.
-    pub const QUICK: Effort = Effort {
-        rounds: 4,
-        batches: 15,
-        run_batches: 60,
-    };
+    pub const QUICK: Effort = Effort { rounds: 4, batches: 15, run_batches: 60 };
 
     fn batches_for(self, workload: Workload) -> u32 {
         match workload {
@@ -78,12 +70,7 @@ pub fn measure(
         .position(|c| c.tier() == floor::TIER)
         .ok_or_else(|| named(floor::TIER, &"not among the candidates"))?;
 
-    let compile = measure_compiling(
-        clock,
-        candidates,
-        effort.rounds,
-        effort.batches_for(workload),
-    );
+    let compile = measure_compiling(clock, candidates, effort.rounds, effort.batches_for(workload));
     let run = measure_running(clock, workload, &programs, &baseline, effort.run_batches);
     let (baseline_run, run) = run.split_last().expect("the baseline is last");
 
@@ -125,21 +112,14 @@ pub fn measure(
             budget_cycles: fragments.map(|f| budget(f, size.instructions, reference)),
             compile_ratio_to_floor: match workload {
                 Workload::Empty => None,
-                _ => beyond_empty(i)
-                    .zip(beyond_empty(hand))
-                    .map(|(own, floor)| own / floor),
+                _ => beyond_empty(i).zip(beyond_empty(hand)).map(|(own, floor)| own / floor),
             },
         });
     }
     Ok(rows)
 }
 
-fn measure_compiling(
-    clock: Clock,
-    candidates: &mut [Box<dyn Candidate>],
-    rounds: u32,
-    batches: u32,
-) -> Vec<Samples> {
+fn measure_compiling(clock: Clock, candidates: &mut [Box<dyn Candidate>], rounds: u32, batches: u32) -> Vec<Samples> {
     let mut samples = vec![Samples::default(); candidates.len()];
     for _ in 0..rounds {
         for (candidate, samples) in candidates.iter_mut().zip(&mut samples) {

@@ -184,7 +184,10 @@ mod tests {
             text.lines().map(|l| l.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")).collect()
         };
         let relative = |lines: Vec<String>| -> Vec<String> {
-            lines.into_iter().map(|l| if l.starts_with('j') { l.split(' ').next().unwrap().to_owned() } else { l }).collect()
+            lines
+                .into_iter()
+                .map(|l| if l.starts_with('j') { l.split(' ').next().unwrap().to_owned() } else { l })
+                .collect()
         };
         assert_eq!(relative(code(one.disassemble())), relative(code(composed.disassemble())));
         assert_eq!(one.stats().bytes, composed.stats().bytes);

@@ -57,10 +57,7 @@ pub fn budget(fragments: u32, generated: usize, reference: usize) -> f64 {
 /// Rows as a JSON array with one object on each line.
 #[must_use]
 pub fn to_json(rows: &[Row]) -> String {
-    let lines: Vec<String> = rows
-        .iter()
-        .map(|row| serde_json::to_string(row).expect("a row is plain data"))
-        .collect();
+    let lines: Vec<String> = rows.iter().map(|row| serde_json::to_string(row).expect("a row is plain data")).collect();
     format!("[\n{}\n]\n", lines.join(",\n"))
 }
 

@@ -66,11 +66,7 @@ fn judge_row(row: &Row) -> Vec<Verdict> {
             return Vec::new();
         }
         let rule = "instructions (the reference)".to_owned();
-        return vec![verdict(
-            rule,
-            row.instructions as f64,
-            row.reference_instructions as f64,
-        )];
+        return vec![verdict(rule, row.instructions as f64, row.reference_instructions as f64)];
     };
     let compile = row.compile_cycles_median;
     if row.workload == "empty" {
@@ -134,10 +130,7 @@ mod tests {
 
     #[test]
     fn a_yardstick_is_held_to_its_instructions() {
-        let verdicts = judge(&[
-            row("W2", floor::TIER, None),
-            row("W2", "floor-dynasm", None),
-        ]);
+        let verdicts = judge(&[row("W2", floor::TIER, None), row("W2", "floor-dynasm", None)]);
         assert_eq!(verdicts.len(), 1);
         assert!(verdicts[0].holds());
     }

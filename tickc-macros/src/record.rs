@@ -27,8 +27,9 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         let field_name = respanned(ident, span.located_at(ident.span()));
         let ty = without_self(field.ty.to_token_stream(), name);
         declarations.push(quote_spanned!(at=> #field_vis #field_name: ::tickc::__private::Field<#record, #ty>));
-        constants
-            .push(quote_spanned!(at=> #field_name: ::tickc::__private::Field::new(::core::mem::offset_of!(#record, #ident))));
+        constants.push(
+            quote_spanned!(at=> #field_name: ::tickc::__private::Field::new(::core::mem::offset_of!(#record, #ident))),
+        );
         field_types.push(ty);
     }
 
@@ -82,7 +83,8 @@ fn check_layout(input: &DeriveInput) -> Result<()> {
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("repr")) {
         attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("packed") {
-                let message = "a `#[repr(packed)]` struct cannot be a `Record`: dynamic code needs fields that are aligned";
+                let message =
+                    "a `#[repr(packed)]` struct cannot be a `Record`: dynamic code needs fields that are aligned";
                 return Err(Error::new_spanned(&meta.path, message));
             }
             // The argument of `align(8)`.
@@ -100,7 +102,10 @@ fn check_layout(input: &DeriveInput) -> Result<()> {
 fn check_generics(input: &DeriveInput) -> Result<()> {
     for param in &input.generics.params {
         if let GenericParam::Lifetime(lifetime) = param {
-            return Err(Error::new_spanned(lifetime, "a `Record` borrows nothing: it cannot have a lifetime parameter"));
+            return Err(Error::new_spanned(
+                lifetime,
+                "a `Record` borrows nothing: it cannot have a lifetime parameter",
+            ));
         }
     }
     Ok(())

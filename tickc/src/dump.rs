@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::OnceLock;
 
-use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter};
+use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, SymbolResolver, SymbolResult};
 
 /// What `TICKC_DUMP` asks for: a comma-separated list, read once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,9 +25,24 @@ pub(crate) fn dumps() -> Dumps {
     })
 }
 
-/// The code at `address` as text, one instruction a line.
+/// Names addresses within the function by their offset, so that jumps can be followed.
+struct Offsets {
+    start: u64,
+    len: u64,
+}
+
+impl SymbolResolver for Offsets {
+    fn symbol(&mut self, _: &Instruction, _: u32, _: Option<u32>, address: u64, _: u32) -> Option<SymbolResult<'_>> {
+        let offset = address.wrapping_sub(self.start);
+        (offset < self.len).then(|| SymbolResult::with_string(address, format!("{offset:x}")))
+    }
+}
+
+/// The code at `address` as text, one instruction a line: its offset, then the instruction. Targets of jumps within the code
+/// are offsets, too.
 pub(crate) fn disassemble(code: &[u8], address: u64) -> String {
-    let mut formatter = IntelFormatter::new();
+    let mut formatter =
+        IntelFormatter::with_options(Some(Box::new(Offsets { start: address, len: code.len() as u64 })), None);
     let mut decoder = Decoder::with_ip(64, code, address, DecoderOptions::NONE);
     let mut text = String::new();
     let mut instruction = Instruction::default();

@@ -36,7 +36,9 @@ pub enum Error {
     #[error("tier {0:?} is not available in this build")]
     TierUnavailable(Tier),
     /// Fragments are nested too deeply.
-    #[error("fragments are nested too deeply: the limit is {limit} levels and {stack_kib} KiB of stack left; this one is at level {depth}")]
+    #[error(
+        "fragments are nested too deeply: the limit is {limit} levels and {stack_kib} KiB of stack left; this one is at level {depth}"
+    )]
     NestingTooDeep {
         /// The level at which emission gave up.
         depth: u32,

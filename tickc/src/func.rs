@@ -1,6 +1,7 @@
 //! Compiled functions: [`Func`] owns its code and calls it.
 #![allow(unsafe_code, reason = "calls generated code")]
 
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -26,6 +27,49 @@ pub(crate) struct FuncData {
     /// What the code refers to.
     pub(crate) keep: Option<Box<[Keep]>>,
     pub(crate) phases: Option<Box<Phases>>,
+}
+
+impl Drop for FuncData {
+    fn drop(&mut self) {
+        if let Some(keep) = self.keep.take() {
+            drop_flat(keep);
+        }
+    }
+}
+
+thread_local! {
+    /// What functions kept alive and is still to be dropped; `None` while nothing is being dropped.
+    static DROPPING: RefCell<Option<Vec<Box<[Keep]>>>> = const { RefCell::new(None) };
+}
+
+/// Drops what a function kept alive. A function may have kept another one alive, and so on: the chain is taken down by a loop.
+fn drop_flat(keep: Box<[Keep]>) {
+    let mut keep = Some(keep);
+    let first = DROPPING.try_with(|list| match &mut *list.borrow_mut() {
+        Some(list) => {
+            list.extend(keep.take());
+            false
+        }
+        idle @ None => {
+            *idle = Some(Vec::new());
+            true
+        }
+    });
+    if first == Ok(false) {
+        return;
+    }
+    struct Reset;
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            // Not empty only if a drop panicked: the rest is dropped by ordinary recursion.
+            let _ = DROPPING.try_with(|list| list.take());
+        }
+    }
+    let _reset = first.is_ok().then_some(Reset);
+    while let Some(next) = keep {
+        drop(next);
+        keep = DROPPING.try_with(|list| list.borrow_mut().as_mut().and_then(Vec::pop)).ok().flatten();
+    }
 }
 
 /// An owner of a function whose signature is forgotten.

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::sync::atomic::AtomicU32;
 
-use crate::code_memory::{self, AllocError};
+use crate::code_memory::{self, AllocError, CodeMemoryStats};
 use crate::emit::Emitter;
 use crate::error::Error;
 use crate::fragment::{Staged, flags};
@@ -139,6 +139,14 @@ impl Jit {
     /// The default settings, to be changed.
     pub fn builder() -> JitBuilder {
         JitBuilder { tier: Tier::OnePass, stats: false }
+    }
+
+    /// The state of the code memory, which all `Jit`s of a process share. Takes a lock; for diagnostics.
+    ///
+    /// # Errors
+    /// As [`JitBuilder::build`].
+    pub fn code_memory(&self) -> Result<CodeMemoryStats, Error> {
+        Ok(code_memory::stats()?)
     }
 
     /// Compiles a quoted function.

@@ -45,6 +45,7 @@ mod trap;
 mod types;
 mod x64;
 
+pub use code_memory::CodeMemoryStats;
 pub use emit::Var;
 pub use error::Error;
 pub use fragment::{Code, Staged};
@@ -58,20 +59,22 @@ pub use types::{Element, Ref, RefMut, Scalar, Slice, SliceMut, Type, Value};
 
 /// What a program that uses `tickc` wants in scope.
 pub mod prelude {
-    pub use crate::{Code, Error, Func, Jit, Record, Ref, RefMut, Signature, Slice, SliceMut, Staged, Tier, Trap, Var, tick};
+    pub use crate::{
+        Code, Error, Func, Jit, Record, Ref, RefMut, Signature, Slice, SliceMut, Staged, Tier, Trap, Var, tick,
+    };
 }
 
 /// What expansions of `tick!` and `#[derive(Record)]` refer to. Not part of the interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use std::iter::IntoIterator;
-
     pub use crate::emit::{
         Arguments, AsVar, Callable, Emitter, ExternFn, If, Logic, Loop, Match, Pat, Place, Scope, Val, Var, var_of,
     };
     pub use crate::fragment::{
-        Captured, Hoist, Hoists, Lift, LiftValue, Lifted, Plain, Splice, flags, lift_capture, quote, splice_capture, staged,
+        Captured, Hoist, Hoists, Lift, LiftValue, Lifted, Plain, Splice, flags, lift_capture, quote, splice_capture,
+        staged,
     };
+    pub use crate::machine::Target;
     pub use crate::record::{Field, Record};
     pub use crate::types::{Element, Element as FieldType, Exclusive, Scalar, Shared, Value};
 

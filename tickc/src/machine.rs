@@ -101,7 +101,9 @@ impl std::fmt::Debug for Operand {
         match self.kind() {
             kind::CONST => write!(f, "const {:#x}", self.body),
             kind::REG => write!(f, "reg {reg} owned {:#x}", self.owned()),
-            kind::MEM => write!(f, "mem [{reg}+{}<<{}+{}]", (self.head >> 16) as u8, (self.head >> 24) as u8, self.body as i32),
+            kind::MEM => {
+                write!(f, "mem [{reg}+{}<<{}+{}]", (self.head >> 16) as u8, (self.head >> 24) as u8, self.body as i32)
+            }
             kind::COND => write!(f, "cond {reg} true {} false {}", self.body as u32, self.body >> 32),
             kind::UNIT => f.write_str("unit"),
             kind::PAIR => write!(f, "pair {}", self.body),
@@ -239,7 +241,7 @@ pub(crate) struct Place(pub(crate) u32);
 
 /// What a call goes to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Target {
+pub enum Target {
     /// The function under construction.
     SelfCall,
     /// An `extern "C"` function at an absolute address.

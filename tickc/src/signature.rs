@@ -24,7 +24,6 @@ pub trait Signature: 'static {
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Flat {
-    pub(crate) shapes: &'static [Shape],
     types: [Type; 24],
     len: usize,
     /// Bit k: scalar k is the pointer of a slice.
@@ -32,8 +31,8 @@ pub struct Flat {
 }
 
 impl Flat {
-    const fn new(shapes: &'static [Shape]) -> Flat {
-        let mut flat = Flat { shapes, types: [Type::Unit; 24], len: 0, pairs: 0 };
+    const fn new(shapes: &[Shape]) -> Flat {
+        let mut flat = Flat { types: [Type::Unit; 24], len: 0, pairs: 0 };
         let mut i = 0;
         while i < shapes.len() {
             match shapes[i] {

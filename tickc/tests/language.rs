@@ -83,7 +83,11 @@ fn control() {
             let mut n = n;
             let mut steps = 0;
             while n != 1 {
-                if n % 2 == 0 { n = n / 2; } else { n = 3 * n + 1; }
+                if n % 2 == 0 {
+                    n = n / 2;
+                } else {
+                    n = 3 * n + 1;
+                }
                 steps += 1;
             }
             steps
@@ -96,7 +100,9 @@ fn control() {
             let mut s = 0;
             for i in 0..p.len() {
                 s = (s * 31) ^ p[i];
-                if s & 1 == 1 { s += c }
+                if s & 1 == 1 {
+                    s += c
+                }
             }
             s
         }))
@@ -114,11 +120,15 @@ fn control() {
             let mut i = 0usize;
             'outer: loop {
                 loop {
-                    if i == p.len() { break 'outer -1 }
-                    if p[i] == x { break }
+                    if i == p.len() {
+                        break 'outer -1;
+                    }
+                    if p[i] == x {
+                        break;
+                    }
                     i += 1;
                 }
-                break i as i64
+                break i as i64;
             }
         }))
         .unwrap();
@@ -127,24 +137,68 @@ fn control() {
 
     let grade = jit()
         .compile(tick!(|x: i32| -> i32 {
-            match x { 0 => 100, 1 | 2 => 200, 3..=9 => 300, -5..0 => 400, n => n * 2 }
+            match x {
+                0 => 100,
+                1 | 2 => 200,
+                3..=9 => 300,
+                -5..0 => 400,
+                n => n * 2,
+            }
         }))
         .unwrap();
     for x in -20..20 {
-        let want = match x { 0 => 100, 1 | 2 => 200, 3..=9 => 300, -5..0 => 400, n => n * 2 };
+        let want = match x {
+            0 => 100,
+            1 | 2 => 200,
+            3..=9 => 300,
+            -5..0 => 400,
+            n => n * 2,
+        };
         assert_eq!(grade.call(x), want);
     }
 
     let early = jit()
-        .compile(tick!(|x: i32| -> i32 { if x < 0 { return -1; } let y = if x > 10 { x } else { x * 2 }; y + 1 }))
+        .compile(tick!(|x: i32| -> i32 {
+            if x < 0 {
+                return -1;
+            }
+            let y = if x > 10 { x } else { x * 2 };
+            y + 1
+        }))
         .unwrap();
     for x in [-3, 0, 5, 10, 11] {
-        assert_eq!(early.call(x), if x < 0 { -1 } else if x > 10 { x + 1 } else { x * 2 + 1 });
+        assert_eq!(
+            early.call(x),
+            if x < 0 {
+                -1
+            } else if x > 10 {
+                x + 1
+            } else {
+                x * 2 + 1
+            }
+        );
     }
-    let inc = jit().compile(tick!(|n: u8| -> u32 { let mut s = 0u32; for i in 0..=n { s += i as u32; } s })).unwrap();
+    let inc = jit()
+        .compile(tick!(|n: u8| -> u32 {
+            let mut s = 0u32;
+            for i in 0..=n {
+                s += i as u32;
+            }
+            s
+        }))
+        .unwrap();
     assert_eq!(inc.call(255), 255 * 128);
     let cont = jit()
-        .compile(tick!(|n: i32| -> i32 { let mut s = 0; for i in 0..n { if i % 3 == 0 { continue; } s += i; } s }))
+        .compile(tick!(|n: i32| -> i32 {
+            let mut s = 0;
+            for i in 0..n {
+                if i % 3 == 0 {
+                    continue;
+                }
+                s += i;
+            }
+            s
+        }))
         .unwrap();
     assert_eq!(cont.call(10), 1 + 2 + 4 + 5 + 7 + 8);
 }
@@ -172,23 +226,60 @@ fn booleans() {
 #[test]
 fn floats() {
     let f = jit()
-        .compile(tick!(|a: f64, b: f64| -> f64 { (a + b) * (a - b) / 2.0 + a.min(b) - b.max(a).sqrt().floor() + -a.abs() }))
+        .compile(tick!(|a: f64, b: f64| -> f64 {
+            (a + b) * (a - b) / 2.0 + a.min(b) - b.max(a).sqrt().floor() + -a.abs()
+        }))
         .unwrap();
     for (a, b) in [(1.5, 2.5), (-3.0, 9.75), (0.0, -0.0), (1e300, 7.0)] {
         let (a, b): (f64, f64) = (a, b);
         let want = (a + b) * (a - b) / 2.0 + a.min(b) - b.max(a).sqrt().floor() + -a.abs();
         assert_eq!(f.call(a, b).to_bits(), want.to_bits(), "{a} {b}");
     }
-    let less = jit().compile(tick!(|a: f32, b: f32| -> i32 {
-        let mut r = 0;
-        if a < b { r += 1; } if a <= b { r += 2; } if a == b { r += 4; } if a != b { r += 8; } if a > b { r += 16; } if !(a >= b) { r += 32; }
-        r
-    })).unwrap();
+    let less = jit()
+        .compile(tick!(|a: f32, b: f32| -> i32 {
+            let mut r = 0;
+            if a < b {
+                r += 1;
+            }
+            if a <= b {
+                r += 2;
+            }
+            if a == b {
+                r += 4;
+            }
+            if a != b {
+                r += 8;
+            }
+            if a > b {
+                r += 16;
+            }
+            if !(a >= b) {
+                r += 32;
+            }
+            r
+        }))
+        .unwrap();
     for a in [0.0f32, 1.0, -1.0, f32::NAN, f32::INFINITY] {
         for b in [0.0f32, 1.0, -0.0, f32::NAN] {
             let mut r = 0;
-            if a < b { r += 1; } if a <= b { r += 2; } if a == b { r += 4; } if a != b { r += 8; } if a > b { r += 16; }
-            if !(a >= b) { r += 32; }
+            if a < b {
+                r += 1;
+            }
+            if a <= b {
+                r += 2;
+            }
+            if a == b {
+                r += 4;
+            }
+            if a != b {
+                r += 8;
+            }
+            if a > b {
+                r += 16;
+            }
+            if !(a >= b) {
+                r += 32;
+            }
             assert_eq!(less.call(a, b), r, "{a} {b}");
         }
     }
@@ -260,7 +351,14 @@ extern "C" fn add3(a: i64, b: i64, c: i64) -> i64 {
     a * 100 + b * 10 + c
 }
 extern "C" fn many(a: i64, b: f64, c: i32, d: f32, e: u8, f: i64, g: i64, h: i64, i: f64, j: i16) -> f64 {
-    a as f64 + b * 2.0 + c as f64 * 3.0 + d as f64 * 4.0 + e as f64 * 5.0 + (f * 6 + g * 7 + h * 8) as f64 + i * 9.0 + j as f64 * 10.0
+    a as f64
+        + b * 2.0
+        + c as f64 * 3.0
+        + d as f64 * 4.0
+        + e as f64 * 5.0
+        + (f * 6 + g * 7 + h * 8) as f64
+        + i * 9.0
+        + j as f64 * 10.0
 }
 
 #[test]
@@ -273,17 +371,44 @@ fn calls() {
         }))
         .unwrap();
     assert_eq!(g.call(1, 2.0, 3.0, 250), 4.0 + many(1, 2.0, 2, 3.0, 250, 3, 4, 5, 4.0, -7));
-    let fib = jit().compile(tick!(fn fib(n: i64) -> i64 { if n < 2 { n } else { fib(n - 1) + fib(n - 2) } })).unwrap();
+    let fib = jit()
+        .compile(tick!(
+            fn fib(n: i64) -> i64 {
+                if n < 2 { n } else { fib(n - 1) + fib(n - 2) }
+            }
+        ))
+        .unwrap();
     assert_eq!(fib.call(20), 6765);
     println!("{}", fib.disassemble());
-    let forever = jit().compile(tick!(fn forever(n: i64) -> i64 { forever(n + 1) + 1 })).unwrap();
+    let forever = jit()
+        .compile(tick!(
+            fn forever(n: i64) -> i64 {
+                forever(n + 1) + 1
+            }
+        ))
+        .unwrap();
     assert!(matches!(forever.try_call(0), Err(Trap::StackOverflow)));
     let twice = jit().compile(tick!(|n: i64| -> i64 { $fib(n) * 2 + $f(n, n) })).unwrap();
     drop((fib, f));
     assert_eq!(twice.call(10), 110 + 10 + (1000 + 100 + 3) * 10 + 10);
     let twelve = jit()
-        .compile(tick!(|a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32, h: i32, i: i32, j: f64, k: u8, l: i64| -> i64 {
-            (a + b * 2 + c * 3 + d * 4 + e * 5 + f * 6 + g * 7 + h * 8 + i * 9) as i64 + j as i64 * 10 + k as i64 * 11 + l * 12
+        .compile(tick!(|a: i32,
+                        b: i32,
+                        c: i32,
+                        d: i32,
+                        e: i32,
+                        f: i32,
+                        g: i32,
+                        h: i32,
+                        i: i32,
+                        j: f64,
+                        k: u8,
+                        l: i64|
+         -> i64 {
+            (a + b * 2 + c * 3 + d * 4 + e * 5 + f * 6 + g * 7 + h * 8 + i * 9) as i64
+                + j as i64 * 10
+                + k as i64 * 11
+                + l * 12
         }))
         .unwrap();
     assert_eq!(twelve.call(1, 2, 3, 4, 5, 6, 7, 8, 9, 10.0, 11, 12), (1..=12).map(|x| x * x).sum::<i64>());
@@ -297,7 +422,8 @@ fn locals_and_composition() {
     let f = jit().compile(tick!(|| -> i64 { @one; @two; @one; @sum })).unwrap();
     assert_eq!((f.call(), f.call()), (4, 4));
     let v = Var::<i32>::local();
-    let g = jit().compile(tick!(|n: i32| -> i32 { for i in 0..n { if i == 2 { @v = @v + 10; } @v += 1; } @v })).unwrap();
+    let g =
+        jit().compile(tick!(|n: i32| -> i32 { for i in 0..n { if i == 2 { @v = @v + 10; } @v += 1; } @v })).unwrap();
     assert_eq!((g.call(5), g.call(1)), (15, 1));
     let x = 5;
     let order = jit().compile(tick!(|y: i32| -> i32 { let mut z = y; z + { z = $x; z } * 10 + z })).unwrap();

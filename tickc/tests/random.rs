@@ -30,8 +30,12 @@ fn inputs(program: &Program) -> Vec<(Vec<u64>, Memory)> {
                 _ => eval::canonical(ty, ints[(k + i) % 5].wrapping_add(i as u64)),
             });
             let record = stage::Rec { x: -7, y: 200, z: floats[k], a: [3, -4, i16::MIN], flag: k % 2 == 0 };
-            let memory =
-                Memory { s: vec![3, -1, i64::MIN, 77][..4 - k % 2].to_vec(), t: vec![1, 255, 128, 7], w: vec![0.5, -2.0, 1e9], record };
+            let memory = Memory {
+                s: vec![3, -1, i64::MIN, 77][..4 - k % 2].to_vec(),
+                t: vec![1, 255, 128, 7],
+                w: vec![0.5, -2.0, 1e9],
+                record,
+            };
             (args.collect(), memory)
         })
         .collect()
@@ -60,15 +64,33 @@ fn same_memory(a: &Memory, b: &Memory) -> bool {
 
 fn check(jit: &Jit, choices: &[u32]) -> Result<(), TestCaseError> {
     let program = generate::program(choices);
+    let compiled = match stage::compile(jit, &program) {
+        Ok(compiled) => compiled,
+        Err(error) => return Err(TestCaseError::fail(format!("{error}\n{program:?}"))),
+    };
     for (args, memory) in inputs(&program) {
         let (expected, after) = eval::run(&program, &args, memory.clone());
         if expected == Err(Stop::Fuel) {
             continue;
         }
-        let (result, written) = match stage::run(jit, &program, &args, memory) {
-            Ok(done) => done,
-            Err(error) => return Err(TestCaseError::fail(format!("{error}\n{program:?}"))),
-        };
+        let mut written = memory;
+        let result = compiled(&args, &mut written);
+        STATS.with_borrow_mut(|s| {
+            *s.entry(
+                format!("{expected:?}").split('(').next().unwrap().to_string()
+                    + if let Err(e) = &expected {
+                        match e {
+                            Stop::Code(_) => "c",
+                            Stop::Index => "i",
+                            Stop::DivisionByZero => "z",
+                            _ => "o",
+                        }
+                    } else {
+                        ""
+                    },
+            )
+            .or_insert(0) += 1
+        });
         let agrees = match (&expected, &result) {
             (Ok(a), Ok(b)) => same(program.value.ty, *a, *b),
             (a, b) => a == b,
@@ -82,6 +104,7 @@ fn check(jit: &Jit, choices: &[u32]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+thread_local! { static STATS: std::cell::RefCell<std::collections::BTreeMap<String, u64>> = Default::default(); }
 #[test]
 fn random_programs() {
     let number = |name: &str| std::env::var(name).ok().map(|n| n.parse::<u64>().expect("a number"));
@@ -93,6 +116,7 @@ fn random_programs() {
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let jit = Jit::new().unwrap();
     let result = runner.run(&prop::collection::vec(any::<u32>(), 0..500), |choices| check(&jit, &choices));
+    STATS.with_borrow(|s| eprintln!("{s:?}"));
     if let Err(error) = result {
         panic!("{error}");
     }

@@ -2,8 +2,21 @@
 //!
 //! Where overflow checks are on, inputs at which Rust's own arithmetic overflows are left out.
 #![forbid(unsafe_code)]
-#![allow(arithmetic_overflow, unconditional_panic, overflowing_literals, reason = "what dynamic code does then is the question")]
-#![allow(unused_assignments, unused_mut, unused_variables, unused_parens, unused_comparisons, unreachable_code, reason = "tests")]
+#![allow(
+    arithmetic_overflow,
+    unconditional_panic,
+    overflowing_literals,
+    reason = "what dynamic code does then is the question"
+)]
+#![allow(
+    unused_assignments,
+    unused_mut,
+    unused_variables,
+    unused_parens,
+    unused_comparisons,
+    unreachable_code,
+    reason = "tests"
+)]
 #![allow(
     clippy::all,
     clippy::undocumented_unsafe_blocks,
@@ -45,10 +58,15 @@ fn in_rust<T>(run: impl FnOnce() -> T) -> Option<Outcome<T>> {
         Ok(value) => return Some(Outcome::Value(value)),
         Err(payload) => payload,
     };
-    let message = payload.downcast_ref::<String>().cloned().or(payload.downcast_ref::<&str>().map(|s| s.to_string())).unwrap();
+    let message =
+        payload.downcast_ref::<String>().cloned().or(payload.downcast_ref::<&str>().map(|s| s.to_string())).unwrap();
     match &*message {
-        "attempt to divide by zero" | "attempt to calculate the remainder with a divisor of zero" => Some(Outcome::Zero),
-        "attempt to divide with overflow" | "attempt to calculate the remainder with overflow" => Some(Outcome::Overflow),
+        "attempt to divide by zero" | "attempt to calculate the remainder with a divisor of zero" => {
+            Some(Outcome::Zero)
+        }
+        "attempt to divide with overflow" | "attempt to calculate the remainder with overflow" => {
+            Some(Outcome::Overflow)
+        }
         _ if message.starts_with("index out of bounds") => Some(Outcome::Index),
         _ if message.contains("with overflow") => None,
         _ => panic!("{message}"),
@@ -193,7 +211,7 @@ fn constants_on_the_left() {
                 |a: $t| -> $t { (100 / a) + (100 % a) }
                 |a: $t| -> $t { (1 << (a & 3)) ^ (100 >> (a & 7)) }
                 |a: $t| -> bool { 5 < a || 1 >= a || 3 == a }
-                |a: $t| -> $t { { let k: $t = 9; k.min(a) } - { let k: $t = 77; k.max(a) } }
+                |a: $t| -> $t { ({ let k: $t = 9; k.min(a) }) - { let k: $t = 77; k.max(a) } }
             }
         };
     }
@@ -305,7 +323,7 @@ fn order_of_evaluation() {
         |a: i64, b: i64| -> i64 { let mut x = a; x + { x = b; x } * 10 + x }
         |a: i64, b: i64| -> i64 { let mut x = a; x - { x += b; x } - { x *= 3; x } - x }
         |a: i64, b: i64| -> i64 { let mut x = a; (x * 2) - { x = b; x } + (x + 1) }
-        |a: i64, b: i64| -> i64 { let mut x = a; { x += 1; x } - { x += 1; x } + { x += b; x } }
+        |a: i64, b: i64| -> i64 { let mut x = a; ({ x += 1; x }) - { x += 1; x } + { x += b; x } }
         |a: i64, b: i64| -> bool { let mut x = a; x < { x = b; x } || x == { x += 1; x } }
         |a: i64, b: i64| -> i64 { let mut x = a; let c = x > 3 && { x += 5; x > b } || { x -= 2; x == b }; x * 2 + c as i64 }
         |a: i64, b: i64| -> i64 { let mut x = a; x = x * 2 + { x = b; x } + x; x }
@@ -325,7 +343,7 @@ fn order_of_evaluation() {
         |a: i64, b: i64| -> bool { let c = a < b; let d = b < 5; (c == d) != (c && !d) }
         |a: i64, b: i64| -> bool { !(!(a < b && b < 5) || (a > 0 && !(b > 0))) }
         |a: i64, b: i64| -> bool { if if a < b { b > 2 } else { a > 2 } { a != b } else { !(a == 1) } }
-        |a: i64, b: i64| -> i64 { if (a < b) == (b < 8) { a } else { b } + if (a > 1) & (b > 1) { 1 } else { 2 } }
+        |a: i64, b: i64| -> i64 { (if (a < b) == (b < 8) { a } else { b }) + if (a > 1) & (b > 1) { 1 } else { 2 } }
         |a: i64, b: i64| -> i64 { (if a < b { a } else { b }) - (if a > b { a - 1 } else { b + 1 }) * (match a { 0 => b, _ => a }) }
         |a: i64, b: i64| -> i64 { a / (if b == 0 { 1 } else { b | 1 }) % { let mut q = a; q |= 1; q } }
         |a: i64, b: i64, c: i64| -> i64 { (a / (b | 1)) / (c | 1) + (a % (c | 1)) / (b | 1) * (c / (a | 1)) }
@@ -352,7 +370,7 @@ fn loops() {
         |a: i64, b: i64| -> i64 { a + loop { break b } * loop { if a < b { break 3 } break 4 } + { let mut k = 0; loop { k += 1; if k > 5 { break k } } } }
         |a: i64, b: i64| -> i64 { let x = if a > 0 { let t = a * 2; let u = t + b; u } else { let t = b; t - 1 }; let y = { let x = x + 1; x * x }; x ^ y }
         |a: i64, b: i64| -> i64 { match a & 7 { 0 => { let q = b + 1; q * q } 1 | 3 => return b, 4..=6 => { let mut s = 0; for i in 0..4 { s += i * b } s } n => n + b } }
-        |a: i64, b: u8| -> i64 { match b { 0..=9 => 1, 10 | 20 | 30 => 2, 100..200 => match a { ..0 => 3, 0 => 4, 1.. => 5 }, 255 => 6, n => n as i64 } }
+        |a: i64, b: u8| -> i64 { match b { 0..=9 => 1, 10 | 20 | 30 => 2, 100..200 => match a { ..0 => 3, 0 => 4, _ => 5 }, 255 => 6, n => n as i64 } }
         |a: f64, b: i64| -> f64 { let mut s = a; for i in 0..8 { s = s / 2.0 + (i * b) as f64; if s > 1e6 { break } } s }
         |a: f64, b: f64| -> f64 { let mut x = a; let mut y = b; for i in 0..6 { let t = x; x = y + 1.0; y = t * 0.5; } x - y }
     }
@@ -362,7 +380,7 @@ fn loops() {
 fn many_live_values() {
     check! {
         |a: i64, b: i64| -> i64 {
-            let (c0) = a + 1; let c1 = b * 3; let c2 = a ^ b; let c3 = a - b; let c4 = a | 7; let c5 = b & 99; let c6 = a * b; let c7 = b + 7;
+            let c0 = a + 1; let c1 = b * 3; let c2 = a ^ b; let c3 = a - b; let c4 = a | 7; let c5 = b & 99; let c6 = a * b; let c7 = b + 7;
             let c8 = c0 + c1; let c9 = c2 * c3; let d0 = c4 - c5; let d1 = c6 ^ c7; let d2 = c8 + 5; let d3 = c9 + c0; let d4 = d0 * 2; let d5 = d1 - c3;
             let e0 = d2 / (d3 | 1); let e1 = d4 % (d5 | 1); let e2 = c0 << (c1 & 7); let e3 = c2 >> (c3 & 7);
             ((c0 - c1) * (c2 - c3) + (c4 - c5) * (c6 - c7)) ^ ((c8 - c9) * (d0 - d1) + (d2 - d3) * (d4 - d5)) ^ (e0 + e1 * e2 - e3)

@@ -57,11 +57,7 @@ fn main() -> ExitCode {
 fn report(arguments: &Arguments) -> Result<ExitCode, String> {
     let mut all = candidates::all();
     keep_tiers(&mut all, &arguments.tier)?;
-    let effort = if arguments.quick {
-        Effort::QUICK
-    } else {
-        Effort::FULL
-    };
+    let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let clock = Clock::calibrate();
 
     let mut rows = Vec::new();
@@ -72,8 +68,7 @@ fn report(arguments: &Arguments) -> Result<ExitCode, String> {
             || workload == Workload::Empty
             || arguments.workload.iter().any(|w| w == workload.name());
         if wanted {
-            let (mut own, others): (Vec<_>, Vec<_>) =
-                all.into_iter().partition(|c| c.workload() == workload);
+            let (mut own, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|c| c.workload() == workload);
             all = others;
             rows.extend(measure(clock, workload, &mut own, effort, &mut empty)?);
         }
@@ -102,10 +97,7 @@ fn keep_tiers(all: &mut Vec<Box<dyn Candidate>>, tiers: &[String]) -> Result<(),
             let mut known: Vec<&str> = all.iter().map(|c| c.tier()).collect();
             known.sort_unstable();
             known.dedup();
-            return Err(format!(
-                "no tier is called '{tier}'; there are {}",
-                known.join(", ")
-            ));
+            return Err(format!("no tier is called '{tier}'; there are {}", known.join(", ")));
         }
     }
     all.retain(|c| c.tier() == floor::TIER || tiers.iter().any(|t| t == c.tier()));
@@ -114,28 +106,25 @@ fn keep_tiers(all: &mut Vec<Box<dyn Candidate>>, tiers: &[String]) -> Result<(),
 
 fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
-    table
-        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
-        .set_header([
-            "workload",
-            "tier",
-            "instr.",
-            "bytes",
-            "compile min",
-            "median",
-            "per instr.",
-            "budget",
-            "x floor",
-            "run",
-            "x hand",
-            "generic Rust",
-        ]);
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_header([
+        "workload",
+        "tier",
+        "instr.",
+        "bytes",
+        "compile min",
+        "median",
+        "per instr.",
+        "budget",
+        "x floor",
+        "run",
+        "x hand",
+        "generic Rust",
+    ]);
     for column in table.column_iter_mut().skip(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let optional = |value: Option<f64>, digits: usize| {
-        value.map_or_else(|| "–".to_owned(), |v| format!("{v:.digits$}"))
-    };
+    let optional =
+        |value: Option<f64>, digits: usize| value.map_or_else(|| "–".to_owned(), |v| format!("{v:.digits$}"));
     for row in rows {
         table.add_row([
             row.workload.clone(),

@@ -41,15 +41,8 @@ pub enum Workload {
 
 impl Workload {
     /// All of them, in the order of the report.
-    pub const ALL: [Workload; 7] = [
-        Workload::Empty,
-        Workload::W1,
-        Workload::W2,
-        Workload::W3,
-        Workload::W4,
-        Workload::W5,
-        Workload::W6,
-    ];
+    pub const ALL: [Workload; 7] =
+        [Workload::Empty, Workload::W1, Workload::W2, Workload::W3, Workload::W4, Workload::W5, Workload::W6];
 
     /// The name in tables and JSON.
     #[must_use]
@@ -119,11 +112,7 @@ pub struct Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Mismatch {
-            input,
-            got,
-            expected,
-        } = self;
+        let Mismatch { input, got, expected } = self;
         write!(f, "wrong answer for {input}: {got}, should be {expected}")
     }
 }
@@ -149,11 +138,7 @@ impl Program {
     ) -> Self {
         let call = Rc::new(call);
         let checked = Rc::clone(&call);
-        Program {
-            size,
-            check: Box::new(move || check(&checked)),
-            run: Box::new(move |calls| run(&call, calls)),
-        }
+        Program { size, check: Box::new(move || check(&checked)), run: Box::new(move |calls| run(&call, calls)) }
     }
 
     /// Compares its answers with the reference's.
@@ -172,9 +157,7 @@ impl Program {
 
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Program")
-            .field("size", &self.size)
-            .finish_non_exhaustive()
+        f.debug_struct("Program").field("size", &self.size).finish_non_exhaustive()
     }
 }
 
@@ -182,11 +165,7 @@ fn expect(input: impl fmt::Debug, got: i64, expected: i64) -> Result<(), Mismatc
     if got == expected {
         return Ok(());
     }
-    Err(Mismatch {
-        input: format!("{input:?}"),
-        got,
-        expected,
-    })
+    Err(Mismatch { input: format!("{input:?}"), got, expected })
 }
 
 #[inline(always)]

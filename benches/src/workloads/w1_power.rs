@@ -47,11 +47,7 @@ pub fn program(size: Option<Count>, call: impl Fn(i64) -> i64 + 'static) -> Prog
     Program::new(
         size,
         call,
-        |f| {
-            [0, 1, -1, 2, -3, 10, X, i64::MAX, i64::MIN]
-                .into_iter()
-                .try_for_each(|x| expect(x, f(x), reference(x)))
-        },
+        |f| [0, 1, -1, 2, -3, 10, X, i64::MAX, i64::MIN].into_iter().try_for_each(|x| expect(x, f(x), reference(x))),
         |f, calls| repeat(calls, || f(black_box(X))),
     )
 }

@@ -36,12 +36,7 @@ pub struct Query {
 }
 
 /// The query of the workload.
-pub static QUERY: Query = Query {
-    a_above: 10,
-    b_most: 20,
-    c_is: 5,
-    d_not: 7,
-};
+pub static QUERY: Query = Query { a_above: 10, b_most: 20, c_is: 5, d_not: 7 };
 
 /// Fragments when composed of six comparisons, `(a && b)`, `(c && d)`, `(e || h)`, and
 /// the function that joins them.
@@ -61,23 +56,13 @@ static INPUT: [Record; 8] = [
 ];
 
 const fn record([a, b, c, d, e, f, g, h]: [i64; 8]) -> Record {
-    Record {
-        a,
-        b,
-        c,
-        d,
-        e,
-        f,
-        g,
-        h,
-    }
+    Record { a, b, c, d, e, f, g, h }
 }
 
 /// The right answer.
 #[must_use]
 pub fn reference(r: &Record) -> bool {
-    ((r.a > 10 && r.b <= 20) || (r.c == 5 && r.d != 7))
-        && (r.e.wrapping_add(r.f) > r.g || r.h % 2 == 0)
+    ((r.a > 10 && r.b <= 20) || (r.c == 5 && r.d != 7)) && (r.e.wrapping_add(r.f) > r.g || r.h % 2 == 0)
 }
 
 #[inline(never)]
@@ -134,34 +119,16 @@ pub fn tree_walk() -> Program {
     };
     let tree = Tree::And(two(
         Tree::Or(two(
-            Tree::And(two(
-                is(Tree::Gt, 0, QUERY.a_above),
-                is(Tree::Le, 1, QUERY.b_most),
-            )),
-            Tree::And(two(
-                is(Tree::Eq, 2, QUERY.c_is),
-                is(Tree::Ne, 3, QUERY.d_not),
-            )),
+            Tree::And(two(is(Tree::Gt, 0, QUERY.a_above), is(Tree::Le, 1, QUERY.b_most))),
+            Tree::And(two(is(Tree::Eq, 2, QUERY.c_is), is(Tree::Ne, 3, QUERY.d_not))),
         )),
         Tree::Or(two(
-            Tree::Gt(two(
-                Tree::Add(two(Tree::Field(4), Tree::Field(5))),
-                Tree::Field(6),
-            )),
+            Tree::Gt(two(Tree::Add(two(Tree::Field(4), Tree::Field(5))), Tree::Field(6))),
             Tree::Eq(two(is(Tree::Rem, 7, 2), Tree::Constant(0))),
         )),
     ));
     program(None, move |r| {
-        let Record {
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            g,
-            h,
-        } = *r;
+        let Record { a, b, c, d, e, f, g, h } = *r;
         black_box(&tree).eval(&[a, b, c, d, e, f, g, h]) != 0
     })
 }
@@ -175,15 +142,7 @@ pub fn program(size: Option<Count>, call: impl Fn(&Record) -> bool + 'static) ->
             let mut random = Xorshift64::new(4);
             let mut near = |middle: i64| middle - 1 + random.below(3) as i64;
             let all = i64::MIN;
-            let extreme = Record {
-                a: i64::MAX,
-                b: all,
-                e: all,
-                f: -1,
-                g: i64::MAX,
-                h: all + 1,
-                ..INPUT[1]
-            };
+            let extreme = Record { a: i64::MAX, b: all, e: all, f: -1, g: i64::MAX, h: all + 1, ..INPUT[1] };
             expect(extreme, f(&extreme).into(), reference(&extreme).into())?;
             for _ in 0..4_000 {
                 let r = Record {
@@ -198,9 +157,7 @@ pub fn program(size: Option<Count>, call: impl Fn(&Record) -> bool + 'static) ->
                 };
                 expect(r, f(&r).into(), reference(&r).into())?;
             }
-            INPUT
-                .iter()
-                .try_for_each(|r| expect(r, f(r).into(), reference(r).into()))
+            INPUT.iter().try_for_each(|r| expect(r, f(r).into(), reference(r).into()))
         },
         |f, calls| {
             for call in 0..calls as usize {

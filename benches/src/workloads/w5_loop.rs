@@ -56,9 +56,7 @@ fn generic(p: &[i64], factor: i64, c: i64) -> i64 {
 /// The loop with factor and addend in variables.
 #[must_use]
 pub fn baseline() -> Program {
-    program(None, |p| {
-        generic(p, black_box(i64::from(FACTOR)), black_box(ADDEND))
-    })
+    program(None, |p| generic(p, black_box(i64::from(FACTOR)), black_box(ADDEND)))
 }
 
 /// Wraps an implementation.

@@ -42,11 +42,7 @@ static INPUT: [i64; VARIABLES] = input();
 
 const fn operations() -> [Op; OPERATIONS] {
     let mut random = Xorshift64::new(42);
-    let mut out = [Op {
-        kind: Kind::Add,
-        d: 0,
-        s: 0,
-    }; OPERATIONS];
+    let mut out = [Op { kind: Kind::Add, d: 0, s: 0 }; OPERATIONS];
     let mut i = 0;
     while i < OPERATIONS {
         let kind = match random.below(6) {
@@ -128,9 +124,8 @@ mod tests {
     #[test]
     fn the_answer_depends_on_the_input() {
         let mut random = Xorshift64::new(666);
-        let answers: std::collections::HashSet<i64> = (0..64)
-            .map(|_| reference(&OPS, &std::array::from_fn(|_| random.step() as i64)))
-            .collect();
+        let answers: std::collections::HashSet<i64> =
+            (0..64).map(|_| reference(&OPS, &std::array::from_fn(|_| random.step() as i64))).collect();
         assert!(answers.len() > 60, "{} different answers", answers.len());
     }
 }

@@ -24,7 +24,10 @@ impl Resolver {
             },
             ExprKind::Field(..) | ExprKind::Index(..) | ExprKind::Deref(..) => self.expr(&mut assign.target),
             ExprKind::Lift(_) => self.error(span, "a run-time constant cannot be assigned"),
-            _ => self.error(span, "this cannot be assigned: only a variable, `@variable`, an element, a field or `*pointer` can"),
+            _ => self.error(
+                span,
+                "this cannot be assigned: only a variable, `@variable`, an element, a field or `*pointer` can",
+            ),
         }
         self.expr(&mut assign.value);
     }
@@ -33,12 +36,18 @@ impl Resolver {
         let ident = &name.ident;
         match name.to {
             Referent::Dynamic(id) if self.binding(id).is_mutable() => {}
-            Referent::Dynamic(_) => self.error(ident.span(), format!("cannot assign to `{ident}`: it was bound without `mut`")),
-            Referent::Rust(_) => self.error(ident.span(), format!("`{ident}` is a Rust value here, not a dynamic variable")),
+            Referent::Dynamic(_) => {
+                self.error(ident.span(), format!("cannot assign to `{ident}`: it was bound without `mut`"))
+            }
+            Referent::Rust(_) => {
+                self.error(ident.span(), format!("`{ident}` is a Rust value here, not a dynamic variable"))
+            }
             Referent::Const | Referent::Unresolved => {
                 self.error(
                     ident.span(),
-                    format!("`{ident}` is not bound in this quotation; to assign to a captured variable write `@{ident}`"),
+                    format!(
+                        "`{ident}` is not bound in this quotation; to assign to a captured variable write `@{ident}`"
+                    ),
                 );
             }
         }

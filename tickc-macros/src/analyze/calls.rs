@@ -13,13 +13,16 @@ impl Resolver {
         let (name, span) = (call.name.to_string(), call.name.span());
         let Some(method) = methods::lookup(&name) else {
             let advice = methods::nearest(&name).map(|near| format!("did you mean `{near}`?"));
-            let advice =
-                advice.unwrap_or_else(|| "to call Rust code while the quotation is made write `$( )` or `@( )`".to_owned());
+            let advice = advice
+                .unwrap_or_else(|| "to call Rust code while the quotation is made write `$( )` or `@( )`".to_owned());
             return self.error(span, format!("`{name}` is not available in dynamic code; {advice}"));
         };
         if method.args != call.args.len() {
             let plural = if method.args == 1 { "" } else { "s" };
-            self.error(span, format!("`{name}` takes {} argument{plural}, but {} given", method.args, were(call.args.len())));
+            self.error(
+                span,
+                format!("`{name}` takes {} argument{plural}, but {} given", method.args, were(call.args.len())),
+            );
         }
         if method.kind == methods::Kind::Pointer {
             call.unsafety = self.unsafe_operation(span, &format!("`{name}` on a raw pointer needs `unsafe {{ }}`"));

@@ -92,8 +92,10 @@ pub(crate) fn may_pend(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Unary(UnaryOp::Not, ..) | ExprKind::Logic(_) | ExprKind::Splice(_) => true,
         ExprKind::Binary(binary) => {
-            let of_integers = |e: &Expr| matches!(&e.kind, ExprKind::Lit(lit) if lit.kind != LitKind::Bool) || !may_be_bool(e);
-            binary.op.is_comparison() || binary.op.takes_bool() && !of_integers(&binary.left) && !of_integers(&binary.right)
+            let of_integers =
+                |e: &Expr| matches!(&e.kind, ExprKind::Lit(lit) if lit.kind != LitKind::Bool) || !may_be_bool(e);
+            binary.op.is_comparison()
+                || binary.op.takes_bool() && !of_integers(&binary.left) && !of_integers(&binary.right)
         }
         ExprKind::Cast(_, ty) => !is_number(ty),
         ExprKind::Method(method) => {

@@ -45,7 +45,9 @@ impl Resolver {
     pub(super) fn target(&mut self, jump: &Jump, word: &str, span: Span) -> Option<LoopId> {
         let found = match &jump.label {
             None => self.loops.last().copied(),
-            Some(label) => self.loops.iter().rev().copied().find(|&id| self.analysis.loop_info(id).label.as_ref() == Some(label)),
+            Some(label) => {
+                self.loops.iter().rev().copied().find(|&id| self.analysis.loop_info(id).label.as_ref() == Some(label))
+            }
         };
         match (&jump.label, found) {
             (None, None) => self.error(span, format!("`{word}` outside of a loop of this quotation")),

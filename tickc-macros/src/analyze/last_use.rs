@@ -87,7 +87,8 @@ impl Walk<'_> {
         if let Binder::Name { id: Some(id), .. } = binder
             && !self.analysis.binding(*id).escapes
         {
-            let variable = Variable { context: self.context, depth, statement: 0, mentions: Vec::new(), readable: false };
+            let variable =
+                Variable { context: self.context, depth, statement: 0, mentions: Vec::new(), readable: false };
             self.variables.insert(*id, variable);
         }
     }

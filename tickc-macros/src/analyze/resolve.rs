@@ -284,8 +284,9 @@ impl Resolver {
     pub(super) fn lift(&mut self, capture: &mut Capture) {
         match (self.dynamic_name(capture), &capture.source) {
             (Some(_), Source::Name(ident)) => {
-                let message =
-                    format!("`{ident}` is a dynamic variable: it has no value until the code runs; write `{ident}` without `$`");
+                let message = format!(
+                    "`{ident}` is a dynamic variable: it has no value until the code runs; write `{ident}` without `$`"
+                );
                 self.error(ident.span(), message);
             }
             _ => self.capture(capture, HoistKind::Lift),
@@ -296,7 +297,10 @@ impl Resolver {
     fn steering(&mut self, capture: &mut Capture, kind: HoistKind) {
         match (self.dynamic_name(capture), &capture.source) {
             (Some(_), Source::Name(ident)) => {
-                self.error(ident.span(), format!("`{ident}` is a dynamic variable: it has no value until the code runs"));
+                self.error(
+                    ident.span(),
+                    format!("`{ident}` is a dynamic variable: it has no value until the code runs"),
+                );
             }
             _ => self.capture(capture, kind),
         }

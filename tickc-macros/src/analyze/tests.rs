@@ -90,7 +90,9 @@ fn wrong_programs_are_refused_all_at_once() {
     );
     assert_eq!(
         errors(quote!(x.pow(2))),
-        ["`pow` is not available in dynamic code; to call Rust code while the quotation is made write `$( )` or `@( )`"]
+        [
+            "`pow` is not available in dynamic code; to call Rust code while the quotation is made write `$( )` or `@( )`"
+        ]
     );
 }
 

@@ -11,9 +11,11 @@ pub(crate) fn children<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
         | ExprKind::Splice(_)
         | ExprKind::Lift(_)
         | ExprKind::Continue(_) => {}
-        ExprKind::Unary(_, _, e) | ExprKind::Cast(e, _) | ExprKind::Field(e, _) | ExprKind::Deref(e, _) | ExprKind::Ref(_, e) => {
-            f(e)
-        }
+        ExprKind::Unary(_, _, e)
+        | ExprKind::Cast(e, _)
+        | ExprKind::Field(e, _)
+        | ExprKind::Deref(e, _)
+        | ExprKind::Ref(_, e) => f(e),
         ExprKind::Binary(b) => {
             f(&b.left);
             f(&b.right);

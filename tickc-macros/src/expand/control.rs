@@ -147,7 +147,12 @@ impl Expander<'_> {
     }
 
     /// A `match $`, each arm made of its body by `expand`.
-    pub(super) fn static_match(&self, m: &StaticMatch, span: Span, expand: &dyn Fn(&Expr) -> TokenStream) -> TokenStream {
+    pub(super) fn static_match(
+        &self,
+        m: &StaticMatch,
+        span: Span,
+        expand: &dyn Fn(&Expr) -> TokenStream,
+    ) -> TokenStream {
         let value_span = at(m.value.source.span());
         let value = match m.value.slot {
             Slot::Hoisted(k) => {
@@ -178,7 +183,9 @@ impl Expander<'_> {
             ReturnType::Known(ty) => {
                 quote_spanned!(span=> { let __v: ::tickc::__private::Val<#ty> = #value; __e.ret(__v); })
             }
-            ReturnType::Inferred => quote_spanned!(span=> { let __v = #value; let _ = __r.unwrap_or(#reference); __e.ret(__v); }),
+            ReturnType::Inferred => {
+                quote_spanned!(span=> { let __v = #value; let _ = __r.unwrap_or(#reference); __e.ret(__v); })
+            }
             ReturnType::Unknown => quote_spanned!(span=> { let __v = #value; __e.ret(__v); }),
         }
     }

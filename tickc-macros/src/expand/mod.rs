@@ -168,7 +168,8 @@ impl Expander<'_> {
     fn flags(&self, body: &Expr) -> TokenStream {
         let found = effects::effects(body);
         let names = [("EFFECTS", found.certain), ("CALLS", found.calls), ("DEFERRED", self.analysis.defers_splice)];
-        let mut flags = names.iter().filter(|(_, set)| *set).map(|(name, _)| Ident::new(name, Span::mixed_site())).peekable();
+        let mut flags =
+            names.iter().filter(|(_, set)| *set).map(|(name, _)| Ident::new(name, Span::mixed_site())).peekable();
         if flags.peek().is_none() {
             return quote_spanned!(Span::mixed_site()=> ::tickc::__private::flags::NONE);
         }
@@ -221,7 +222,9 @@ impl Expander<'_> {
                 let span = at(ident.span());
                 quote_spanned!(span=> let #ident: ::tickc::__private::Var<#ty> = __e.param::<#ty>();)
             }
-            Binder::Ignored => quote_spanned!(Span::mixed_site()=> let _: ::tickc::__private::Var<#ty> = __e.param::<#ty>();),
+            Binder::Ignored => {
+                quote_spanned!(Span::mixed_site()=> let _: ::tickc::__private::Var<#ty> = __e.param::<#ty>();)
+            }
         }
     }
 

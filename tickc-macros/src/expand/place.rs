@@ -51,11 +51,16 @@ fn chain(expr: &Expr) -> Chain<'_> {
         ExprKind::Index(base, index) => {
             return Chain { root: Root::Element(base, index), span: base.span, steps: Vec::new() };
         }
-        ExprKind::Deref(pointer, _) => return Chain { root: pointer_root(pointer), span: expr.span, steps: Vec::new() },
+        ExprKind::Deref(pointer, _) => {
+            return Chain { root: pointer_root(pointer), span: expr.span, steps: Vec::new() };
+        }
         _ => return Chain { root: Root::Record(expr), span: expr.span, steps: Vec::new() },
     };
-    let mut chain =
-        if is_place(base) { chain(base) } else { Chain { root: Root::Record(base), span: base.span, steps: Vec::new() } };
+    let mut chain = if is_place(base) {
+        chain(base)
+    } else {
+        Chain { root: Root::Record(base), span: base.span, steps: Vec::new() }
+    };
     chain.steps.push(step);
     chain
 }

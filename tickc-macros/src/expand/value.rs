@@ -125,7 +125,9 @@ impl Expander<'_> {
             BinaryOp::Ne => false,
             _ => return None,
         };
-        let ExprKind::Lit(Lit { kind: LitKind::Int { zero: true }, token, .. }) = &binary.right.kind else { return None };
+        let ExprKind::Lit(Lit { kind: LitKind::Int { zero: true }, token, .. }) = &binary.right.kind else {
+            return None;
+        };
         let ExprKind::Binary(remainder) = &binary.left.kind else { return None };
         // A suffix would be a statement about types.
         if remainder.op != BinaryOp::Rem || token.to_string() != "0" {

@@ -10,8 +10,11 @@ use crate::ast::*;
 
 /// Whether `$` or `lift!` comes next.
 pub(super) fn peek_lift(input: ParseStream) -> bool {
-    let lift_macro =
-        || input.cursor().ident().is_some_and(|(word, _)| word == "lift") && input.peek2(Token![!]) && !input.peek2(Token![!=]);
+    let lift_macro = || {
+        input.cursor().ident().is_some_and(|(word, _)| word == "lift")
+            && input.peek2(Token![!])
+            && !input.peek2(Token![!=])
+    };
     input.peek(Token![$]) || lift_macro()
 }
 
@@ -51,7 +54,10 @@ fn source(input: ParseStream, sigil: Span, sign: char) -> Result<Capture> {
     } else if peek_word(input) {
         let ident = Ident::parse_any(input)?;
         if input.peek(Token![!]) && !input.peek(Token![!=]) {
-            return Err(Error::new(ident.span(), format!("a macro call is captured in parentheses: `{sign}({ident}!(…))`")));
+            return Err(Error::new(
+                ident.span(),
+                format!("a macro call is captured in parentheses: `{sign}({ident}!(…))`"),
+            ));
         }
         if input.peek(Token![::]) {
             return Err(Error::new(ident.span(), format!("a path is captured in parentheses: `{sign}({ident}::…)`")));

@@ -104,14 +104,19 @@ fn arms(input: ParseStream, keyword: Span) -> Result<Vec<Arm>> {
         }
         let body = arm_body(input)?;
         if !input.is_empty() && !matches!(pattern, ArmPattern::Values(_)) {
-            return Err(Error::new(input.span(), "unreachable arm: `_` or a name must be the last arm of a dynamic `match`"));
+            return Err(Error::new(
+                input.span(),
+                "unreachable arm: `_` or a name must be the last arm of a dynamic `match`",
+            ));
         }
         arms.push(Arm { span, pattern, body });
     }
     let last = arms.last().map(|arm| (arm.span, matches!(arm.pattern, ArmPattern::Values(_))));
     match last {
         Some((_, false)) => Ok(arms),
-        Some((span, true)) => Err(Error::new(span, "non-exhaustive: the last arm of a dynamic `match` must be `_` or a name")),
+        Some((span, true)) => {
+            Err(Error::new(span, "non-exhaustive: the last arm of a dynamic `match` must be `_` or a name"))
+        }
         None => Err(Error::new(keyword, "non-exhaustive: the last arm of a dynamic `match` must be `_` or a name")),
     }
 }
@@ -166,7 +171,11 @@ fn value_pattern(input: ParseStream) -> Result<ValuePattern> {
     if input.peek(Token![..]) {
         input.parse::<Token![..]>()?;
         let open = input.is_empty() || input.peek(Token![=>]) || input.peek(Token![|]) || input.peek(Token![if]);
-        return if open { Ok(ValuePattern::From(low)) } else { Ok(ValuePattern::Range(low, pattern_const(input)?, false)) };
+        return if open {
+            Ok(ValuePattern::From(low))
+        } else {
+            Ok(ValuePattern::Range(low, pattern_const(input)?, false))
+        };
     }
     Ok(ValuePattern::One(low))
 }

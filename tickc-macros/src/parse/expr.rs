@@ -299,12 +299,14 @@ fn callee(base: Expr) -> Result<Callee> {
             let path = syn::Path::from(name.ident);
             Ok(Callee::Path(syn::ExprPath { attrs: Vec::new(), qself: None, path }))
         }
-        ExprKind::Splice(_) => {
-            Err(Error::new(base.span, "a splice cannot be called; to splice what a Rust function returns write `@(function(…))`"))
-        }
-        _ => {
-            Err(Error::new(base.span, "only an `extern \"C\"` function by its path, `$function` and a quoted `fn` can be called"))
-        }
+        ExprKind::Splice(_) => Err(Error::new(
+            base.span,
+            "a splice cannot be called; to splice what a Rust function returns write `@(function(…))`",
+        )),
+        _ => Err(Error::new(
+            base.span,
+            "only an `extern \"C\"` function by its path, `$function` and a quoted `fn` can be called",
+        )),
     }
 }
 

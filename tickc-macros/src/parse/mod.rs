@@ -122,13 +122,16 @@ fn param(input: ParseStream) -> Result<Param> {
 
 fn check_params(params: &[Param]) -> Result<()> {
     let excess = params.get(MAX_PARAMS).map(|param| &param.ty);
-    excess.map_or(Ok(()), |ty| Err(Error::new_spanned(ty, format!("a quoted function has at most {MAX_PARAMS} parameters"))))
+    excess.map_or(Ok(()), |ty| {
+        Err(Error::new_spanned(ty, format!("a quoted function has at most {MAX_PARAMS} parameters")))
+    })
 }
 
 /// `name`, `mut name` or `_`.
 fn binder(input: ParseStream, what: &str) -> Result<Binder> {
-    let refused =
-        |span| Err(Error::new(span, format!("{what} of a quotation binds `name`, `mut name` or `_`, no other pattern")));
+    let refused = |span| {
+        Err(Error::new(span, format!("{what} of a quotation binds `name`, `mut name` or `_`, no other pattern")))
+    };
     let start = input.span();
     if input.peek(Token![_]) {
         input.parse::<Token![_]>()?;

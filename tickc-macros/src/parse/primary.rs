@@ -82,7 +82,10 @@ fn path(input: ParseStream, place: Place) -> Result<Expr> {
     }
     let kind = match path.path.get_ident() {
         Some(ident) if path.qself.is_none() && ident == "self" => {
-            return Err(Error::new(span, "`self` is a Rust value: capture what you need of it with `$(self.…)` or `@(self.…)`"));
+            return Err(Error::new(
+                span,
+                "`self` is a Rust value: capture what you need of it with `$(self.…)` or `@(self.…)`",
+            ));
         }
         Some(ident) if path.qself.is_none() => {
             ExprKind::Name(Name { ident: ident.clone(), mention: MentionId(0), to: Referent::Unresolved })

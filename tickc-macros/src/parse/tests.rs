@@ -26,7 +26,9 @@ fn show(expr: &Expr) -> String {
         ExprKind::Binary(b) => format!("({} {} {})", b.op.method(), show(&b.left), show(&b.right)),
         ExprKind::Logic(l) => format!("({} {} {})", if l.is_and { "and" } else { "or" }, show(&l.left), show(&l.right)),
         ExprKind::Cast(e, ty) => format!("(as {} {})", show(e), quote!(#ty)),
-        ExprKind::Assign(a) => format!("(set{} {} {})", a.op.map_or("", BinaryOp::method), show(&a.target), show(&a.value)),
+        ExprKind::Assign(a) => {
+            format!("(set{} {} {})", a.op.map_or("", BinaryOp::method), show(&a.target), show(&a.value))
+        }
         ExprKind::Field(e, name) => format!("(. {} {name})", show(e)),
         ExprKind::Index(base, index) => format!("([] {} {})", show(base), show(index)),
         ExprKind::Deref(e, _) => format!("(* {})", show(e)),
@@ -37,7 +39,11 @@ fn show(expr: &Expr) -> String {
         ExprKind::Unsafe(u) => format!("(unsafe {})", block(&u.block)),
         ExprKind::If(i) => format!("(if {} {}{})", show(&i.cond), block(&i.then), show_some(&i.otherwise)),
         ExprKind::Match(m) => {
-            format!("(match {}{})", show(&m.scrutinee), m.arms.iter().map(|a| format!(" {}", show(&a.body))).collect::<String>())
+            format!(
+                "(match {}{})",
+                show(&m.scrutinee),
+                m.arms.iter().map(|a| format!(" {}", show(&a.body))).collect::<String>()
+            )
         }
         ExprKind::StaticIf(i) => format!("(if ${} {}{})", source(&i.cond), block(&i.then), show_some(&i.otherwise)),
         ExprKind::StaticMatch(m) => format!("(match ${} {})", source(&m.value), m.arms.len()),

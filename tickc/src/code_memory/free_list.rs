@@ -38,10 +38,7 @@ impl Spans {
     const CAPACITY: usize = 128;
 
     pub(super) fn new() -> Spans {
-        Spans {
-            list: [Span::default(); Spans::CAPACITY],
-            count: 0,
-        }
+        Spans { list: [Span::default(); Spans::CAPACITY], count: 0 }
     }
 
     pub(super) fn as_mut_slice(&mut self) -> &mut [Span] {
@@ -82,14 +79,7 @@ impl FreeList {
     pub(super) fn new(len: u32, granule: u32) -> FreeList {
         let shift = granule.trailing_zeros();
         let end = len >> shift;
-        FreeList {
-            words: vec![0; end.div_ceil(64) as usize + 1],
-            shift,
-            set: 0,
-            frontier: 0,
-            end,
-            cursor: 0,
-        }
+        FreeList { words: vec![0; end.div_ceil(64) as usize + 1], shift, set: 0, frontier: 0, end, cursor: 0 }
     }
 
     /// Free bytes in all.
@@ -115,10 +105,7 @@ impl FreeList {
         }
         let start = span.start >> self.shift;
         let stop = start + (span.len >> self.shift);
-        debug_assert!(
-            stop <= self.frontier,
-            "I2: above the frontier nothing is in use"
-        );
+        debug_assert!(stop <= self.frontier, "I2: above the frontier nothing is in use");
         if stop == self.frontier {
             // The frontier goes down, past what is free below as well.
             let joined = self.run_start(start);
@@ -267,20 +254,13 @@ impl FreeList {
     fn clear(&mut self, start: u32, stop: u32) {
         self.set -= stop - start;
         for_each_word(start, stop, |word, mask| {
-            debug_assert_eq!(
-                self.words[word] & mask,
-                mask,
-                "I2: a range is handed out once"
-            );
+            debug_assert_eq!(self.words[word] & mask, mask, "I2: a range is handed out once");
             self.words[word] &= !mask;
         });
     }
 
     fn span(&self, start: u32, stop: u32) -> Span {
-        Span {
-            start: start << self.shift,
-            len: (stop - start) << self.shift,
-        }
+        Span { start: start << self.shift, len: (stop - start) << self.shift }
     }
 }
 

@@ -10,10 +10,7 @@ use std::{io, ptr};
 
 use memmap2::{Advice, Mmap, MmapOptions, MmapRaw, UncheckedAdvice};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use rustix::mm::{
-    Advice as PageAdvice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect,
-    munmap,
-};
+use rustix::mm::{Advice as PageAdvice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
 /// How written bytes become executable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +83,7 @@ impl Mapping {
     pub(super) fn prepare(&self, start: u32, len: u32) -> io::Result<()> {
         match self {
             Mapping::TwoViews { .. } => Ok(()),
-            Mapping::Flip(memory) => {
-                memory.protect(start, len, MprotectFlags::READ | MprotectFlags::WRITE)
-            }
+            Mapping::Flip(memory) => memory.protect(start, len, MprotectFlags::READ | MprotectFlags::WRITE),
         }
     }
 
@@ -96,9 +91,7 @@ impl Mapping {
     pub(super) fn publish(&self, start: u32, len: u32) -> io::Result<()> {
         match self {
             Mapping::TwoViews { .. } => Ok(()),
-            Mapping::Flip(memory) => {
-                memory.protect(start, len, MprotectFlags::READ | MprotectFlags::EXEC)
-            }
+            Mapping::Flip(memory) => memory.protect(start, len, MprotectFlags::READ | MprotectFlags::EXEC),
         }
     }
 
@@ -128,11 +121,7 @@ impl Mapping {
             },
             // SAFETY: as above; the range lies inside the reservation.
             Mapping::Flip(memory) => unsafe {
-                let _ = madvise(
-                    memory.base.add(start).cast(),
-                    len,
-                    PageAdvice::LinuxDontNeed,
-                );
+                let _ = madvise(memory.base.add(start).cast(), len, PageAdvice::LinuxDontNeed);
             },
         }
     }
@@ -140,10 +129,7 @@ impl Mapping {
 
 /// The largest file this process may make; asking for more would not fail but kill it (`SIGXFSZ`).
 fn file_size_limit() -> u64 {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for a write.
     match unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) } {
         0 => limit.rlim_cur,
@@ -173,17 +159,9 @@ impl Reserved {
     fn new(len: usize) -> io::Result<Reserved> {
         // SAFETY: a fresh mapping at an address of the kernel's choice affects no existing memory.
         let base = unsafe {
-            mmap_anonymous(
-                ptr::null_mut(),
-                len,
-                ProtFlags::empty(),
-                MapFlags::PRIVATE | MapFlags::NORESERVE,
-            )?
+            mmap_anonymous(ptr::null_mut(), len, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE)?
         };
-        let memory = Reserved {
-            base: base.cast(),
-            len,
-        };
+        let memory = Reserved { base: base.cast(), len };
         // Policies that forbid the flip do so here, not at the first function.
         let page = page_size() as u32;
         memory.protect(0, page, MprotectFlags::READ | MprotectFlags::WRITE)?;
@@ -196,18 +174,9 @@ impl Reserved {
     }
 
     fn protect(&self, start: u32, len: u32, protection: MprotectFlags) -> io::Result<()> {
-        assert!(
-            start as usize + len as usize <= self.len,
-            "range inside the region"
-        );
+        assert!(start as usize + len as usize <= self.len, "range inside the region");
         // SAFETY: the range lies inside this reservation; that no live code or borrowed bytes lie in it is I2 and I4.
-        unsafe {
-            mprotect(
-                self.base.add(start as usize).cast(),
-                len as usize,
-                protection,
-            )?
-        };
+        unsafe { mprotect(self.base.add(start as usize).cast(), len as usize, protection)? };
         Ok(())
     }
 }

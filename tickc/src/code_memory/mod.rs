@@ -47,10 +47,7 @@
 //! - Memory is collected by whoever compiles next, ends a thread, frees a large function, or asks for `stats`.
 //! - `commit` assumes that instruction fetch sees stores, as on x86; another machine has to flush there.
 
-#![allow(
-    unsafe_code,
-    reason = "maps memory, writes machine code, and recycles nodes by hand"
-)]
+#![allow(unsafe_code, reason = "maps memory, writes machine code, and recycles nodes by hand")]
 
 mod free_list;
 mod map;
@@ -64,7 +61,6 @@ mod thread;
 
 pub(crate) use node::Node;
 pub(crate) use process::{bounds, release, reserve, stats};
-pub(crate) use thread::Reservation;
 
 /// Why there is no memory for a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,18 +73,18 @@ pub(crate) enum AllocError {
 
 /// The state of the code memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct CodeMemoryStats {
+pub struct CodeMemoryStats {
     /// Bytes of address space in one view.
-    pub(crate) mapped: usize,
+    pub mapped: usize,
     /// Bytes of live code, rounding included, plus what threads hold in advance (at most 64 KiB each, or one
     /// reservation).
-    pub(crate) in_use: usize,
+    pub in_use: usize,
     /// Bytes that may have physical pages behind them; an upper bound, in steps of 64 KiB.
-    pub(crate) resident: usize,
+    pub resident: usize,
     /// Nodes ever made: the most functions that were alive at once, plus what threads hold in advance.
-    pub(crate) nodes: usize,
+    pub nodes: usize,
     /// How often a thread took the lock because its cache was empty or the request large.
-    pub(crate) refills: u64,
+    pub refills: u64,
     /// How often physical pages went back to the system.
-    pub(crate) trims: u64,
+    pub trims: u64,
 }

@@ -54,9 +54,7 @@ pub(super) struct Released<P> {
 
 impl<P> Released<P> {
     pub(super) const fn new() -> Released<P> {
-        Released {
-            head: AtomicPtr::new(ptr::null_mut()),
-        }
+        Released { head: AtomicPtr::new(ptr::null_mut()) }
     }
 
     /// # Safety
@@ -68,10 +66,7 @@ impl<P> Released<P> {
             // SAFETY: the caller holds the node until the exchange succeeds.
             unsafe { (*node).next = head };
             // Release: whoever collects the node sees everything done with it before.
-            match self
-                .head
-                .compare_exchange_weak(head, node, Ordering::Release, Ordering::Relaxed)
-            {
+            match self.head.compare_exchange_weak(head, node, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => head = now,
             }
@@ -103,10 +98,7 @@ pub(super) struct NodeStore<P> {
 
 impl<P> NodeStore<P> {
     pub(super) const fn new() -> NodeStore<P> {
-        NodeStore {
-            spares: Vec::new(),
-            slabs: Vec::new(),
-        }
+        NodeStore { spares: Vec::new(), slabs: Vec::new() }
     }
 
     /// Nodes ever made.
@@ -136,17 +128,9 @@ impl<P> NodeStore<P> {
     ///
     /// # Safety
     /// The caller holds all nodes of the list, and gives them up.
-    pub(super) unsafe fn recycle(
-        &mut self,
-        mut head: *mut Node<P>,
-        mut each: impl FnMut(*const u8, u32),
-    ) {
+    pub(super) unsafe fn recycle(&mut self, mut head: *mut Node<P>, mut each: impl FnMut(*const u8, u32)) {
         while !head.is_null() {
-            let mut batch = Batch {
-                head,
-                tail: head,
-                count: 0,
-            };
+            let mut batch = Batch { head, tail: head, count: 0 };
             while !head.is_null() && batch.count < BATCH {
                 // SAFETY: the list is ours, by the caller's promise.
                 let (exec, len, next) = unsafe { ((*head).exec, (*head).len, (*head).next) };
@@ -162,12 +146,7 @@ impl<P> NodeStore<P> {
     #[cold]
     fn make_batch(&mut self) -> Batch<P> {
         let mut slab: Box<[Node<P>]> = (0..BATCH)
-            .map(|_| Node {
-                next: ptr::null_mut(),
-                exec: ptr::null(),
-                len: 0,
-                payload: MaybeUninit::uninit(),
-            })
+            .map(|_| Node { next: ptr::null_mut(), exec: ptr::null(), len: 0, payload: MaybeUninit::uninit() })
             .collect();
         let first = slab.as_mut_ptr();
         self.slabs.push(NonNull::from(Box::leak(slab)));
@@ -178,11 +157,7 @@ impl<P> NodeStore<P> {
         }
         // SAFETY: the index lies inside the slab.
         let tail = unsafe { first.add(count - 1) };
-        Batch {
-            head: first,
-            tail,
-            count: BATCH,
-        }
+        Batch { head: first, tail, count: BATCH }
     }
 }
 

@@ -84,10 +84,7 @@ impl<P> Region<P> {
     }
 
     fn new(mapping: Mapping, len: u32) -> Region<P> {
-        assert!(
-            len.is_multiple_of(CHUNK) && len <= 1 << 30,
-            "a region is whole chunks, at most 1 GiB"
-        );
+        assert!(len.is_multiple_of(CHUNK) && len <= 1 << 30, "a region is whole chunks, at most 1 GiB");
         Region {
             released: Released::new(),
             exec_base: mapping.exec_base(),
@@ -169,8 +166,7 @@ impl<P> Region<P> {
     /// The writable address of an executable one.
     #[inline]
     pub(super) fn write_ptr(&self, exec: *const u8) -> *mut u8 {
-        self.write_base
-            .wrapping_add(exec as usize - self.exec_base as usize)
+        self.write_base.wrapping_add(exec as usize - self.exec_base as usize)
     }
 
     /// Whether a reserved range must be made executable before it is published.
@@ -183,9 +179,7 @@ impl<P> Region<P> {
     #[cold]
     pub(super) fn publish(&self, exec: *const u8, len: u32) -> Result<(), AllocError> {
         let start = (exec as usize - self.exec_base as usize) as u32;
-        self.mapping
-            .publish(start, self.round(len))
-            .map_err(|err| refused("executable", err, len as usize))
+        self.mapping.publish(start, self.round(len)).map_err(|err| refused("executable", err, len as usize))
     }
 
     /// Fills a thread's cache: ranges of at least `need` bytes (rounded), and spare nodes.
@@ -203,15 +197,10 @@ impl<P> Region<P> {
         let mut failed = None;
         cache.receive_spans(|spans| {
             if !state.free.take(need, want, spans) {
-                failed = Some(AllocError::Full {
-                    requested: need as usize,
-                });
+                failed = Some(AllocError::Full { requested: need as usize });
                 return;
             }
-            let ready = spans
-                .as_mut_slice()
-                .iter()
-                .try_for_each(|&span| self.make_ready(state, span));
+            let ready = spans.as_mut_slice().iter().try_for_each(|&span| self.make_ready(state, span));
             if let Err(err) = ready {
                 while let Some(span) = spans.pop() {
                     state.free.insert(span);
@@ -232,10 +221,7 @@ impl<P> Region<P> {
         let state = &mut *state;
         state.refills += 1;
         self.collect(state);
-        let span = state
-            .free
-            .take_one(rounded)
-            .ok_or(AllocError::Full { requested: len })?;
+        let span = state.free.take_one(rounded).ok_or(AllocError::Full { requested: len })?;
         if let Err(err) = self.make_ready(state, span) {
             state.free.insert(span);
             return Err(err);
@@ -272,9 +258,7 @@ impl<P> Region<P> {
 
     /// Moves what was released to the free list and the spare nodes.
     fn collect(&self, state: &mut State<P>) {
-        let State {
-            free, nodes, runs, ..
-        } = state;
+        let State { free, nodes, runs, .. } = state;
         // SAFETY: taking the list off the stack makes its nodes ours; their payloads are dropped already.
         unsafe {
             nodes.recycle(self.released.take_all(), |exec, len| {
@@ -286,11 +270,7 @@ impl<P> Region<P> {
             if cfg!(debug_assertions) && !self.flips {
                 // SAFETY: the run is free and not yet in the free list, so it is ours; it is writable at all times.
                 // Calling a freed function now stops at an `int3`.
-                unsafe {
-                    self.write_base
-                        .add(run.start as usize)
-                        .write_bytes(0xcc, run.len as usize)
-                };
+                unsafe { self.write_base.add(run.start as usize).write_bytes(0xcc, run.len as usize) };
             }
             free.insert(run);
         }
@@ -332,16 +312,10 @@ impl<P> Region<P> {
     /// Backs a range that is being handed out with pages, and makes it writable.
     fn make_ready(&self, state: &mut State<P>, span: Span) -> Result<(), AllocError> {
         while let Some(run) = state.resident.first_absent(span) {
-            self.mapping
-                .populate(run.start, run.len)
-                .map_err(|_| AllocError::Full {
-                    requested: span.len as usize,
-                })?;
+            self.mapping.populate(run.start, run.len).map_err(|_| AllocError::Full { requested: span.len as usize })?;
             state.resident.set(run, true);
         }
-        self.mapping
-            .prepare(span.start, span.len)
-            .map_err(|err| refused("writable", err, span.len as usize))
+        self.mapping.prepare(span.start, span.len).map_err(|err| refused("writable", err, span.len as usize))
     }
 
     fn lock(&self) -> MutexGuard<'_, State<P>> {
@@ -354,8 +328,6 @@ impl<P> Region<P> {
 fn refused(what: &str, err: io::Error, requested: usize) -> AllocError {
     match err.kind() {
         io::ErrorKind::OutOfMemory => AllocError::Full { requested },
-        _ => AllocError::Denied {
-            what: format!("making pages {what}: {err}"),
-        },
+        _ => AllocError::Denied { what: format!("making pages {what}: {err}") },
     }
 }

@@ -17,10 +17,7 @@ pub(super) struct Resident {
 
 impl Resident {
     pub(super) fn new(region_len: u32) -> Resident {
-        Resident {
-            words: vec![0; (region_len / CHUNK).div_ceil(64) as usize],
-            count: 0,
-        }
+        Resident { words: vec![0; (region_len / CHUNK).div_ceil(64) as usize], count: 0 }
     }
 
     pub(super) fn bytes(&self) -> u32 {
@@ -44,24 +41,15 @@ impl Resident {
         for chunk in run.start / CHUNK..(run.start + run.len) / CHUNK {
             if self.get(chunk) != present {
                 self.words[chunk as usize / 64] ^= 1 << (chunk % 64);
-                self.count = if present {
-                    self.count + 1
-                } else {
-                    self.count - 1
-                };
+                self.count = if present { self.count + 1 } else { self.count - 1 };
             }
         }
     }
 
     fn run(&self, first: u32, end: u32, present: bool) -> Option<Span> {
         let start = (first..end).find(|&chunk| self.get(chunk) == present)?;
-        let stop = (start..end)
-            .find(|&chunk| self.get(chunk) != present)
-            .unwrap_or(end);
-        Some(Span {
-            start: start * CHUNK,
-            len: (stop - start) * CHUNK,
-        })
+        let stop = (start..end).find(|&chunk| self.get(chunk) != present).unwrap_or(end);
+        Some(Span { start: start * CHUNK, len: (stop - start) * CHUNK })
     }
 
     fn get(&self, chunk: u32) -> bool {

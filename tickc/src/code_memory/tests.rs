@@ -90,9 +90,7 @@ fn maps() -> Vec<(usize, usize, String)> {
 }
 
 fn protection_at(address: usize) -> String {
-    let found = maps()
-        .into_iter()
-        .find(|&(start, end, _)| (start..end).contains(&address));
+    let found = maps().into_iter().find(|&(start, end, _)| (start..end).contains(&address));
     found.expect("mapped").2
 }
 
@@ -133,12 +131,7 @@ fn random_reserve_and_release_against_a_model() {
                             live.push((Owned(place.commit(step as u64).unwrap()), fill));
                         }
                         Ok(abandoned) => drop(abandoned),
-                        Err(err) => assert_eq!(
-                            err,
-                            AllocError::Full {
-                                requested: err_len(&err)
-                            }
-                        ),
+                        Err(err) => assert_eq!(err, AllocError::Full { requested: err_len(&err) }),
                     }
                 } else if !live.is_empty() {
                     let (function, fill) = live.swap_remove(random.below(live.len()));
@@ -168,10 +161,7 @@ fn err_len(err: &AllocError) -> usize {
 
 fn check_disjoint(region: &Region<u64>, live: &[(Owned<u64>, u8)]) {
     let (base, len) = region.bounds();
-    let mut ranges: Vec<_> = live
-        .iter()
-        .map(|(f, _)| (f.node().exec() as usize, f.node().len()))
-        .collect();
+    let mut ranges: Vec<_> = live.iter().map(|(f, _)| (f.node().exec() as usize, f.node().len())).collect();
     ranges.sort_unstable();
     for pair in ranges.windows(2) {
         assert!(pair[0].0 + pair[0].1 <= pair[1].0, "I2");
@@ -195,11 +185,7 @@ fn free_list_against_a_bitmap() {
             let mut out = Spans::new();
             let found = list.take(need, need.max(UNIT << random.below(9)), &mut out);
             let longest = used.split(|&bit| bit).map(<[bool]>::len).max().unwrap_or(0);
-            assert_eq!(
-                found,
-                longest as u32 * UNIT >= need,
-                "found whenever there is one"
-            );
+            assert_eq!(found, longest as u32 * UNIT >= need, "found whenever there is one");
             while let Some(span) = out.pop() {
                 assert!(span.len >= need);
                 for unit in span.start / UNIT..(span.start + span.len) / UNIT {
@@ -212,16 +198,9 @@ fn free_list_against_a_bitmap() {
             // In two parts, as functions are freed one by one.
             let span = held.swap_remove(random.below(held.len()));
             let first = UNIT * random.below((span.len / UNIT) as usize + 1) as u32;
-            list.insert(Span {
-                start: span.start + first,
-                len: span.len - first,
-            });
-            list.insert(Span {
-                start: span.start,
-                len: first,
-            });
-            used[(span.start / UNIT) as usize..((span.start + span.len) / UNIT) as usize]
-                .fill(false);
+            list.insert(Span { start: span.start + first, len: span.len - first });
+            list.insert(Span { start: span.start, len: first });
+            used[(span.start / UNIT) as usize..((span.start + span.len) / UNIT) as usize].fill(false);
         }
         if random.below(100) == 0 {
             let free = used.iter().filter(|&&bit| !bit).count() as u32 * UNIT;
@@ -233,13 +212,7 @@ fn free_list_against_a_bitmap() {
         list.insert(span);
     }
     assert_eq!(list.free_bytes(), 1 << 18);
-    assert_eq!(
-        list.spans().next(),
-        Some(Span {
-            start: 0,
-            len: 1 << 18
-        })
-    );
+    assert_eq!(list.spans().next(), Some(Span { start: 0, len: 1 << 18 }));
 }
 
 #[test]
@@ -262,9 +235,7 @@ fn code_runs_and_nothing_is_ever_writable_and_executable() {
             assert!(protection.starts_with("r-x"), "{protection}");
         }
         assert_never_both();
-        functions
-            .into_iter()
-            .for_each(|function| function.release(&region));
+        functions.into_iter().for_each(|function| function.release(&region));
     }
 }
 
@@ -285,18 +256,9 @@ fn reused_memory_runs_the_new_code_at_once() {
 fn flip_leaves_published_pages_alone_and_reuses_freed_ones() {
     let region = region::<()>(Strategy::Flip, 1 << 20);
     let cache = Cache::new(&region);
-    let keep: Vec<_> = (0..20)
-        .map(|i| compile_constant(&cache, 100, i, ()))
-        .collect();
-    let pages: HashSet<_> = keep
-        .iter()
-        .map(|f| f.node().exec() as usize / 4096)
-        .collect();
-    assert_eq!(
-        pages.len(),
-        keep.len(),
-        "I4: a function has its pages for itself"
-    );
+    let keep: Vec<_> = (0..20).map(|i| compile_constant(&cache, 100, i, ())).collect();
+    let pages: HashSet<_> = keep.iter().map(|f| f.node().exec() as usize / 4096).collect();
+    assert_eq!(pages.len(), keep.len(), "I4: a function has its pages for itself");
     let stop = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let keep: Vec<_> = keep.iter().map(|f| Owned(f.0)).collect();
@@ -318,12 +280,8 @@ fn flip_leaves_published_pages_alone_and_reuses_freed_ones() {
     });
     assert_never_both();
     let stats = region.stats();
-    assert!(
-        stats.resident <= 1 << 20 && stats.nodes <= 1024,
-        "{stats:?}"
-    );
-    keep.into_iter()
-        .for_each(|function| function.release(&region));
+    assert!(stats.resident <= 1 << 20 && stats.nodes <= 1024, "{stats:?}");
+    keep.into_iter().for_each(|function| function.release(&region));
     drop(cache);
     assert_all_free(&region);
 }
@@ -342,24 +300,13 @@ fn a_full_region_says_so_and_recovers() {
                 }
             };
             assert!(matches!(err, AllocError::Full { .. }), "{err:?}");
-            assert!(
-                live.len() * size > (1 << 20) * 5 / 10,
-                "{} of {size}",
-                live.len()
-            );
-            live.into_iter()
-                .for_each(|function| function.release(&region));
+            assert!(live.len() * size > (1 << 20) * 5 / 10, "{} of {size}", live.len());
+            live.into_iter().for_each(|function| function.release(&region));
         }
-        assert!(matches!(
-            cache.reserve(usize::MAX),
-            Err(AllocError::Full { .. })
-        ));
+        assert!(matches!(cache.reserve(usize::MAX), Err(AllocError::Full { .. })));
         drop(cache);
         assert_all_free(&region);
-        assert!(
-            Cache::new(&region).reserve(1 << 20).is_ok(),
-            "everything joined again"
-        );
+        assert!(Cache::new(&region).reserve(1 << 20).is_ok(), "everything joined again");
     }
 }
 
@@ -388,8 +335,7 @@ fn payloads_are_dropped_once_and_not_under_the_lock() {
 fn eight_threads_release_each_others_functions_in_constant_memory() {
     for (strategy, rounds) in [(BOTH[0], 40_000_u32), (BOTH[1], 1_500)] {
         let region = region::<u32>(strategy, 64 << 20);
-        let (senders, receivers): (Vec<_>, Vec<_>) =
-            (0..8).map(|_| mpsc::sync_channel::<Owned<u32>>(64)).unzip();
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..8).map(|_| mpsc::sync_channel::<Owned<u32>>(64)).unzip();
         std::thread::scope(|scope| {
             for (id, inbox) in receivers.into_iter().enumerate() {
                 let outbox = senders[(id + 1) % 8].clone();
@@ -403,8 +349,8 @@ fn eight_threads_release_each_others_functions_in_constant_memory() {
                             assert_eq!(function.call(), i);
                             function.release(region);
                         } else if let Err(full) = outbox.try_send(function) {
-                            let (mpsc::TrySendError::Full(function)
-                            | mpsc::TrySendError::Disconnected(function)) = full;
+                            let (mpsc::TrySendError::Full(function) | mpsc::TrySendError::Disconnected(function)) =
+                                full;
                             function.release(region);
                         }
                         while let Ok(function) = inbox.try_recv() {
@@ -421,16 +367,9 @@ fn eight_threads_release_each_others_functions_in_constant_memory() {
             drop(senders);
         });
         let stats = region.stats();
-        assert_eq!(
-            stats.in_use, 0,
-            "threads gave back what they held: {stats:?}"
-        );
+        assert_eq!(stats.in_use, 0, "threads gave back what they held: {stats:?}");
         assert!(stats.nodes <= 20_000, "{stats:?}");
-        let limit = if strategy == Strategy::Flip {
-            32 << 20
-        } else {
-            6 << 20
-        };
+        let limit = if strategy == Strategy::Flip { 32 << 20 } else { 6 << 20 };
         assert!(stats.resident <= limit, "{stats:?}");
     }
 }
@@ -453,12 +392,8 @@ fn a_million_functions_in_constant_memory() {
         }
     }
     let stats = region.stats();
-    assert!(
-        stats.resident <= 1 << 20 && stats.nodes <= 2048,
-        "{stats:?}"
-    );
-    live.into_iter()
-        .for_each(|function| function.release(&region));
+    assert!(stats.resident <= 1 << 20 && stats.nodes <= 2048, "{stats:?}");
+    live.into_iter().for_each(|function| function.release(&region));
     drop(cache);
     assert_all_free(&region);
 }
@@ -468,9 +403,7 @@ fn random_lifetimes_do_not_grow_the_region() {
     let region = region::<()>(Strategy::TwoViews, 256 << 20);
     let cache = Cache::new(&region);
     let mut random = Random(5);
-    let mut live: Vec<_> = (0..20_000)
-        .map(|_| compile(&cache, 50 + random.below(400), 1, ()))
-        .collect();
+    let mut live: Vec<_> = (0..20_000).map(|_| compile(&cache, 50 + random.below(400), 1, ())).collect();
     let before = region.stats();
     for _ in 0..300_000 {
         let i = random.below(live.len());
@@ -478,10 +411,7 @@ fn random_lifetimes_do_not_grow_the_region() {
         live.push(compile(&cache, 50 + random.below(400), 1, ()));
     }
     let after = region.stats();
-    assert!(
-        after.resident <= before.resident * 3 / 2,
-        "{before:?} {after:?}"
-    );
+    assert!(after.resident <= before.resident * 3 / 2, "{before:?} {after:?}");
 }
 
 #[test]
@@ -551,18 +481,14 @@ fn a_process_that_may_not_turn_pages_executable_has_two_views() {
 fn limits_of_the_process_make_the_region_smaller_or_a_clear_error() {
     let limited = |resource, bytes, expect: fn(Result<Region<()>, AllocError>) -> bool| {
         in_child(|| {
-            let limit = libc::rlimit {
-                rlim_cur: bytes,
-                rlim_max: bytes,
-            };
+            let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
             // SAFETY: restricts this child only.
             unsafe { libc::setrlimit(resource, &limit) };
             expect(Region::open(64 << 20))
         })
     };
     // A larger file would end the process.
-    assert!(limited(libc::RLIMIT_FSIZE, 8 << 20, |region| region
-        .is_ok_and(|region| region.bounds().1 == 8 << 20)));
+    assert!(limited(libc::RLIMIT_FSIZE, 8 << 20, |region| region.is_ok_and(|region| region.bounds().1 == 8 << 20)));
     assert!(limited(libc::RLIMIT_AS, 1 << 20, |region| {
         matches!(region, Err(AllocError::Denied { what }) if what.contains("executable"))
     }));
@@ -577,21 +503,12 @@ fn a_sweep_gets_past_any_stretch_in_use() {
     for start in (0..32 << 20).step_by(64) {
         list.insert(Span { start, len: 32 });
     }
-    list.insert(Span {
-        start: 48 << 20,
-        len: 1024,
-    });
+    list.insert(Span { start: 48 << 20, len: 1024 });
     for _ in 0..2 {
         let mut out = Spans::new();
         assert!(list.take(1024, 1024, &mut out));
         let span = out.pop().expect("one span");
-        assert_eq!(
-            span,
-            Span {
-                start: 48 << 20,
-                len: 1024
-            }
-        );
+        assert_eq!(span, Span { start: 48 << 20, len: 1024 });
         list.insert(span);
     }
 }

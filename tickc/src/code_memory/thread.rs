@@ -66,20 +66,14 @@ impl<'r, P> Cache<'r, P> {
         unsafe {
             self.spare.set((*node).next);
             self.region.place(node, start, len);
-            Some(Reservation {
-                region: self.region,
-                node: NonNull::new_unchecked(node),
-            })
+            Some(Reservation { region: self.region, node: NonNull::new_unchecked(node) })
         }
     }
 
     #[cold]
     fn reserve_slow(&self, len: usize) -> Result<Reservation<'r, P>, AllocError> {
         if len > LARGE {
-            return Ok(Reservation {
-                region: self.region,
-                node: self.region.reserve_large(len)?,
-            });
+            return Ok(Reservation { region: self.region, node: self.region.reserve_large(len)? });
         }
         let rounded = self.region.round(len as u32);
         if self.spares.get() == 0 || !self.switch_span(rounded) {
@@ -93,18 +87,10 @@ impl<'r, P> Cache<'r, P> {
     /// Makes a held span of at least `need` bytes the current one. The rest of the old one stays in its place.
     fn switch_span(&self, need: u32) -> bool {
         let mut spans = self.spans.borrow_mut();
-        let Some(span) = spans
-            .as_mut_slice()
-            .iter_mut()
-            .rev()
-            .find(|span| span.len >= need)
-        else {
+        let Some(span) = spans.as_mut_slice().iter_mut().rev().find(|span| span.len >= need) else {
             return false;
         };
-        let rest = Span {
-            start: self.next.get(),
-            len: self.end.get() - self.next.get(),
-        };
+        let rest = Span { start: self.next.get(), len: self.end.get() - self.next.get() };
         self.next.set(span.start);
         self.end.set(span.start + span.len);
         *span = rest;
@@ -114,10 +100,7 @@ impl<'r, P> Cache<'r, P> {
     /// Gives up all spans.
     pub(super) fn give_back_spans(&self, mut to: impl FnMut(Span)) {
         let start = self.next.replace(0);
-        to(Span {
-            start,
-            len: self.end.replace(0) - start,
-        });
+        to(Span { start, len: self.end.replace(0) - start });
         let mut spans = self.spans.borrow_mut();
         while let Some(span) = spans.pop() {
             to(span);
@@ -175,10 +158,7 @@ impl<P> Reservation<'_, P> {
         // made writable when the thread received it.
         unsafe {
             let node = self.node.as_ptr();
-            std::slice::from_raw_parts_mut(
-                self.region.write_ptr((*node).exec),
-                (*node).len as usize,
-            )
+            std::slice::from_raw_parts_mut(self.region.write_ptr((*node).exec), (*node).len as usize)
         }
     }
 
@@ -195,11 +175,7 @@ impl<P> Reservation<'_, P> {
         std::mem::forget(self);
         // SAFETY: the reservation held its node, and handed it to this function just now. The payload is written
         // last, so that a failed commit leaves a node without one.
-        unsafe {
-            (&raw mut (*node.as_ptr()).payload)
-                .cast::<P>()
-                .write(payload)
-        };
+        unsafe { (&raw mut (*node.as_ptr()).payload).cast::<P>().write(payload) };
         Ok(node)
     }
 }

@@ -133,13 +133,13 @@ impl Emitter {
         // Parameters come first in the table, in order, so a variable's index is that of its home.
         match T::SHAPE {
             Shape::Unit => {}
-            Shape::Scalar(ty) => {
-                self.declare_at(self.homes[index], ty);
+            Shape::Scalar(_) => {
+                self.declare_at(self.homes[index]);
                 self.next_param += 1;
             }
             Shape::Pair => {
-                self.declare_at(self.homes[index], Type::Ptr);
-                self.declare_at(self.homes[index + 1], Type::Usize);
+                self.declare_at(self.homes[index]);
+                self.declare_at(self.homes[index + 1]);
                 self.next_param += 2;
             }
         }
@@ -168,4 +168,3 @@ impl Emitter {
         Val::new(self.machine.call(target, &flat.operands[..flat.len], flat.pairs, R::TYPE))
     }
 }
-

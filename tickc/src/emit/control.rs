@@ -207,7 +207,7 @@ impl Emitter {
             (Shape::Unit, _) => {}
             (Shape::Scalar(ty), None) => {
                 let home = self.machine.declare(ty, operand);
-                join.index = Some(self.declare_at(home, ty));
+                join.index = Some(self.declare_at(home));
             }
             (Shape::Scalar(ty), Some(index)) => {
                 let home = self.home(index);
@@ -319,11 +319,8 @@ impl Emitter {
     /// Behind the condition.
     pub fn while_end(&mut self, l: Loop<()>, c: Val<bool>) {
         let c = c.into_operand();
-        let again = if c.is_const() {
-            if c.body == 0 { 0 } else { self.machine.jump() }
-        } else {
-            self.machine.jump_if_true(c)
-        };
+        let again =
+            if c.is_const() { if c.body == 0 { 0 } else { self.machine.jump() } } else { self.machine.jump_if_true(c) };
         self.machine.send(again, l.top);
         self.machine.land(l.breaks);
         self.nesting -= 1;
@@ -336,7 +333,7 @@ impl Emitter {
                 Shape::Unit => None,
                 Shape::Scalar(ty) => {
                     let home = self.machine.declare(ty, Operand::constant(0));
-                    Some(self.declare_at(home, ty))
+                    Some(self.declare_at(home))
                 }
                 Shape::Pair => {
                     let empty = self.constant_pair(0, 0);
@@ -365,9 +362,9 @@ impl Emitter {
         let test = if inclusive { Comparison::Le } else { Comparison::Lt };
         let first = !known || super::fold::fold_compare(test, ty, a.body, b.body);
         let bound_home = if b.is_const() { b } else { self.machine.declare_bound(ty, b) };
-        let bound = if bound_home == b { self.declare_alias(b, ty) } else { self.declare_at(bound_home, ty) };
+        let bound = if bound_home == b { self.declare_alias(b) } else { self.declare_at(bound_home) };
         let home = self.machine.declare(ty, a);
-        let index = self.declare_at(home, ty);
+        let index = self.declare_at(home);
         let mut exit = 0;
         if !known {
             let enters = if a.is_const() {
@@ -436,7 +433,7 @@ impl Emitter {
     pub fn match_begin<S: Int, T>(&mut self, v: Val<S>) -> Match<S, T> {
         let v = v.into_operand();
         let scrutinee = if v.is_const() { v } else { self.machine.declare(S::TYPE, v) };
-        let index = self.declare_at(scrutinee, S::TYPE);
+        let index = self.declare_at(scrutinee);
         self.nesting += u32::from(!v.is_const());
         Match {
             scrutinee,

@@ -31,8 +31,20 @@ pub(crate) fn fold_binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> Result<u64,
         BinaryOp::RotateLeft => rotate_left(ty, a, count),
         BinaryOp::RotateRight => rotate_left(ty, a, ty.bits() - count),
         BinaryOp::Div | BinaryOp::Rem => return fold_division(op, ty, a, b),
-        BinaryOp::Min => if less(ty, b, a) { b } else { a },
-        BinaryOp::Max => if less(ty, a, b) { b } else { a },
+        BinaryOp::Min => {
+            if less(ty, b, a) {
+                b
+            } else {
+                a
+            }
+        }
+        BinaryOp::Max => {
+            if less(ty, a, b) {
+                b
+            } else {
+                a
+            }
+        }
     };
     Ok(ty.canonical(bits))
 }
@@ -120,7 +132,13 @@ pub(crate) fn fold_unary(op: UnaryOp, ty: Type, a: u64) -> u64 {
     let bits = match op {
         UnaryOp::Neg => a.wrapping_neg(),
         UnaryOp::Not => !a,
-        UnaryOp::Abs => if ty.is_signed() && (a as i64) < 0 { a.wrapping_neg() } else { a },
+        UnaryOp::Abs => {
+            if ty.is_signed() && (a as i64) < 0 {
+                a.wrapping_neg()
+            } else {
+                a
+            }
+        }
         UnaryOp::CountOnes => u64::from(unsigned.count_ones()),
         UnaryOp::LeadingZeros => u64::from(unsigned.leading_zeros() - (64 - width)),
         UnaryOp::TrailingZeros => u64::from(unsigned.trailing_zeros().min(width)),

@@ -33,7 +33,11 @@ impl Emitter {
 
     /// `place[i]` of an array in a record, checked.
     #[inline]
-    pub fn index_place<X: Element, const N: usize, M>(&mut self, place: Place<[X; N], M>, i: Val<usize>) -> Place<X, M> {
+    pub fn index_place<X: Element, const N: usize, M>(
+        &mut self,
+        place: Place<[X; N], M>,
+        i: Val<usize>,
+    ) -> Place<X, M> {
         let i = i.into_operand();
         if i.is_const() && i.body < N as u64 {
             return place.part((i.body as usize * size_of::<X>()) as i32);
@@ -90,7 +94,8 @@ impl Emitter {
         }
         // The index is used twice, so it must be a register that the comparison does not consume.
         let i = self.machine.in_register(Type::Usize, i);
-        let outside = self.machine.compare(Compare { op: Comparison::Ge, ty: Type::Usize }, self.machine.borrowed(i), len);
+        let outside =
+            self.machine.compare(Compare { op: Comparison::Ge, ty: Type::Usize }, self.machine.borrowed(i), len);
         self.machine.trap_if(outside, TrapKind::IndexOutOfBounds);
         i
     }
@@ -137,7 +142,10 @@ impl Emitter {
             Some(Simpler::Identity) => return self.machine.release(place),
             Some(Simpler::Constant(k)) => return self.machine.store(ty, place, Operand::constant(k)),
             Some(Simpler::Other(op, k)) => (op, Operand::constant(k)),
-            Some(Simpler::Trap(trap)) => return self.machine.trap_if(Operand::constant(1), trap),
+            Some(Simpler::Trap(trap)) => {
+                self.machine.release(place);
+                return self.machine.trap_if(Operand::constant(1), trap);
+            }
             Some(Simpler::Same) | None => (op, value),
         };
         self.machine.store_binary(Binary { op, ty }, place, value);
@@ -216,7 +224,11 @@ impl Emitter {
     }
 
     fn offset<P: Pointer>(&mut self, p: Val<P>, n: Operand) -> Val<P> {
-        let bytes = self.binary(Binary { op: BinaryOp::Mul, ty: Type::Isize }, n, Operand::constant(size_of::<P::Pointee>() as u64));
+        let bytes = self.binary(
+            Binary { op: BinaryOp::Mul, ty: Type::Isize },
+            n,
+            Operand::constant(size_of::<P::Pointee>() as u64),
+        );
         Val::new(self.binary(Binary { op: BinaryOp::Add, ty: Type::Ptr }, p.into_operand(), bytes))
     }
 

@@ -97,10 +97,7 @@ impl Emitter {
     }
 
     /// `a.abs_diff(b)` of unsigned integers and the like: the larger minus the smaller, wrapping.
-    pub fn m_abs_diff<T: Int>(&mut self, a: Val<T>, b: Val<T>) -> Val<T>
-    where
-        T: UnsignedInt,
-    {
+    pub fn m_abs_diff<T: UnsignedInt>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
         let scope = self.scope();
         let (a, b) = (self.let_(a), self.let_(b));
         let (x, y) = (self.get(a), self.get(b));
@@ -179,7 +176,11 @@ impl Emitter {
 
     /// `p.is_null()`.
     pub fn m_is_null<P: Pointer>(&mut self, p: Val<P>) -> Val<bool> {
-        Val::new(self.compare(crate::machine::Compare { op: crate::machine::Comparison::Eq, ty: Type::Ptr }, p.into_operand(), Operand::constant(0)))
+        Val::new(self.compare(
+            crate::machine::Compare { op: crate::machine::Comparison::Eq, ty: Type::Ptr },
+            p.into_operand(),
+            Operand::constant(0),
+        ))
     }
 }
 

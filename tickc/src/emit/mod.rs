@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 pub use call::{Arguments, Callable, ExternFn};
 pub use control::{If, Logic, Loop, Match, Pat};
+pub(crate) use val::OfThisThread;
 pub use val::{AsVar, Place, Val, Var, var_of};
 pub use vars::Scope;
 

@@ -160,7 +160,11 @@ impl Emitter {
             return Operand::constant(count.body & u64::from(T::TYPE.bits() - 1));
         }
         // Only the low bits count, so a wider count needs no conversion and a narrower one any extension.
-        if S::TYPE.size() < T::TYPE.size() { self.convert(S::TYPE, T::TYPE, count) } else { self.narrow(S::TYPE, T::TYPE, count) }
+        if S::TYPE.size() < T::TYPE.size() {
+            self.convert(S::TYPE, T::TYPE, count)
+        } else {
+            self.narrow(S::TYPE, T::TYPE, count)
+        }
     }
 
     #[inline]

@@ -63,6 +63,9 @@ impl<T, M> Place<T, M> {
     }
 }
 
+/// Marks what must not leave its thread.
+pub(crate) type OfThisThread = PhantomData<*const ()>;
+
 /// A dynamic variable: a parameter or a `let` of a quotation, or one made by [`Var::local`]. 'C's `T vspec`.
 ///
 /// It can be read (`@v`) and assigned (`@v = …`), or named bare in the quotation that bound it. A parameter or a `let` may be
@@ -81,7 +84,8 @@ impl<T, M> Place<T, M> {
 pub struct Var<T> {
     /// Variables of a function: its number << INDEX_BITS | index in its table. Locals: [`Var::LOCAL`] | number.
     bits: u64,
-    marker: PhantomData<(fn() -> T, *const ())>,
+    marker: PhantomData<fn() -> T>,
+    thread: OfThisThread,
 }
 
 impl<T> Clone for Var<T> {
@@ -117,7 +121,7 @@ impl<T> Var<T> {
 
     #[inline(always)]
     pub(crate) fn new(function: u64, index: u32) -> Self {
-        Var { bits: function << INDEX_BITS | u64::from(index), marker: PhantomData }
+        Var { bits: function << INDEX_BITS | u64::from(index), marker: PhantomData, thread: PhantomData }
     }
 
     /// Number of the function it belongs to.
@@ -146,7 +150,7 @@ impl<T: Zero> Var<T> {
     pub fn local() -> Var<T> {
         let number = NEXT_LOCAL.get();
         NEXT_LOCAL.set(number + 1);
-        Var { bits: Self::LOCAL | number, marker: PhantomData }
+        Var { bits: Self::LOCAL | number, marker: PhantomData, thread: PhantomData }
     }
 }
 

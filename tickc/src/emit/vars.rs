@@ -27,7 +27,6 @@ pub(super) fn next_function() -> u64 {
 #[derive(Clone, Copy)]
 struct Slot {
     home: Operand,
-    ty: Type,
     /// Not freed with a scope: a local of the function, or a second name of another variable's home.
     local: bool,
 }
@@ -135,7 +134,7 @@ impl Emitter {
         let straight = self.nesting == 0;
         let mut local = |ty| {
             let home = self.machine.declare_zeroed(ty, straight);
-            self.push_slot(home, ty, true)
+            self.push_slot(home, true)
         };
         match shape {
             Shape::Unit => local(Type::Unit),
@@ -149,13 +148,13 @@ impl Emitter {
     }
 
     #[inline(always)]
-    fn push_slot(&mut self, home: Operand, ty: Type, local: bool) -> u32 {
+    fn push_slot(&mut self, home: Operand, local: bool) -> u32 {
         let index = self.vars.slots.len() as u32;
         if index > Var::<()>::MAX_INDEX {
             self.set_error(Error::TooManyVariables { limit: Var::<()>::MAX_INDEX });
             return 0;
         }
-        self.vars.slots.push(Slot { home, ty, local });
+        self.vars.slots.push(Slot { home, local });
         index
     }
 
@@ -164,10 +163,10 @@ impl Emitter {
     pub fn let_<T: Value>(&mut self, v: Val<T>) -> Var<T> {
         let operand = v.into_operand();
         let index = match T::SHAPE {
-            Shape::Unit => self.push_slot(Operand::UNIT, Type::Unit, false),
+            Shape::Unit => self.push_slot(Operand::UNIT, false),
             Shape::Scalar(ty) => {
                 let home = self.machine.declare(ty, operand);
-                self.push_slot(home, ty, false)
+                self.push_slot(home, false)
             }
             Shape::Pair => self.declare_pair(operand),
         };
@@ -180,7 +179,7 @@ impl Emitter {
         if let Shape::Scalar(ty) = T::SHAPE {
             let operand = v.into_operand();
             let home = if operand.is_const() { operand } else { self.machine.declare(ty, operand) };
-            let index = self.push_slot(home, ty, false);
+            let index = self.push_slot(home, false);
             return Var::new(self.function, index);
         }
         self.let_(v)
@@ -188,30 +187,30 @@ impl Emitter {
 
     /// Declares a variable whose home is known.
     #[inline]
-    pub(super) fn declare_at(&mut self, home: Operand, ty: Type) -> u32 {
-        self.push_slot(home, ty, false)
+    pub(super) fn declare_at(&mut self, home: Operand) -> u32 {
+        self.push_slot(home, false)
     }
 
     /// Declares a second name for a home that another variable owns.
     #[inline]
-    pub(super) fn declare_alias(&mut self, home: Operand, ty: Type) -> u32 {
-        self.push_slot(home, ty, true)
+    pub(super) fn declare_alias(&mut self, home: Operand) -> u32 {
+        self.push_slot(home, true)
     }
 
     /// Two variables with the values of the slice `pair`.
     pub(super) fn declare_pair(&mut self, pair: Operand) -> u32 {
         let (pointer, len) = self.pair_homes(pair);
         let pointer = self.machine.declare(Type::Ptr, pointer);
-        let index = self.push_slot(pointer, Type::Ptr, false);
+        let index = self.push_slot(pointer, false);
         let len = self.machine.declare(Type::Usize, len);
-        self.push_slot(len, Type::Usize, false);
+        self.push_slot(len, false);
         index
     }
 
     /// The slice whose pointer and length are known.
     pub(super) fn constant_pair(&mut self, pointer: u64, len: u64) -> Operand {
-        let index = self.push_slot(Operand::constant(pointer), Type::Ptr, false);
-        self.push_slot(Operand::constant(len), Type::Usize, false);
+        let index = self.push_slot(Operand::constant(pointer), false);
+        self.push_slot(Operand::constant(len), false);
         Operand::pair(index)
     }
 
@@ -324,12 +323,6 @@ impl Emitter {
     fn assign_shift<T: Int, S: Int>(&mut self, op: BinaryOp, v: Var<T>, count: Val<S>) {
         let count = self.shift_count::<T, S>(count);
         self.assign_op(Binary { op, ty: T::TYPE }, v, count);
-    }
-
-    /// Type of the variable at `index`.
-    #[cfg(test)]
-    pub(super) fn type_of(&self, index: u32) -> Type {
-        self.vars.slots[index as usize].ty
     }
 }
 

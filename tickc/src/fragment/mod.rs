@@ -15,7 +15,7 @@ use std::ptr::NonNull;
 
 pub use capture::{Captured, Hoist, Hoists, Lift, LiftValue, Lifted, Plain, Splice, lift_capture, splice_capture};
 
-use crate::emit::{Emitter, Val};
+use crate::emit::{Emitter, OfThisThread, Val};
 use crate::error::Error;
 use crate::machine::Operand;
 use crate::signature::{ParamList, Signature};
@@ -109,13 +109,14 @@ impl Drop for Handle {
 #[must_use = "a fragment does nothing until it is spliced into a function that is compiled"]
 pub struct Code<'a, T> {
     handle: Handle,
-    marker: PhantomData<(&'a (), fn() -> T, *const ())>,
+    marker: PhantomData<(&'a (), fn() -> T)>,
+    thread: OfThisThread,
 }
 
 impl<T> Clone for Code<'_, T> {
     #[inline]
     fn clone(&self) -> Self {
-        Code { handle: self.handle.clone(), marker: PhantomData }
+        Code { handle: self.handle.clone(), marker: PhantomData, thread: PhantomData }
     }
 }
 
@@ -151,13 +152,14 @@ impl<T: Value> Code<'static, T> {
 #[must_use = "a quoted function does nothing until it is compiled"]
 pub struct Staged<'a, S> {
     handle: Handle,
-    marker: PhantomData<(&'a (), fn() -> S, *const ())>,
+    marker: PhantomData<(&'a (), fn() -> S)>,
+    thread: OfThisThread,
 }
 
 impl<S> Clone for Staged<'_, S> {
     #[inline]
     fn clone(&self) -> Self {
-        Staged { handle: self.handle.clone(), marker: PhantomData }
+        Staged { handle: self.handle.clone(), marker: PhantomData, thread: PhantomData }
     }
 }
 
@@ -188,7 +190,7 @@ where
     H: Hoists + 'a,
     F: Fn(&mut Emitter, &H) -> Val<T> + 'a,
 {
-    Code { handle: fragment(hoists, flags, body), marker: PhantomData }
+    Code { handle: fragment(hoists, flags, body), marker: PhantomData, thread: PhantomData }
 }
 
 /// Makes the function of a quotation. Only `tick!` calls this.
@@ -200,7 +202,7 @@ where
     H: Hoists + 'a,
     F: Fn(&mut Emitter, &H) -> Val<R> + 'a,
 {
-    Staged { handle: fragment(hoists, flags, body), marker: PhantomData }
+    Staged { handle: fragment(hoists, flags, body), marker: PhantomData, thread: PhantomData }
 }
 
 #[inline(always)]
@@ -249,7 +251,10 @@ where
     }
     /// # Safety
     /// As [`emit`], for a `Whole<H, F>`.
-    unsafe fn emit<T: Value, H, F: Fn(&mut Emitter, &H) -> Val<T>>(header: NonNull<Header>, e: &mut Emitter) -> Operand {
+    unsafe fn emit<T: Value, H, F: Fn(&mut Emitter, &H) -> Val<T>>(
+        header: NonNull<Header>,
+        e: &mut Emitter,
+    ) -> Operand {
         // SAFETY: the header lies in a live `Whole<H, F>`, whose first field is the `Boxed` that holds the header.
         let whole = unsafe { header.byte_sub(std::mem::offset_of!(Boxed, header)).cast::<Whole<H, F>>().as_ref() };
         (whole.body)(e, &whole.hoists).into_operand()

@@ -128,7 +128,11 @@ impl OnePass {
 
     #[inline(never)]
     fn multiply(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        let simple = b.is_const() && !is_narrow(o.ty) && fits_imm32(o.ty, b.body) && !lea_factor(b.body) && a.kind() <= kind::MEM;
+        let simple = b.is_const()
+            && !is_narrow(o.ty)
+            && fits_imm32(o.ty, b.body)
+            && !lea_factor(b.body)
+            && a.kind() <= kind::MEM;
         if !simple {
             return self.multiply_any(o, a, b);
         }
@@ -626,7 +630,9 @@ impl OnePass {
                 self.extend(ty, home.reg());
                 return;
             }
-            if matches!(op, BinaryOp::Shl | BinaryOp::Shr | BinaryOp::RotateLeft | BinaryOp::RotateRight) && b.is_const() {
+            if matches!(op, BinaryOp::Shl | BinaryOp::Shr | BinaryOp::RotateLeft | BinaryOp::RotateRight)
+                && b.is_const()
+            {
                 return self.shift_by_constant(shift_of(op, ty), ty, home.reg(), b.body as u8);
             }
         } else if !is_narrow(ty) && self.update_memory(op, ty, home, b) {

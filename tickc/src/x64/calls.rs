@@ -54,7 +54,12 @@ impl Convention {
     }
 
     /// The locations of all arguments.
-    pub(super) fn locate(&mut self, types: impl Iterator<Item = Type>, pairs: u32, mut each: impl FnMut(usize, Location)) {
+    pub(super) fn locate(
+        &mut self,
+        types: impl Iterator<Item = Type>,
+        pairs: u32,
+        mut each: impl FnMut(usize, Location),
+    ) {
         let mut previous = Location::Stack(0);
         for (i, ty) in types.enumerate() {
             let second = i > 0 && pairs & 1 << (i - 1) != 0;
@@ -167,7 +172,13 @@ impl OnePass {
     }
 
     /// Pushes the arguments that go on the stack, the last one first, so that `rsp` is aligned to 16 at the call.
-    fn pass_on_stack(&mut self, operands: &[(Type, Operand)], locations: &[Location], limit: Option<Location>, words: u32) {
+    fn pass_on_stack(
+        &mut self,
+        operands: &[(Type, Operand)],
+        locations: &[Location],
+        limit: Option<Location>,
+        words: u32,
+    ) {
         if words == 0 {
             return;
         }

@@ -88,11 +88,7 @@ impl Buffer {
     pub(super) fn rm(&mut self, op: Op, wide: bool, reg: Reg, m: Mem, byte_reg: bool) {
         let (reg, base, index) = (u32::from(reg & 15), u32::from(m.base), u32::from(m.index));
         // A base of rbp or r13 has no form without displacement.
-        let mode = if m.disp as i8 as i32 != m.disp {
-            2
-        } else {
-            u32::from(m.disp != 0 || base & 7 == 5)
-        };
+        let mode = if m.disp as i8 as i32 != m.disp { 2 } else { u32::from(m.disp != 0 || base & 7 == 5) };
         let disp = u64::from(m.disp as u32);
         let disp_len = (mode * mode) as usize;
         let rex = 0x40 | u32::from(wide) << 3 | reg >> 3 << 2 | base >> 3;

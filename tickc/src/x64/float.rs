@@ -144,9 +144,15 @@ impl OnePass {
                 self.sse(scalar(ty), 0x51, ty, d.reg(), d);
                 self.result(ty, d, crowded)
             }
-            UnaryOp::Floor => self.round(ty, a, 1, if ty == Type::F32 { floor_f32 as *const () } else { floor_f64 as *const () }),
-            UnaryOp::Ceil => self.round(ty, a, 2, if ty == Type::F32 { ceil_f32 as *const () } else { ceil_f64 as *const () }),
-            UnaryOp::Trunc => self.round(ty, a, 3, if ty == Type::F32 { trunc_f32 as *const () } else { trunc_f64 as *const () }),
+            UnaryOp::Floor => {
+                self.round(ty, a, 1, if ty == Type::F32 { floor_f32 as *const () } else { floor_f64 as *const () })
+            }
+            UnaryOp::Ceil => {
+                self.round(ty, a, 2, if ty == Type::F32 { ceil_f32 as *const () } else { ceil_f64 as *const () })
+            }
+            UnaryOp::Trunc => {
+                self.round(ty, a, 3, if ty == Type::F32 { trunc_f32 as *const () } else { trunc_f64 as *const () })
+            }
             _ => unreachable!("{unary:?} of a float"),
         }
     }

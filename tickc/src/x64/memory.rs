@@ -97,7 +97,11 @@ impl OnePass {
     pub(super) fn update(&mut self, op: BinaryOp, ty: Type, place: Operand, value: Operand) {
         if ty.is_float() || !self.update_memory(op, ty, place, value) {
             let old = self.to_reg(ty, place.disowned());
-            let value = if ty.is_float() { self.binary_float(Binary { op, ty }, old, value) } else { self.binary_int(Binary { op, ty }, old, value) };
+            let value = if ty.is_float() {
+                self.binary_float(Binary { op, ty }, old, value)
+            } else {
+                self.binary_int(Binary { op, ty }, old, value)
+            };
             self.store_value(ty, place, value);
             self.release_operand(value);
         }

@@ -19,6 +19,9 @@
 //!
 //! Cost: about 10 instructions of the host per operation and as many cycles; nothing is allocated in the steady state.
 
+#![allow(clippy::wrong_self_convention, reason = "`to_reg` brings an operand, not the machine, into a register")]
+#![allow(clippy::useless_conversion, reason = "`dynasm!` converts whatever names a register")]
+
 mod arith;
 mod branch;
 #[allow(unsafe_code, reason = "writes machine code through a bump pointer")]
@@ -38,8 +41,8 @@ use crate::machine::{
 use crate::trap::TrapKind;
 use crate::types::Type;
 use buffer::Buffer;
-use encode::Alu;
 use calls::Location;
+use encode::Alu;
 use regs::*;
 
 /// What the processor can do beyond x86-64's common ground.
@@ -324,7 +327,8 @@ impl Machine for OnePass {
 
     fn declare_bound(&mut self, ty: Type, bound: Operand) -> Operand {
         self.buf.room();
-        let is_home = bound.is_reg() && bound.owned() == 0 || bound.slot_index().is_some() && bound.owned_slot().is_none();
+        let is_home =
+            bound.is_reg() && bound.owned() == 0 || bound.slot_index().is_some() && bound.owned_slot().is_none();
         if is_home { bound } else { self.declare_home(ty, bound) }
     }
 

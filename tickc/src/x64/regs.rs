@@ -85,7 +85,11 @@ impl Operand {
     #[inline(always)]
     pub(super) const fn mem(base: Reg, index: Reg, scale: u8, disp: i32, owned: u32) -> Operand {
         Operand {
-            head: kind::MEM as u64 | (base as u64) << 8 | (index as u64) << 16 | (scale as u64) << 24 | (owned as u64) << 32,
+            head: kind::MEM as u64
+                | (base as u64) << 8
+                | (index as u64) << 16
+                | (scale as u64) << 24
+                | (owned as u64) << 32,
             body: disp as u32 as u64,
         }
     }

@@ -237,20 +237,7 @@ pub const FUNCTIONS: [(&[Ty], Ty); 5] = [
     (&[Ty::F32, Ty::F64], Ty::F32),
     (&[Ty::I64, Ty::F64, Ty::I32, Ty::F32, Ty::U8, Ty::I64, Ty::I64, Ty::I64, Ty::F64, Ty::I16], Ty::F64),
     (
-        &[
-            Ty::I32,
-            Ty::U8,
-            Ty::I64,
-            Ty::U16,
-            Ty::I8,
-            Ty::U32,
-            Ty::Usize,
-            Ty::I16,
-            Ty::U64,
-            Ty::Bool,
-            Ty::F32,
-            Ty::I32,
-        ],
+        &[Ty::I32, Ty::U8, Ty::I64, Ty::U16, Ty::I8, Ty::U32, Ty::Usize, Ty::I16, Ty::U64, Ty::Bool, Ty::F32, Ty::I32],
         Ty::I32,
     ),
 ];

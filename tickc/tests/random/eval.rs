@@ -39,18 +39,54 @@ pub fn canonical(ty: Ty, bits: u64) -> u64 {
 macro_rules! by_type {
     ($ty:expr, int $t:ident => $int:expr, float $f:ident => $float:expr, bool => $bool:expr) => {
         match $ty {
-            Ty::I8 => { type $t = i8; $int }
-            Ty::I16 => { type $t = i16; $int }
-            Ty::I32 => { type $t = i32; $int }
-            Ty::I64 => { type $t = i64; $int }
-            Ty::Isize => { type $t = isize; $int }
-            Ty::U8 => { type $t = u8; $int }
-            Ty::U16 => { type $t = u16; $int }
-            Ty::U32 => { type $t = u32; $int }
-            Ty::U64 => { type $t = u64; $int }
-            Ty::Usize => { type $t = usize; $int }
-            Ty::F32 => { type $f = f32; $float }
-            Ty::F64 => { type $f = f64; $float }
+            Ty::I8 => {
+                type $t = i8;
+                $int
+            }
+            Ty::I16 => {
+                type $t = i16;
+                $int
+            }
+            Ty::I32 => {
+                type $t = i32;
+                $int
+            }
+            Ty::I64 => {
+                type $t = i64;
+                $int
+            }
+            Ty::Isize => {
+                type $t = isize;
+                $int
+            }
+            Ty::U8 => {
+                type $t = u8;
+                $int
+            }
+            Ty::U16 => {
+                type $t = u16;
+                $int
+            }
+            Ty::U32 => {
+                type $t = u32;
+                $int
+            }
+            Ty::U64 => {
+                type $t = u64;
+                $int
+            }
+            Ty::Usize => {
+                type $t = usize;
+                $int
+            }
+            Ty::F32 => {
+                type $f = f32;
+                $float
+            }
+            Ty::F64 => {
+                type $f = f64;
+                $float
+            }
             Ty::Bool => $bool,
         }
     };
@@ -328,7 +364,11 @@ impl Run {
             Kind::And(a, b) => u64::from(self.truth(a)? && self.truth(b)?),
             Kind::Or(a, b) => u64::from(self.truth(a)? || self.truth(b)?),
             Kind::If(c, a, b) => {
-                if self.truth(c)? { self.value(a)? } else { self.value(b)? }
+                if self.truth(c)? {
+                    self.value(a)?
+                } else {
+                    self.value(b)?
+                }
             }
             Kind::Match(x, a, b, c, last) => {
                 let bits = self.value(x)?;

@@ -91,8 +91,19 @@ impl Choices<'_> {
         };
         let float = match n / 37 % 5 {
             0 | 1 => small as f64 * 0.75,
-            2 => [0.0, -0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, 1e-310, 2147483648.0, 9.3e18, 1.9e19, 255.5]
-                [(n / 185) as usize % 11],
+            2 => [
+                0.0,
+                -0.0,
+                f64::NAN,
+                f64::INFINITY,
+                f64::NEG_INFINITY,
+                1e300,
+                1e-310,
+                2147483648.0,
+                9.3e18,
+                1.9e19,
+                255.5,
+            ][(n / 185) as usize % 11],
             3 => int as f64,
             _ => small as f64 * 1e6,
         };
@@ -126,7 +137,13 @@ impl Choices<'_> {
                 }
             }
             1 if matches!(ty, Ty::I64 | Ty::U8 | Ty::F32) => {
-                let mem = if ty == Ty::I64 { Mem::S } else if ty == Ty::U8 { Mem::T } else { Mem::W };
+                let mem = if ty == Ty::I64 {
+                    Mem::S
+                } else if ty == Ty::U8 {
+                    Mem::T
+                } else {
+                    Mem::W
+                };
                 let index = super::eval::canonical(Ty::Usize, self.pick(6) as u64);
                 node(ty, Kind::Load(mem, node(Ty::Usize, Kind::Const(index))))
             }
@@ -155,7 +172,25 @@ impl Choices<'_> {
             return [Add, Sub, Mul, Div, Min, Max, Rem, Add, Sub, Mul][self.pick(10)];
         }
         [
-            Add, Sub, Mul, And, Or, Xor, Min, Max, Shl, Shr, RotateLeft, RotateRight, Div, Rem, RemEuclid, Add, Sub, Mul, Shl,
+            Add,
+            Sub,
+            Mul,
+            And,
+            Or,
+            Xor,
+            Min,
+            Max,
+            Shl,
+            Shr,
+            RotateLeft,
+            RotateRight,
+            Div,
+            Rem,
+            RemEuclid,
+            Add,
+            Sub,
+            Mul,
+            Shl,
             Shr,
         ][self.pick(20)]
     }

@@ -29,10 +29,33 @@ extern "C" fn ten(a: i64, b: f64, c: i32, d: f32, e: u8, f: i64, g: i64, h: i64,
     mix as f64 + b * 2.0 + f64::from(d) * 4.0 - i
 }
 #[expect(clippy::too_many_arguments, reason = "more than there are registers")]
-extern "C" fn twelve(a: i32, b: u8, c: i64, d: u16, e: i8, f: u32, g: usize, h: i16, i: u64, j: bool, k: f32, l: i32) -> i32 {
+extern "C" fn twelve(
+    a: i32,
+    b: u8,
+    c: i64,
+    d: u16,
+    e: i8,
+    f: u32,
+    g: usize,
+    h: i16,
+    i: u64,
+    j: bool,
+    k: f32,
+    l: i32,
+) -> i32 {
     let ints = [
-        i64::from(a), i64::from(b), c, i64::from(d), i64::from(e), i64::from(f), g as i64, i64::from(h), i as i64,
-        i64::from(j), k as i64, i64::from(l),
+        i64::from(a),
+        i64::from(b),
+        c,
+        i64::from(d),
+        i64::from(e),
+        i64::from(f),
+        g as i64,
+        i64::from(h),
+        i as i64,
+        i64::from(j),
+        k as i64,
+        i64::from(l),
     ];
     ints.iter().fold(7i64, |s, &v| s.wrapping_mul(31).wrapping_add(v)) as i32
 }
@@ -47,14 +70,32 @@ pub fn call_directly(f: usize, a: &[u64]) -> u64 {
         2 => u64::from(floats(f32_of(0), f64_of(1)).to_bits()),
         3 => {
             let result = ten(
-                a[0] as i64, f64_of(1), a[2] as i32, f32_of(3), a[4] as u8, a[5] as i64, a[6] as i64, a[7] as i64, f64_of(8),
+                a[0] as i64,
+                f64_of(1),
+                a[2] as i32,
+                f32_of(3),
+                a[4] as u8,
+                a[5] as i64,
+                a[6] as i64,
+                a[7] as i64,
+                f64_of(8),
                 a[9] as i16,
             );
             result.to_bits()
         }
         _ => twelve(
-            a[0] as i32, a[1] as u8, a[2] as i64, a[3] as u16, a[4] as i8, a[5] as u32, a[6] as usize, a[7] as i16, a[8],
-            a[9] != 0, f32_of(10), a[11] as i32,
+            a[0] as i32,
+            a[1] as u8,
+            a[2] as i64,
+            a[3] as u16,
+            a[4] as i8,
+            a[5] as u32,
+            a[6] as usize,
+            a[7] as i16,
+            a[8],
+            a[9] != 0,
+            f32_of(10),
+            a[11] as i32,
         ) as u64,
     }
 }
@@ -86,13 +127,6 @@ macro_rules! any {
         fn assign(v: AnyVar, value: &E, env: &Env) -> Code<'static, ()> {
             match v { $(AnyVar::$v(v) => { let value = $t::code(value, env); tick!(@v = @value) })* }
         }
-        fn let_expr(init: &E, body: Body) -> Code<'static, ()> {
-            match init.ty { $(Ty::$v => {
-                let (init, body) = ($t::code(init, &body.env), body);
-                tick!(move { let v = @init; @(body.with(AnyVar::$v(v))) })
-            })* }
-        }
-        /// `{ let mut v = init; result = body; }` for a result that is a local.
         fn discard(e: &E, env: &Env) -> Code<'static, ()> {
             match e.ty { $(Ty::$v => { let value = $t::code(e, env); tick!({ @value; }) })* }
         }
@@ -617,7 +651,8 @@ impl Any {
                         Any::F64(tick!(ten(@a, @b, @c, @d, @e, @f, @g, @h, @i, @j)))
                     }
                     _ => {
-                        let (a, b, c, d, e, f) = (arg().i32(), arg().u8(), arg().i64(), arg().u16(), arg().i8(), arg().u32());
+                        let (a, b, c, d, e, f) =
+                            (arg().i32(), arg().u8(), arg().i64(), arg().u16(), arg().i8(), arg().u32());
                         let (g, h, i, j, k, l) =
                             (arg().usize(), arg().i16(), arg().u64(), arg().bool(), arg().f32(), arg().i32());
                         Any::I32(tick!(twelve(@a, @b, @c, @d, @e, @f, @g, @h, @i, @j, @k, @l)))
@@ -799,18 +834,36 @@ fn stmt(s: &Stmt, env: &Env) -> Code<'static, ()> {
     }
 }
 
-/// Compiles and calls a program; the result and the memory afterwards.
-pub fn run(jit: &Jit, program: &Program, args: &[u64], mut memory: Memory) -> Result<(Result<u64, Stop>, Memory), Error> {
+/// A compiled program: arguments and memory to the result.
+pub type Compiled = Box<dyn Fn(&[u64], &mut Memory) -> Result<u64, Stop>>;
+
+fn stop(trap: Trap) -> Stop {
+    match trap {
+        Trap::DivisionByZero => Stop::DivisionByZero,
+        Trap::DivisionOverflow => Stop::DivisionOverflow,
+        Trap::IndexOutOfBounds => Stop::Index,
+        Trap::Code(code) => Stop::Code(code),
+        other => panic!("no program traps with {other:?}"),
+    }
+}
+
+/// Compiles a program.
+pub fn compile(jit: &Jit, program: &Program) -> Result<Compiled, Error> {
     let locals: Vec<AnyVar> = program.locals.iter().map(|&ty| AnyVar::local(ty)).collect();
-    let env = |vars: Vec<AnyVar>, s, t, w, r| Env { vars: vars.into_iter().chain(locals.iter().copied()).collect(), s, t, w, r };
-    macro_rules! run {
+    let env = |vars: Vec<AnyVar>, s, t, w, r| Env {
+        vars: vars.into_iter().chain(locals.iter().copied()).collect(),
+        s,
+        t,
+        w,
+        r,
+    };
+    macro_rules! compile {
         ($result:ident $bits:expr) => {{
             let value = |env: &Env| {
                 let (stmts, value) = (block(&program.body, env), $result::code(&program.value, env));
                 tick!({ @stmts; @value })
             };
             let bits = $bits;
-            let m = &mut memory;
             match program.params {
                 Params::Few => {
                     let f = jit.compile(tick!(
@@ -818,8 +871,10 @@ pub fn run(jit: &Jit, program: &Program, args: &[u64], mut memory: Memory) -> Re
                             @(value(&env(vec![AnyVar::I64(a), AnyVar::U32(b), AnyVar::F64(c), AnyVar::Usize(d)], s, t, w, r)))
                         }
                     ))?;
-                    let (a, b, c, d) = (args[0] as i64, args[1] as u32, f64::from_bits(args[2]), args[3] as usize);
-                    f.try_call(a, b, c, d, &mut m.s, &mut m.t, &mut m.w, &mut m.record).map(bits)
+                    Box::new(move |args, m| {
+                        let (a, b, c, d) = (args[0] as i64, args[1] as u32, f64::from_bits(args[2]), args[3] as usize);
+                        f.try_call(a, b, c, d, &mut m.s, &mut m.t, &mut m.w, &mut m.record).map(bits).map_err(stop)
+                    })
                 }
                 Params::Many => {
                     let f = jit.compile(tick!(
@@ -833,28 +888,22 @@ pub fn run(jit: &Jit, program: &Program, args: &[u64], mut memory: Memory) -> Re
                             )))
                         }
                     ))?;
-                    let (a, b, c, d) = (args[0] as i64, args[1] as i32, args[2] as u8, f64::from_bits(args[3]));
-                    let (e, g, h, i) = (f32::from_bits(args[4] as u32), args[5] as u16, args[6] as i8, args[7] != 0);
-                    f.try_call(a, b, c, d, e, g, h, i, &mut m.s, &mut m.t, &mut m.w, &mut m.record).map(bits)
+                    Box::new(move |args, m| {
+                        let (a, b, c, d) = (args[0] as i64, args[1] as i32, args[2] as u8, f64::from_bits(args[3]));
+                        let (e, g, h, i) = (f32::from_bits(args[4] as u32), args[5] as u16, args[6] as i8, args[7] != 0);
+                        f.try_call(a, b, c, d, e, g, h, i, &mut m.s, &mut m.t, &mut m.w, &mut m.record).map(bits).map_err(stop)
+                    })
                 }
             }
         }};
     }
-    let result = match program.value.ty {
-        Ty::I64 => run!(i64 |v: i64| v as u64),
-        Ty::F64 => run!(f64 |v: f64| v.to_bits()),
-        Ty::U8 => run!(u8 |v: u8| u64::from(v)),
-        Ty::Bool => run!(bool |v: bool| u64::from(v)),
-        Ty::F32 => run!(f32 |v: f32| u64::from(v.to_bits())),
-        Ty::I16 => run!(i16 |v: i16| v as u64),
+    Ok(match program.value.ty {
+        Ty::I64 => compile!(i64 |v: i64| v as u64),
+        Ty::F64 => compile!(f64 |v: f64| v.to_bits()),
+        Ty::U8 => compile!(u8 |v: u8| u64::from(v)),
+        Ty::Bool => compile!(bool |v: bool| u64::from(v)),
+        Ty::F32 => compile!(f32 |v: f32| u64::from(v.to_bits())),
+        Ty::I16 => compile!(i16 |v: i16| v as u64),
         other => unreachable!("no program returns {other:?}"),
-    };
-    let result = result.map_err(|trap| match trap {
-        Trap::DivisionByZero => Stop::DivisionByZero,
-        Trap::DivisionOverflow => Stop::DivisionOverflow,
-        Trap::IndexOutOfBounds => Stop::Index,
-        Trap::Code(code) => Stop::Code(code),
-        other => panic!("no program traps with {other:?}"),
-    });
-    Ok((result, memory))
+    })
 }
