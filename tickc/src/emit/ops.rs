@@ -7,31 +7,36 @@ use crate::trap::TrapKind;
 use crate::types::{Bits, CastFrom, Int, Number, Scalar, Signed, Type};
 
 impl Emitter {
-    /// `a op b`.
-    #[inline(never)]
+    /// `a op b`. Inlined into quotations: a test of the operands' kinds, and the call of the machine.
+    #[inline(always)]
     pub(super) fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        if a.is_const() || b.is_const() && fold::may_simplify(o.op, b.body) {
+        if a.is_const() || b.is_const() {
             return self.binary_constant(o, a, b);
         }
         self.machine.binary(o, a, b)
     }
 
-    /// `a op b` with a constant `a`, or a constant `b` that something is known of.
+    /// `a op b` with at least one constant.
     #[inline(never)]
-    fn binary_constant(&mut self, o: Binary, mut a: Operand, mut b: Operand) -> Operand {
+    fn binary_constant(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
         if a.is_const() {
-            if b.is_const() {
-                return match fold::fold_binary(o.op, o.ty, a.body, b.body) {
-                    Ok(bits) => Operand::constant(bits),
-                    Err(trap) => self.certain_trap(trap),
-                };
-            }
-            if !o.op.commutes() {
-                return self.machine.binary(o, a, b);
-            }
-            std::mem::swap(&mut a, &mut b);
+            return self.binary_constant_first(o, a, b);
         }
-        self.binary_simplified(o, a, b.body)
+        if fold::may_simplify(o.op, b.body) {
+            return self.binary_simplified(o, a, b.body);
+        }
+        self.machine.binary(o, a, b)
+    }
+
+    #[inline(never)]
+    fn binary_constant_first(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        if b.is_const() {
+            return match fold::fold_binary(o.op, o.ty, a.body, b.body) {
+                Ok(bits) => Operand::constant(bits),
+                Err(trap) => self.certain_trap(trap),
+            };
+        }
+        if o.op.commutes() { self.binary_constant(o, b, a) } else { self.machine.binary(o, a, b) }
     }
 
     /// `a op c` with a constant that something is known of.
@@ -52,10 +57,10 @@ impl Emitter {
         }
     }
 
-    /// `home op= value`.
-    #[inline(never)]
+    /// `home op= value`. Inlined as [`Emitter::binary`] is.
+    #[inline(always)]
     pub(super) fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand) {
-        if value.is_const() && fold::may_simplify(o.op, value.body) || value.kind() == kind::COND {
+        if value.is_const() || o.ty == Type::Bool {
             return self.assign_simplified(o, home, value);
         }
         self.machine.assign_binary(o, home, value);
@@ -75,7 +80,7 @@ impl Emitter {
                 }
             }
         } else {
-            value = self.machine.settle(value);
+            value = self.settled(value);
         }
         self.machine.assign_binary(o, home, value);
     }

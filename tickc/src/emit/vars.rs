@@ -108,6 +108,17 @@ impl Emitter {
         self.index_of_other(v)
     }
 
+    /// The index of a variable that is assigned `value`. A local that is seen for the first time is zeroed by the prologue
+    /// while a condition is pending: code for it here would destroy the flags, and only one of the ways would come by.
+    #[inline(always)]
+    fn target_of<T: Value>(&mut self, v: Var<T>, value: Operand) -> Option<u32> {
+        let pending = u32::from(value.kind() == kind::COND);
+        self.nesting += pending;
+        let index = self.index_of(v);
+        self.nesting -= pending;
+        index
+    }
+
     #[inline(never)]
     fn index_of_other<T: Value>(&mut self, v: Var<T>) -> Option<u32> {
         let Some(number) = v.local_number() else {
@@ -288,8 +299,8 @@ impl Emitter {
     /// `v = value`.
     #[inline]
     pub fn assign<T: Value>(&mut self, v: Var<T>, value: Val<T>) {
-        let Some(index) = self.index_of(v) else { return };
         let operand = value.into_operand();
+        let Some(index) = self.target_of(v, operand) else { return };
         match T::SHAPE {
             Shape::Unit => {}
             Shape::Scalar(ty) => {
@@ -313,7 +324,7 @@ impl Emitter {
 
     #[inline]
     fn assign_op<T: Value>(&mut self, o: Binary, v: Var<T>, value: Operand) {
-        let Some(index) = self.index_of(v) else { return };
+        let Some(index) = self.target_of(v, value) else { return };
         let home = self.home(index);
         self.assign_binary(o, home, value);
     }

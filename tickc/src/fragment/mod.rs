@@ -109,14 +109,15 @@ impl Drop for Handle {
 #[must_use = "a fragment does nothing until it is spliced into a function that is compiled"]
 pub struct Code<'a, T> {
     handle: Handle,
-    marker: PhantomData<(&'a (), fn() -> T)>,
+    marker: PhantomData<fn() -> T>,
+    borrows: PhantomData<&'a ()>,
     thread: OfThisThread,
 }
 
 impl<T> Clone for Code<'_, T> {
     #[inline]
     fn clone(&self) -> Self {
-        Code { handle: self.handle.clone(), marker: PhantomData, thread: PhantomData }
+        Code { handle: self.handle.clone(), marker: PhantomData, borrows: PhantomData, thread: PhantomData }
     }
 }
 
@@ -152,14 +153,15 @@ impl<T: Value> Code<'static, T> {
 #[must_use = "a quoted function does nothing until it is compiled"]
 pub struct Staged<'a, S> {
     handle: Handle,
-    marker: PhantomData<(&'a (), fn() -> S)>,
+    marker: PhantomData<fn() -> S>,
+    borrows: PhantomData<&'a ()>,
     thread: OfThisThread,
 }
 
 impl<S> Clone for Staged<'_, S> {
     #[inline]
     fn clone(&self) -> Self {
-        Staged { handle: self.handle.clone(), marker: PhantomData, thread: PhantomData }
+        Staged { handle: self.handle.clone(), marker: PhantomData, borrows: PhantomData, thread: PhantomData }
     }
 }
 
@@ -190,7 +192,7 @@ where
     H: Hoists + 'a,
     F: Fn(&mut Emitter, &H) -> Val<T> + 'a,
 {
-    Code { handle: fragment(hoists, flags, body), marker: PhantomData, thread: PhantomData }
+    Code { handle: fragment(hoists, flags, body), marker: PhantomData, borrows: PhantomData, thread: PhantomData }
 }
 
 /// Makes the function of a quotation. Only `tick!` calls this.
@@ -202,7 +204,7 @@ where
     H: Hoists + 'a,
     F: Fn(&mut Emitter, &H) -> Val<R> + 'a,
 {
-    Staged { handle: fragment(hoists, flags, body), marker: PhantomData, thread: PhantomData }
+    Staged { handle: fragment(hoists, flags, body), marker: PhantomData, borrows: PhantomData, thread: PhantomData }
 }
 
 #[inline(always)]

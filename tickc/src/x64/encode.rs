@@ -183,6 +183,13 @@ impl Buffer {
         }
     }
 
+    /// `mov r11, bits` with all eight bytes of the constant.
+    #[inline(always)]
+    pub(super) fn mov_scratch_imm64(&mut self, bits: u64) {
+        self.packed(0xbb49, 2);
+        self.packed(bits, 8);
+    }
+
     /// Zero, destroying the flags.
     #[inline(always)]
     pub(super) fn zero(&mut self, dst: Reg) {

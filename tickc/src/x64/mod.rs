@@ -162,16 +162,17 @@ impl OnePass {
         })
     }
 
-    /// The common binary operations, `d op= b` on 64-bit integers with a register or a small constant: whether this was one.
+    /// The common binary operations, `d op= b` on 64-bit integers with a register or a constant: whether this was one.
     /// Calls nothing, so that it needs no frame.
     #[inline(always)]
     fn binary_fast(&mut self, o: Binary, d: Reg, b: Operand) -> bool {
+        let alu = o.op as u8 <= BinaryOp::Xor as u8;
         if !is_wide_int(o.ty) || !self.buf.has_room() {
             return false;
         }
         if b.is_reg() {
-            if let Some(alu) = Alu::of(o.op) {
-                self.buf.alu_rr(alu, true, d, b.reg());
+            if alu {
+                self.buf.rr(encode::op((o.op as u8) << 3 | 3), true, d, b.reg(), false);
             } else if o.op == BinaryOp::Mul {
                 self.buf.rr(encode::op0f(0xaf), true, d, b.reg(), false);
             } else {
@@ -180,12 +181,16 @@ impl OnePass {
             self.free |= b.owned();
             return true;
         }
-        let Some(alu) = Alu::of(o.op) else { return false };
-        if b.is_const() && b.body as i32 as i64 as u64 == b.body {
-            self.buf.alu_ri(alu, true, d, b.body as i32);
-            return true;
+        if !alu || !b.is_const() {
+            return false;
         }
-        false
+        if b.body as i32 as i64 as u64 == b.body {
+            self.buf.alu_ri(Alu::of(o.op).unwrap_or(Alu::ADD), true, d, b.body as i32);
+        } else {
+            self.buf.mov_scratch_imm64(b.body);
+            self.buf.rr(encode::op((o.op as u8) << 3 | 3), true, d, SCRATCH, false);
+        }
+        true
     }
 
     #[cold]

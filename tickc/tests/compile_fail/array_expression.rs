@@ -1,0 +1,5 @@
+use tickc::prelude::*;
+
+fn main() {
+    let _ = tick!(|a: i64| -> i64 { let t = [a, a]; a });
+}

@@ -1,0 +1,10 @@
+use tickc::prelude::*;
+
+#[derive(Clone, Copy, Record)]
+struct Point {
+    x: i64,
+}
+
+fn main() {
+    let _ = tick!(|p: Ref<Point>| -> i64 { p.z });
+}

@@ -1,0 +1,8 @@
+use tickc::prelude::*;
+
+#[derive(Record)]
+struct Point {
+    x: i64,
+}
+
+fn main() {}

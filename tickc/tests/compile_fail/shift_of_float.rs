@@ -1,0 +1,5 @@
+use tickc::prelude::*;
+
+fn main() {
+    let _ = tick!(|a: f64| -> f64 { a << 1 });
+}

@@ -1,0 +1,6 @@
+use tickc::prelude::*;
+
+#[derive(Clone, Copy, Record)]
+struct Nothing;
+
+fn main() {}

@@ -1,0 +1,5 @@
+use tickc::prelude::*;
+
+fn main() {
+    let _ = tick!(|a: i64| { while a > 0 { break 'outer; } });
+}

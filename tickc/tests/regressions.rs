@@ -1,0 +1,119 @@
+//! What random programs found, each as small as it would get, named after what was wrong.
+#![forbid(unsafe_code)]
+use tickc::prelude::*;
+
+fn jit() -> Jit {
+    Jit::new().unwrap()
+}
+
+/// `$n` levels of `leaf op (leaf op (…))`.
+fn right_leaning<'a>(n: u32, leaf: &dyn Fn(u32) -> Code<'a, i64>) -> Code<'a, i64> {
+    (1..n).fold(leaf(0), |tree, i| {
+        let left = leaf(i);
+        tick!(@left - @tree)
+    })
+}
+
+fn right_leaning_value(n: u32, leaf: &dyn Fn(u32) -> i64) -> i64 {
+    (1..n).fold(leaf(0), |tree, i| leaf(i).wrapping_sub(tree))
+}
+
+/// Variables that take every register which variables may have.
+fn with_crowded_registers<'a>(x: Var<i64>, code: Code<'a, i64>) -> Code<'a, i64> {
+    let vars: Vec<Var<i64>> = (0..20).map(|_| Var::local()).collect();
+    let set = vars.iter().zip(1i64..).fold(tick!(()), |code, (v, k)| tick!({ @code; @v = @x + $k; }));
+    vars.iter().fold(tick!({ @set; @code }), |code, v| tick!(@code + @v))
+}
+
+fn sum_of_variables(x: i64) -> i64 {
+    (1..=20).map(|k| x.wrapping_add(k)).sum()
+}
+
+#[test]
+fn zeroing_a_local_destroyed_the_flags_of_the_condition_assigned_to_it() {
+    for (a, b) in [(1i64, 2i64), (2, 1), (1, 1)] {
+        let v = Var::<bool>::local();
+        let f = jit().compile(tick!(|a: i64, b: i64| -> bool { @v = a < b; @v })).unwrap();
+        assert_eq!(f.call(a, b), a < b, "{}", f.disassemble());
+        let v = Var::<bool>::local();
+        let f = jit().compile(tick!(|a: i64, b: i64| -> bool { @v ^= a != b && b != 2; @v })).unwrap();
+        assert_eq!(f.call(a, b), a != b && b != 2, "{}", f.disassemble());
+        let v = Var::<bool>::local();
+        let f = jit().compile(tick!(|a: i64, b: i64| -> bool { @v = !(a < b || b == 1); @v })).unwrap();
+        assert_eq!(f.call(a, b), !(a < b || b == 1), "{}", f.disassemble());
+    }
+}
+
+#[test]
+fn shifts_of_values_in_slots_kept_registers_until_none_were_left() {
+    let f = jit()
+        .compile(tick!(|x: i64, n: u32| -> i64 {
+            @({
+                let (y, m) = (Var::<i64>::local(), Var::<u32>::local());
+                let code = right_leaning(20, &move |i| {
+                    let i = i64::from(i);
+                    tick!((@y ^ $i) << @m)
+                });
+                let code = with_crowded_registers(x, tick!({ @y = @x; @m = @n; @code }));
+                code
+            })
+        }))
+        .unwrap();
+    for (x, n) in [(5i64, 3u32), (-1, 63), (1 << 40, 33)] {
+        let want = right_leaning_value(20, &|i| (x ^ i64::from(i)).wrapping_shl(n)).wrapping_add(sum_of_variables(x));
+        assert_eq!(f.call(x, n), want);
+    }
+}
+
+#[test]
+fn multiples_by_lea_kept_registers_until_none_were_left() {
+    let f = jit()
+        .compile(tick!(|x: i64| -> i64 {
+            @({
+                let y = Var::<i64>::local();
+                let code = right_leaning(20, &move |_| tick!(@y * 5));
+                let code = tick!({ let z = @code; @y = @x; z + @code });
+                with_crowded_registers(x, code)
+            })
+        }))
+        .unwrap();
+    for x in [5i64, -1, 1 << 40] {
+        let want = right_leaning_value(20, &|_| x.wrapping_mul(5)).wrapping_add(sum_of_variables(x));
+        assert_eq!(f.call(x), want);
+    }
+}
+
+#[test]
+fn stores_to_computed_elements_found_no_register() {
+    let f = jit()
+        .compile(tick!(|x: i64, n: u32, s: SliceMut<i64>| -> i64 {
+            @({
+                let store = tick!(@s[(@x as usize) & 3] <<= @n);
+                let store = tick!({ @store; @s[(@x as usize) & 3] /= @s[(@x as usize) & 1] | 1; @x });
+                with_crowded_registers(x, tick!(@store + (@store - (@store * (@store ^ (@store - @store))))))
+            })
+        }))
+        .unwrap();
+    let x = 6i64;
+    let (mut s, mut t) = ([1i64, 5, -7, 9], [1i64, 5, -7, 9]);
+    let got = f.call(x, 3, &mut s);
+    for _ in 0..6 {
+        t[2] <<= 3;
+        t[2] /= t[0] | 1;
+    }
+    assert_eq!((got, s), (x + (x - (x * x)) + sum_of_variables(x), t));
+}
+
+#[test]
+fn compound_stores_with_a_certain_trap_lost_the_registers_of_the_place() {
+    let f = jit()
+        .compile(tick!(|i: usize, c: bool, s: SliceMut<i64>| -> i64 {
+            @({
+                let store = tick!(if @c { @s[@i + 1] /= 0; });
+                (0..40).fold(tick!(@s[@i]), |code, _| tick!({ @store; @code + @s[@i] }))
+            })
+        }))
+        .unwrap();
+    assert_eq!(f.call(1, false, &mut [1, 2, 3]), 82);
+    assert!(matches!(f.try_call(1, true, &mut [1, 2, 3]), Err(Trap::DivisionByZero)));
+}
