@@ -68,13 +68,14 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::emit::{
-        Arguments, AsVar, Callable, Emitter, ExternFn, If, Logic, Loop, Match, Pat, Place, Scope, Val, Var, var_of,
+        Arguments, AsVar, Callable, Emitter, ExternFn, Home, If, Logic, Loop, Match, Named, Pat, Place, Scope, Val,
+        Var, var_of,
     };
     pub use crate::fragment::{
         Captured, Hoist, Hoists, Lift, LiftValue, Lifted, Plain, Splice, flags, lift_capture, quote, splice_capture,
         staged,
     };
-    pub use crate::machine::Target;
+    pub use crate::machine::{Operand, Target};
     pub use crate::record::{Field, Record};
     pub use crate::types::{Element, Element as FieldType, Exclusive, Scalar, Shared, Value};
 

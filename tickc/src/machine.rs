@@ -29,7 +29,7 @@ use crate::types::Type;
 /// `head`: bits 0–7 kind, 8–15 register or condition code, 16–23 index register, 24–31 scale (log2), 32–63 the mask of
 /// registers owned. `body`: the bits of a constant, a displacement, a variable's index, or (true-list, false-list).
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Operand {
+pub struct Operand {
     pub(crate) head: u64,
     pub(crate) body: u64,
 }

@@ -394,6 +394,49 @@ fn many_live_values() {
 }
 
 #[test]
+fn assignments_that_may_be_computed_in_place() {
+    macro_rules! family {
+        ($t:ident) => {
+            check! {
+                |a: $t, b: $t| -> $t { let mut x = a; x = x * 3 + b; x = b - x; x = x - b; x = x ^ (b | 1); x }
+                |a: $t, b: $t| -> $t { let mut x = a; x = x / (b | 1); x = b % (x | 1); x = (x | 1) % 7; x }
+                |a: $t, b: $t| -> $t { let mut x = a; let s = (b & 3) as u32; x = x << s; x = x.rotate_left(s); x = x >> s; x = b << (x & 3); x }
+                |a: $t, b: $t| -> $t { let mut x = a; x = x.min(b); x = b.max(x); x = x + 1; x = !x; x = x.swap_bytes(); x }
+                |a: $t, b: $t| -> $t { let mut x = a; x = x as i8 as $t; x = (x as u16 + 1) as $t; x = x as i64 as $t; x = (x as f64) as $t; x }
+                |a: $t, b: $t| -> $t { let mut x = a; x = x.count_ones() as $t + (x.leading_zeros() as $t); x }
+                |a: $t, b: $t| -> $t { let mut x = a; loop { x = (x * 2) + { if b > 3 { break } 1 }; break; } x }
+                |a: $t, b: $t| -> $t { let mut x = a; loop { x = (x ^ 5) + (if b > 3 { break } else { b }); break; } x }
+                |a: $t, b: $t| -> $t { let mut x = a; let mut n = 0; while n < 3 { n += 1; x = (x + 1) * (if x & 1 == 0 { continue } else { 3 }); } x }
+                |a: $t, b: $t| -> $t { let mut x = a; x = (x + 1) * { if b == 5 { return x } 2 }; x }
+                |a: $t, b: $t| -> $t { let mut x = a; x = (x + 1) * { x = 3; x } - { x += b; x }; x }
+                |a: $t, b: $t| -> $t { let mut x = a; x = { let y = x; y + 1 } * { let y = b; y - x }; x }
+                |a: $t, b: $t| -> $t { let mut x = a; x = if x < b { x + 1 } else { x - b }; x = match x { 0 => x, 1 => x * 2, n => n - x }; x }
+                |a: $t, b: $t| -> $t { let mut x = a; let mut y = b; x = x + y; y = x - y; x = x - y; x ^ y * 3 }
+                |a: $t, b: $t| -> $t { let mut x = a; let y = x; x = x * 5; x = x - y; y ^ x }
+                |a: $t, b: $t| -> $t { let mut x = a; let y = x + b; x = y + x; x = (x & 7) * (y | x); x + y }
+                |a: $t, b: $t| -> $t { let mut x = a; for i in 0..4 { x = x * 3 + i; if x & 1 == 0 { x = x + b } else { x = b - x } } x }
+                |a: $t, b: $t| -> $t { let mut x = a; x = (if b > 5 { x } else { b }) + 1; x = { x = x + 1; x } * 2; x }
+                |a: $t, b: $t| -> $t { let mut x = a; let c = { x = x + 1; x > b }; x = x * 2 + c as $t; x }
+            }
+        };
+    }
+    for_ints!(family; i8 i16 i32 i64 u8 u16 u32 u64);
+    check! {
+        |a: f64, b: f64| -> f64 { let mut x = a; x = x * 2.0 + b; x = b - x; x = b / x; x = -x; x = x.abs().sqrt(); x = x.floor() - b; x }
+        |a: f64, b: f64| -> f64 { let mut x = a; loop { x = (x * 2.0) + { if b > 3.0 { break } 1.0 }; x = (x - 1.0) % 3.0; break; } x }
+        |a: f64, b: f64| -> f64 { let mut x = a; x = (x + 1.0) * { if b == 1.5 { return x } 2.0 }; x = if x == b { x } else { x.min(b) }; x }
+        |a: f32, b: f32| -> f32 { let mut x = a; x = b + x; x = x * x - b; x = x as i32 as f32; x = (x as f64 * 1.5) as f32; x }
+        |a: bool, b: bool| -> bool { let mut x = a; x = !x; x = x ^ b; x = x && b || !x; x = x == b; x = b & x; x }
+        |a: i64, b: f64| -> i64 { let mut x = a; let mut y = b; for i in 0..5 { x = (y * 0.5) as i64 - x; y = x as f64 + y; } x ^ y as i64 }
+    }
+    check_mem! {
+        |s, t, w, a, b, i| { let mut x = a; x = s[i] - x; x = x * s[0]; x = s[(x & 3) as usize] + 1; x = x + t[i] as i64; s[i] = x; x = x - s[i]; x }
+        |s, t, w, a, b, i| { let mut j = i; j = j & 3; j = t[j] as usize & 3; j = (s[j] as usize ^ j) & 3; s[j] = a; j = j + 1; s[j & 3] + j as i64 }
+        |s, t, w, a, b, i| { let mut x = a; for k in 0..s.len() { x = x + s[k] * { x += 1; x }; s[k] = x; } x }
+    }
+}
+
+#[test]
 fn memory() {
     check_mem! {
         |s, t, w, a, b, i| { s[i] }

@@ -68,8 +68,13 @@ impl Expander<'_> {
             Binder::Name { ident, mutable, id } => {
                 let generic = local.ty.as_ref().map(|ty| quote_spanned!(span=> ::<#ty>));
                 // A variable that nothing can assign needs no home for a constant.
-                let fixed = !mutable && id.is_some_and(|id| !self.analysis.binding(id).escapes);
-                let method = Ident::new(if fixed { "let_immutable" } else { "let_" }, span);
+                let method = match id {
+                    Some(id) if self.analysis.binding(*id).escapes => "let_",
+                    None => "let_",
+                    Some(_) if *mutable => "let_home",
+                    Some(_) => "let_immutable",
+                };
+                let method = Ident::new(method, span);
                 quote_spanned!(span=> let __v = #value; let #ident = __e.#method #generic (#name);)
             }
             Binder::Ignored => {

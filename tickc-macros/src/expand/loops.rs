@@ -72,15 +72,24 @@ impl Expander<'_> {
         let body = self.block_effect(&l.body);
         let body = match &l.name {
             Binder::Ignored => body,
-            Binder::Name { ident, mutable: false, .. } => quote_spanned!(span=> let #ident = #variable; #body),
+            Binder::Name { ident, mutable: false, id } if id.is_some_and(|id| !self.analysis.binding(id).escapes) => {
+                quote_spanned!(span=> let #ident = #variable; #body)
+            }
+            Binder::Name { ident, mutable: false, .. } => {
+                quote_spanned!(span=> let #ident = __e.var(#variable); #body)
+            }
             // Assigning to it must not change how often the loop runs.
-            Binder::Name { ident, mutable: true, .. } => quote_spanned! {span=> {
-                let __s = __e.scope();
-                let __v = __e.get(#variable);
-                let #ident = __e.let_(__v);
-                #body
-                __e.end_scope_unit(__s);
-            }},
+            Binder::Name { ident, mutable: true, id } => {
+                let escapes = id.is_none_or(|id| self.analysis.binding(id).escapes);
+                let declare = Ident::new(if escapes { "let_" } else { "let_home" }, span);
+                quote_spanned! {span=> {
+                    let __s = __e.scope();
+                    let __v = __e.get(#variable);
+                    let #ident = __e.#declare(__v);
+                    #body
+                    __e.end_scope_unit(__s);
+                }}
+            }
         };
         quote_spanned! {span=> {
             #lets

@@ -218,9 +218,12 @@ impl Expander<'_> {
     fn param(&self, param: &Param) -> TokenStream {
         let ty = &param.ty;
         match &param.name {
-            Binder::Name { ident, .. } => {
+            Binder::Name { ident, id, .. } => {
                 let span = at(ident.span());
-                quote_spanned!(span=> let #ident: ::tickc::__private::Var<#ty> = __e.param::<#ty>();)
+                if id.is_none_or(|id| self.analysis.binding(id).escapes) {
+                    return quote_spanned!(span=> let #ident: ::tickc::__private::Var<#ty> = __e.param::<#ty>(););
+                }
+                quote_spanned!(span=> let #ident: ::tickc::__private::Home<#ty> = __e.param_home::<#ty>();)
             }
             Binder::Ignored => {
                 quote_spanned!(Span::mixed_site()=> let _: ::tickc::__private::Var<#ty> = __e.param::<#ty>();)

@@ -46,7 +46,7 @@ fn functions_declare_their_parameters() {
     assert_eq!(
         expanded(quote!(move |x: i64, _: u8| -> i64 { x })),
         "staged::<(i64,u8,),i64,_,_>((),flags::NONE,move|__e,__h|->Val<i64>{\
-         letx:Var<i64>=__e.param::<i64>();let_:Var<u8>=__e.param::<u8>();__e.take(x)})"
+         letx:Home<i64>=__e.param_home::<i64>();let_:Var<u8>=__e.param::<u8>();__e.take(x)})"
     );
     assert!(expanded(quote!(|x: i64| x)).starts_with("staged::<(i64,),_,_,_>((),flags::NONE,|__e,__h|{"));
 }

@@ -1,5 +1,6 @@
 //! Parameters and calls.
 
+use super::vars::Home;
 use super::{Emitter, Val, Var};
 use crate::func::Func;
 use crate::machine::{Operand, Target};
@@ -126,9 +127,16 @@ arities! {
 impl<S: crate::signature::Signature> crate::fragment::Lift for Func<S> {}
 
 impl Emitter {
-    /// The next parameter.
+    /// The next parameter, whose handle Rust code asks for.
     #[inline]
     pub fn param<T: Param>(&mut self) -> Var<T> {
+        let home = self.param_home();
+        self.var(home)
+    }
+
+    /// The next parameter, known by its name only.
+    #[inline]
+    pub fn param_home<T: Param>(&mut self) -> Home<T> {
         let index = self.next_param;
         // Parameters come first in the table, in order, so a variable's index is that of its home.
         match T::SHAPE {
@@ -143,7 +151,7 @@ impl Emitter {
                 self.next_param += 2;
             }
         }
-        Var::new(self.function, index as u32)
+        self.home_of(index as u32)
     }
 
     /// Calls an `extern "C"` function.

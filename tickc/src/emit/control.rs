@@ -3,6 +3,7 @@
 //! The expansion of `tick!` asks what is live before it emits an arm, so arms that a run-time constant rules out are never
 //! instantiated. The value of several arms meets in a variable without name.
 
+use super::vars::Home;
 use super::{Emitter, Val, Var};
 use crate::error::Error;
 use crate::machine::{Binary, BinaryOp, Compare, Comparison, JumpList, Operand, Place};
@@ -214,7 +215,7 @@ impl Emitter {
                 self.machine.assign(ty, home, operand);
             }
             (Shape::Pair, None) => join.index = Some(self.declare_pair(operand)),
-            (Shape::Pair, Some(index)) => self.assign(Var::<T>::new(self.function, index), Val::new(operand)),
+            (Shape::Pair, Some(index)) => self.assign(self.home_of::<T>(index), Val::new(operand)),
         }
     }
 
@@ -223,7 +224,7 @@ impl Emitter {
         match (T::SHAPE, join.index) {
             (Shape::Unit, _) => Val::new(Operand::UNIT),
             (_, None) => self.never(),
-            (_, Some(index)) => self.take(Var::<T>::new(self.function, index)),
+            (_, Some(index)) => self.take(self.home_of::<T>(index)),
         }
     }
 
@@ -355,7 +356,7 @@ impl Emitter {
     }
 
     /// `for i in a..b`, before its body; the bound must not change while the loop runs. The variable is freed by `for_end`.
-    pub fn for_begin<T: Int>(&mut self, a: Val<T>, b: Val<T>, inclusive: bool) -> (Loop<()>, Var<T>) {
+    pub fn for_begin<T: Int>(&mut self, a: Val<T>, b: Val<T>, inclusive: bool) -> (Loop<()>, Home<T>) {
         let (ty, a, b) = (T::TYPE, a.into_operand(), b.into_operand());
         // Where both bounds are constants it is known whether the first round runs.
         let known = a.is_const() && b.is_const();
@@ -380,7 +381,7 @@ impl Emitter {
         l.breaks = exit;
         l.bound = bound;
         l.inclusive = inclusive;
-        (l, Var::new(self.function, index))
+        (l, self.home_of(index))
     }
 
     /// Behind the body of a `for`, where `continue` goes.
@@ -389,8 +390,8 @@ impl Emitter {
     }
 
     /// The end of a `for`: the next value, if there is one.
-    pub fn for_end<T: Int>(&mut self, mut l: Loop<()>, i: Var<T>) {
-        let (home, bound) = (self.home(i.index()), self.home(l.bound));
+    pub fn for_end<T: Int>(&mut self, mut l: Loop<()>, i: Home<T>) {
+        let (home, bound) = (i.operand, self.home(l.bound));
         let one = Operand::constant(1);
         let again = if l.inclusive {
             let done = self.machine.compare(Compare { op: Comparison::Ge, ty: T::TYPE }, home, bound);
@@ -534,7 +535,7 @@ impl Emitter {
         self.machine.land(m.to_end);
         self.nesting -= 1;
         let value = self.joined(m.join);
-        let scrutinee = self.take(Var::<S>::new(self.function, m.index));
+        let scrutinee = self.take(self.home_of::<S>(m.index));
         self.discard(scrutinee);
         value
     }

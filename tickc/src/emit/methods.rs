@@ -99,7 +99,7 @@ impl Emitter {
     /// `a.abs_diff(b)` of unsigned integers and the like: the larger minus the smaller, wrapping.
     pub fn m_abs_diff<T: UnsignedInt>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
         let scope = self.scope();
-        let (a, b) = (self.let_(a), self.let_(b));
+        let (a, b) = (self.let_home(a), self.let_home(b));
         let (x, y) = (self.get(a), self.get(b));
         let larger = self.m_max(x, y);
         let (x, y) = (self.get(a), self.get(b));
@@ -111,7 +111,7 @@ impl Emitter {
     /// `a.signum()` of signed integers: -1, 0 or 1.
     pub fn m_signum<T: SignedInt>(&mut self, a: Val<T>) -> Val<T> {
         let scope = self.scope();
-        let a = self.let_(a);
+        let a = self.let_home(a);
         // (a >> width-1) | (-a >>> width-1): the sign bit spread, or one if -a is negative.
         let spread = self.get(a);
         let width = self.lit(T::TYPE.bits() - 1);
@@ -132,10 +132,10 @@ impl Emitter {
             return self.rem(a, b);
         }
         let scope = self.scope();
-        let (a, b) = (self.let_(a), self.let_(b));
+        let (a, b) = (self.let_home(a), self.let_home(b));
         let (x, y) = (self.get(a), self.get(b));
         let remainder = self.rem(x, y);
-        let remainder = self.let_(remainder);
+        let remainder = self.let_home(remainder);
         // remainder + (|b| & sign of the remainder)
         let y = self.get(b);
         let magnitude = Val::new(self.unary(UnaryOp::Abs, T::TYPE, y.into_operand()));
@@ -167,7 +167,7 @@ impl Emitter {
     /// `x.is_nan()`.
     pub fn m_is_nan<T: Float>(&mut self, a: Val<T>) -> Val<bool> {
         let scope = self.scope();
-        let a = self.let_(a);
+        let a = self.let_home(a);
         let (x, y) = (self.get(a), self.get(a));
         let nan = self.ne(x, y);
         let nan = self.hold(nan);

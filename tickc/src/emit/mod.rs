@@ -29,7 +29,7 @@ pub use call::{Arguments, Callable, ExternFn};
 pub use control::{If, Logic, Loop, Match, Pat};
 pub(crate) use val::OfThisThread;
 pub use val::{AsVar, Place, Val, Var, var_of};
-pub use vars::Scope;
+pub use vars::{Home, Named, Scope};
 
 use crate::error::Error;
 use crate::machine::{Finished, Machine, Operand, Prologue};

@@ -5,11 +5,12 @@
 //! - V2: a variable's function number is unique in its thread, so a `Var` of another function can be told.
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 
 use super::{Emitter, Val, Var};
 use crate::error::Error;
 use crate::machine::{Binary, BinaryOp, Operand, kind};
-use crate::types::{Bits, Int, Number, Shape, Type, Value};
+use crate::types::{Bits, Int, Number, Scalar, Shape, Type, Value};
 
 thread_local! {
     static NEXT_FUNCTION: Cell<u64> = const { Cell::new(1) };
@@ -51,6 +52,67 @@ impl Variables {
     }
 }
 
+/// A variable of the quotation that is being instantiated, known by its name only: since nothing but the quotation can refer to
+/// it, and rustc has checked its scope, its home can be used without looking it up.
+#[derive(Debug)]
+pub struct Home<T> {
+    /// What reading it yields.
+    pub(super) operand: Operand,
+    index: u32,
+    marker: PhantomData<fn() -> T>,
+}
+impl<T> Clone for Home<T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Home<T> {}
+
+/// What an expansion names: a [`Home`], or a handle ([`Var`]), which is looked up.
+pub trait Named: Copy {
+    /// The variable's type.
+    type Ty: Value;
+    /// What reading it yields; `None` sets the error.
+    #[doc(hidden)]
+    fn operand(self, e: &mut Emitter) -> Option<Operand>;
+    /// The home of a variable that is assigned `value`; `None` sets the error.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn target(self, e: &mut Emitter, _value: Operand) -> Option<Operand> {
+        self.operand(e)
+    }
+}
+impl<T: Value> Named for Home<T> {
+    type Ty = T;
+    #[inline(always)]
+    fn operand(self, _: &mut Emitter) -> Option<Operand> {
+        Some(self.operand)
+    }
+}
+impl<T: Value> Named for Var<T> {
+    type Ty = T;
+    #[inline(always)]
+    fn operand(self, e: &mut Emitter) -> Option<Operand> {
+        let index = e.index_of(self)?;
+        Some(match T::SHAPE {
+            Shape::Pair => Operand::pair(index),
+            _ => e.vars.slots[index as usize].home,
+        })
+    }
+
+    /// A local that is seen for the first time is zeroed by the prologue while a condition is pending: code for it here would
+    /// destroy the flags, and only one of the ways would come by.
+    #[inline(always)]
+    fn target(self, e: &mut Emitter, value: Operand) -> Option<Operand> {
+        let pending = u32::from(value.kind() == kind::COND);
+        e.nesting += pending;
+        let home = self.operand(e);
+        e.nesting -= pending;
+        home
+    }
+}
+
 /// The variables declared since a scope was opened.
 #[must_use]
 #[derive(Debug)]
@@ -60,40 +122,45 @@ pub struct Scope {
 
 impl Emitter {
     /// Reads a variable.
-    #[inline]
-    pub fn get<T: Value>(&mut self, v: Var<T>) -> Val<T> {
-        let index = match self.index_of(v) {
-            Some(index) => index,
-            None => return self.poison(),
-        };
-        Val::new(match T::SHAPE {
-            Shape::Unit => Operand::UNIT,
-            Shape::Scalar(_) => self.vars.slots[index as usize].home,
-            Shape::Pair => Operand::pair(index),
-        })
+    #[inline(always)]
+    pub fn get<V: Named>(&mut self, v: V) -> Val<V::Ty> {
+        match v.operand(self) {
+            Some(operand) => Val::new(operand),
+            None => self.poison(),
+        }
     }
 
     /// Reads a variable for the last time: its home becomes a temporary.
     #[inline]
-    pub fn take<T: Value>(&mut self, v: Var<T>) -> Val<T> {
-        if let Shape::Scalar(_) = T::SHAPE
-            && v.function() == self.function
-            && let Some(slot) = self.vars.slots.get_mut(v.index() as usize)
-            && slot.home.kind() == kind::REG
-        {
-            let home = slot.home;
-            slot.home = Operand::DEAD;
-            return Val::new(self.machine.take(home));
+    pub fn take<T: Value>(&mut self, v: Home<T>) -> Val<T> {
+        if v.operand.kind() == kind::REG {
+            self.vars.slots[v.index as usize].home = Operand::DEAD;
+            return Val::new(self.machine.take(v.operand));
         }
-        self.get(v)
+        Val::new(v.operand)
     }
 
     /// Reads a variable that the expression around assigns: `v = v * 2 + 1`. The operations may overwrite it, as nothing
     /// reads it between here and the assignment.
+    #[inline(always)]
+    pub fn get_in_place<T: Value>(&mut self, v: Home<T>) -> Val<T> {
+        Val::new(if v.operand.kind() == kind::REG { v.operand.in_place() } else { v.operand })
+    }
+
+    /// The handle of a variable that Rust code asks for.
     #[inline]
-    pub fn get_in_place<T: Value>(&mut self, v: Var<T>) -> Val<T> {
-        let operand = self.get(v).into_operand();
-        Val::new(if operand.kind() == kind::REG { operand.in_place() } else { operand })
+    pub fn var<T: Value>(&mut self, v: Home<T>) -> Var<T> {
+        Var::new(self.function, v.index)
+    }
+
+    /// The variable at `index`, known to be in scope.
+    #[inline(always)]
+    pub(super) fn home_of<T: Value>(&self, index: u32) -> Home<T> {
+        let operand = match T::SHAPE {
+            Shape::Pair => Operand::pair(index),
+            _ => self.vars.slots[index as usize].home,
+        };
+        Home { operand, index, marker: PhantomData }
     }
 
     /// The index of a variable that is in scope; `None` sets the error.
@@ -106,17 +173,6 @@ impl Emitter {
             return Some(v.index());
         }
         self.index_of_other(v)
-    }
-
-    /// The index of a variable that is assigned `value`. A local that is seen for the first time is zeroed by the prologue
-    /// while a condition is pending: code for it here would destroy the flags, and only one of the ways would come by.
-    #[inline(always)]
-    fn target_of<T: Value>(&mut self, v: Var<T>, value: Operand) -> Option<u32> {
-        let pending = u32::from(value.kind() == kind::COND);
-        self.nesting += pending;
-        let index = self.index_of(v);
-        self.nesting -= pending;
-        index
     }
 
     #[inline(never)]
@@ -169,31 +225,44 @@ impl Emitter {
         index
     }
 
-    /// Declares a variable with this value.
+    /// Declares a variable with this value, whose handle Rust code asks for.
     #[inline]
     pub fn let_<T: Value>(&mut self, v: Val<T>) -> Var<T> {
+        let home = self.let_home(v);
+        self.var(home)
+    }
+
+    /// Declares a variable with this value, known by its name only.
+    #[inline]
+    pub fn let_home<T: Value>(&mut self, v: Val<T>) -> Home<T> {
         let operand = v.into_operand();
-        let index = match T::SHAPE {
-            Shape::Unit => self.push_slot(Operand::UNIT, false),
+        match T::SHAPE {
+            Shape::Unit => Home { operand, index: self.push_slot(Operand::UNIT, false), marker: PhantomData },
             Shape::Scalar(ty) => {
-                let home = self.machine.declare(ty, operand);
-                self.push_slot(home, false)
+                let operand = self.machine.declare(ty, operand);
+                Home { operand, index: self.push_slot(operand, false), marker: PhantomData }
             }
-            Shape::Pair => self.declare_pair(operand),
-        };
-        Var::new(self.function, index)
+            Shape::Pair => {
+                let index = self.declare_pair(operand);
+                self.home_of(index)
+            }
+        }
     }
 
     /// Declares a variable that is never assigned: a constant needs no home.
     #[inline]
-    pub fn let_immutable<T: Value>(&mut self, v: Val<T>) -> Var<T> {
-        if let Shape::Scalar(ty) = T::SHAPE {
-            let operand = v.into_operand();
-            let home = if operand.is_const() { operand } else { self.machine.declare(ty, operand) };
-            let index = self.push_slot(home, false);
-            return Var::new(self.function, index);
+    pub fn let_immutable<T: Value>(&mut self, v: Val<T>) -> Home<T> {
+        match T::SHAPE {
+            Shape::Scalar(_) => {
+                let operand = v.into_operand();
+                if operand.is_const() {
+                    let index = self.push_slot(operand, false);
+                    return Home { operand, index, marker: PhantomData };
+                }
+                self.let_home(Val::new(operand))
+            }
+            _ => self.let_home(v),
         }
-        self.let_(v)
     }
 
     /// Declares a variable whose home is known.
@@ -298,42 +367,40 @@ impl Emitter {
 
     /// `v = value`.
     #[inline]
-    pub fn assign<T: Value>(&mut self, v: Var<T>, value: Val<T>) {
+    pub fn assign<V: Named>(&mut self, v: V, value: Val<V::Ty>) {
         let operand = value.into_operand();
-        let Some(index) = self.target_of(v, operand) else { return };
-        match T::SHAPE {
+        let Some(home) = v.target(self, operand) else { return };
+        match V::Ty::SHAPE {
             Shape::Unit => {}
             Shape::Scalar(ty) => {
-                let home = self.vars.slots[index as usize].home;
                 // A value computed in place is there already.
                 if operand != home.in_place() {
                     self.machine.assign(ty, home, operand);
                 }
             }
             Shape::Pair => {
-                let (pointer, len) = self.pair_homes(operand);
-                if operand.body == u64::from(index) {
+                if operand.body == home.body {
                     return;
                 }
-                let (to_pointer, to_len) = self.pair_homes(Operand::pair(index));
+                let (pointer, len) = self.pair_homes(operand);
+                let (to_pointer, to_len) = self.pair_homes(home);
                 self.machine.assign(Type::Ptr, to_pointer, pointer);
                 self.machine.assign(Type::Usize, to_len, len);
             }
         }
     }
 
-    #[inline]
-    fn assign_op<T: Value>(&mut self, o: Binary, v: Var<T>, value: Operand) {
-        let Some(index) = self.target_of(v, value) else { return };
-        let home = self.home(index);
+    #[inline(always)]
+    fn assign_op<V: Named>(&mut self, o: Binary, v: V, value: Operand) {
+        let Some(home) = v.target(self, value) else { return };
         self.assign_binary(o, home, value);
     }
 
     /// `v <<= count` or `v >>= count`.
     #[inline]
-    fn assign_shift<T: Int, S: Int>(&mut self, op: BinaryOp, v: Var<T>, count: Val<S>) {
-        let count = self.shift_count::<T, S>(count);
-        self.assign_op(Binary { op, ty: T::TYPE }, v, count);
+    fn assign_shift<V: Named<Ty: Int>, S: Int>(&mut self, op: BinaryOp, v: V, count: Val<S>) {
+        let count = self.shift_count::<V::Ty, S>(count);
+        self.assign_op(Binary { op, ty: V::Ty::TYPE }, v, count);
     }
 }
 
@@ -342,8 +409,8 @@ macro_rules! compound {
         impl Emitter {$(
             /// Compound assignment of a variable.
             #[inline]
-            pub fn $name<T: $bound>(&mut self, v: Var<T>, value: Val<T>) {
-                self.assign_op(Binary { op: BinaryOp::$op, ty: T::TYPE }, v, value.into_operand());
+            pub fn $name<V: Named<Ty: $bound>>(&mut self, v: V, value: Val<V::Ty>) {
+                self.assign_op(Binary { op: BinaryOp::$op, ty: V::Ty::TYPE }, v, value.into_operand());
             }
         )*}
     };
@@ -354,11 +421,11 @@ compound! {
 }
 impl Emitter {
     /// `v <<= count`.
-    pub fn assign_shl<T: Int, S: Int>(&mut self, v: Var<T>, count: Val<S>) {
+    pub fn assign_shl<V: Named<Ty: Int>, S: Int>(&mut self, v: V, count: Val<S>) {
         self.assign_shift(BinaryOp::Shl, v, count);
     }
     /// `v >>= count`.
-    pub fn assign_shr<T: Int, S: Int>(&mut self, v: Var<T>, count: Val<S>) {
+    pub fn assign_shr<V: Named<Ty: Int>, S: Int>(&mut self, v: V, count: Val<S>) {
         self.assign_shift(BinaryOp::Shr, v, count);
     }
 }

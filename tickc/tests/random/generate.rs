@@ -144,7 +144,7 @@ impl Choices<'_> {
                 } else {
                     Mem::W
                 };
-                let index = super::eval::canonical(Ty::Usize, self.pick(6) as u64);
+                let index = if self.pick(16) == 15 { 5 } else { self.pick(3) as u64 };
                 node(ty, Kind::Load(mem, node(Ty::Usize, Kind::Const(index))))
             }
             2 if ty == Ty::Usize => {
@@ -210,7 +210,7 @@ impl Choices<'_> {
     /// A usize that is mostly small.
     fn index(&mut self, scope: &Scope, depth: u32) -> E {
         let index = self.expr(scope, Ty::Usize, depth);
-        if self.pick(8) == 0 {
+        if self.pick(24) == 23 {
             return index;
         }
         let mask = node(Ty::Usize, Kind::Const(3));

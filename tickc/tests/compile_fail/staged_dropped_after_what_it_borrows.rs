@@ -1,0 +1,21 @@
+use tickc::prelude::*;
+
+struct Guard<'a>(&'a String);
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        println!("{}", self.0);
+    }
+}
+
+fn add<'c>(x: Var<i64>, guard: &Guard<'_>) -> Code<'c, i64> {
+    let n = guard.0.len() as i64;
+    tick!(@x + $n)
+}
+
+fn main() {
+    let code: Staged<fn(i64) -> i64>;
+    let name = String::from("dropped before the code that owns the guard");
+    let guard = Guard(&name);
+    code = tick!(move |x: i64| -> i64 { @(add(x, &guard)) });
+}
