@@ -88,6 +88,21 @@ impl Operand {
     /// The mark of [`Operand::in_place`].
     pub(crate) const IN_PLACE: u64 = 1 << 24;
 
+    /// The memory `disp` bytes behind a variable that lives in a register.
+    #[inline(always)]
+    pub(crate) const fn behind(self, disp: i32) -> Operand {
+        Operand { head: kind::MEM as u64 | self.head & 0xff00 | Self::NO_INDEX << 16, body: disp as u32 as u64 }
+    }
+
+    /// Whether this is a variable that lives in a register.
+    #[inline(always)]
+    pub(crate) const fn is_home_register(self) -> bool {
+        self.head & 0xffff_ffff_0000_00ff == kind::REG as u64
+    }
+
+    /// The index register of a memory operand that has none.
+    pub(crate) const NO_INDEX: u64 = 4;
+
     /// The mask of registers that the operand owns.
     #[inline(always)]
     pub(crate) const fn owned(self) -> u32 {
@@ -381,6 +396,10 @@ pub(crate) trait Machine {
     fn call(&mut self, target: Target, params: &[(Type, Operand)], pairs: u32, ret: Type) -> Operand;
     /// Returns from the function.
     fn ret(&mut self, ty: Type, value: Operand);
+
+    /// The registers of the finished function that neither are free nor hold one of these homes, as a mask: 0, unless a
+    /// temporary was lost.
+    fn lost(&self, homes: &mut dyn Iterator<Item = Operand>) -> u32;
 
     /// Length of the code of the finished function in bytes.
     fn code_len(&self) -> usize;

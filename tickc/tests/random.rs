@@ -75,21 +75,6 @@ fn check(jit: &Jit, choices: &[u32]) -> Result<(), TestCaseError> {
         }
         let mut written = memory;
         let result = compiled(&args, &mut written);
-            *s.entry(
-                format!("{expected:?}").split('(').next().unwrap().to_string()
-                    + if let Err(e) = &expected {
-                        match e {
-                            Stop::Code(_) => "c",
-                            Stop::Index => "i",
-                            Stop::DivisionByZero => "z",
-                            _ => "o",
-                        }
-                    } else {
-                        ""
-                    },
-            )
-            .or_insert(0) += 1
-        });
         let agrees = match (&expected, &result) {
             (Ok(a), Ok(b)) => same(program.value.ty, *a, *b),
             (a, b) => a == b,

@@ -120,7 +120,9 @@ impl Emitter {
     /// The value of a place.
     #[inline]
     pub fn read<T: Scalar, M>(&mut self, place: Place<T, M>) -> Val<T> {
-        Val::new(if place.is_pointer {
+        Val::new(if place.is_pointer && place.operand.is_home_register() {
+            place.operand.behind(place.disp)
+        } else if place.is_pointer {
             self.machine.load_behind(T::TYPE, place.operand, place.disp)
         } else {
             let place = self.memory_operand(place);

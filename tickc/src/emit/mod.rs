@@ -116,6 +116,11 @@ impl Emitter {
         if let Some(error) = self.error.take() {
             return Err(*error);
         }
+        debug_assert!(
+            never || finished.is_err() || self.machine.lost(&mut self.vars.homes()) == 0,
+            "temporaries were lost: {:#x}",
+            self.machine.lost(&mut self.vars.homes())
+        );
         Ok(Emitted { finished: finished?, keep })
     }
 

@@ -10,22 +10,19 @@ impl Emitter {
     /// `a op b`. Inlined into quotations: a test of the operands' kinds, and the call of the machine.
     #[inline(always)]
     pub(super) fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        if a.is_const() || b.is_const() {
+        if a.is_const() || b.is_const() && fold::may_simplify(o.op, b.body) {
             return self.binary_constant(o, a, b);
         }
         self.machine.binary(o, a, b)
     }
 
-    /// `a op b` with at least one constant.
+    /// `a op b` with a constant `a`, or a constant `b` of which something may be known.
     #[inline(never)]
     fn binary_constant(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
         if a.is_const() {
             return self.binary_constant_first(o, a, b);
         }
-        if fold::may_simplify(o.op, b.body) {
-            return self.binary_simplified(o, a, b.body);
-        }
-        self.machine.binary(o, a, b)
+        self.binary_simplified(o, a, b.body)
     }
 
     #[inline(never)]
@@ -36,7 +33,7 @@ impl Emitter {
                 Err(trap) => self.certain_trap(trap),
             };
         }
-        if o.op.commutes() { self.binary_constant(o, b, a) } else { self.machine.binary(o, a, b) }
+        if o.op.commutes() { self.binary_simplified(o, b, a.body) } else { self.machine.binary(o, a, b) }
     }
 
     /// `a op c` with a constant that something is known of.

@@ -43,6 +43,11 @@ pub(super) struct Variables {
 }
 
 impl Variables {
+    /// The homes of all variables that still have one.
+    pub(super) fn homes(&self) -> impl Iterator<Item = Operand> {
+        self.slots.iter().map(|slot| slot.home)
+    }
+
     pub(super) fn clear(&mut self) {
         self.slots.clear();
         if !self.locals.is_empty() {

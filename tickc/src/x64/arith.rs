@@ -126,23 +126,24 @@ impl OnePass {
         }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn multiply(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        let simple = b.is_const()
-            && !is_narrow(o.ty)
-            && fits_imm32(o.ty, b.body)
-            && !lea_factor(b.body)
-            && a.kind() <= kind::MEM;
-        if !simple {
-            return self.multiply_any(o, a, b);
+        // The common case: something in memory times a constant.
+        let simple = b.is_const() && a.is_mem() && a.slot_index().is_none() && !is_narrow(o.ty);
+        if simple && fits_imm32(o.ty, b.body) && !lea_factor(b.body) {
+            return self.multiply_memory(o, a, b);
         }
-        if a.is_temp() {
-            self.imul_imm(is_wide(o.ty), a.reg(), a, b.body as i32);
-            return a;
-        }
-        self.release_operand(a);
+        self.multiply_any(o, a, b)
+    }
+
+    #[inline(never)]
+    fn multiply_memory(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        self.free |= a.owned();
         let (d, crowded) = self.alloc_result(GPRS);
-        self.imul_imm(is_wide(o.ty), d, a, b.body as i32);
+        let imm = b.body as i32;
+        let short = imm as i8 as i32 == imm;
+        self.buf.rm(op(0x69 | (short as u8) << 1), is_wide(o.ty), d, a.as_mem(), false);
+        self.buf.packed(u64::from(imm as u32), if short { 1 } else { 4 });
         self.born(o.ty, d, crowded)
     }
 

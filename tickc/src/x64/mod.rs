@@ -387,9 +387,6 @@ impl Machine for OnePass {
     }
 
     fn load_behind(&mut self, ty: Type, pointer: Operand, disp: i32) -> Operand {
-        if pointer.is_reg() && pointer.owned() == 0 {
-            return Operand::mem(pointer.reg(), RSP, 0, disp, 0);
-        }
         let place = self.address(pointer, None, 0, disp);
         Machine::load(self, ty, place)
     }
@@ -474,6 +471,11 @@ impl Machine for OnePass {
         self.put_result(ty, value);
         let jump = self.jump_always();
         self.returns = self.merge_lists(self.returns, jump);
+    }
+
+    fn lost(&self, homes: &mut dyn Iterator<Item = Operand>) -> u32 {
+        let held = homes.filter(|home| home.is_reg()).fold(0, |mask, home| mask | 1 << home.reg());
+        (GPRS | XMMS) & !self.free & !held
     }
 
     fn code_len(&self) -> usize {
