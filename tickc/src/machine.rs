@@ -312,6 +312,9 @@ pub(crate) trait Machine {
 
     /// Result of a binary operation as a temporary. At most one operand is a constant.
     fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand;
+    /// A product: [`Machine::binary`] with [`BinaryOp::Mul`], which has an entry of its own because it is the one operation
+    /// that meets memory and constants as often as registers.
+    fn multiply(&mut self, ty: Type, a: Operand, b: Operand) -> Operand;
     /// Result of an operation with one operand.
     fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand;
     /// A condition. At most one operand is a constant, and if so, it is `b`.

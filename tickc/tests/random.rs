@@ -2,6 +2,8 @@
 //!
 //! `TICKC_RANDOM_CASES` sets the number of programs, `TICKC_RANDOM_SEED` the first seed of a long run.
 #![forbid(unsafe_code)]
+#![allow(unreachable_pub, reason = "shared by the modules of one test")]
+#![allow(clippy::unnecessary_cast, reason = "some of the types that a macro goes through are the same")]
 
 #[path = "random/ast.rs"]
 mod ast;
@@ -90,6 +92,14 @@ fn check(jit: &Jit, choices: &[u32]) -> Result<(), TestCaseError> {
 
 #[test]
 fn random_programs() {
+    // Making the fragments of a deep tree takes much stack in a debug build.
+    let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(run).unwrap();
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+fn run() {
     let number = |name: &str| std::env::var(name).ok().map(|n| n.parse::<u64>().expect("a number"));
     let cases = number("TICKC_RANDOM_CASES").unwrap_or(1000) as u32;
     let seed = number("TICKC_RANDOM_SEED").unwrap_or(0);

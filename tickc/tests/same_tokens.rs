@@ -121,12 +121,6 @@ impl Edges for bool {
     }
 }
 
-macro_rules! lift {
-    ($e:expr) => {
-        $e
-    };
-}
-
 macro_rules! each {
     ($n:expr; [] $body:block) => { $body };
     ($n:expr; [$p:ident: $t:ident $(, $q:ident: $u:ident)*] $body:block) => {

@@ -13,6 +13,9 @@ impl Emitter {
         if a.is_const() || b.is_const() && fold::may_simplify(o.op, b.body) {
             return self.binary_constant(o, a, b);
         }
+        if o.op == BinaryOp::Mul {
+            return self.machine.multiply(o.ty, a, b);
+        }
         self.machine.binary(o, a, b)
     }
 

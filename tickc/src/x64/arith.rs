@@ -6,7 +6,7 @@ use super::OnePass;
 use super::branch::{cc, code_of};
 use super::encode::{Alu, Shift, op, op_prefixed, op0f};
 use super::regs::*;
-use crate::machine::{Binary, BinaryOp, Compare, Comparison, Operand, UnaryOp, kind};
+use crate::machine::{Binary, BinaryOp, Compare, Comparison, Operand, UnaryOp};
 use crate::trap::TrapKind;
 use crate::types::Type;
 
@@ -39,7 +39,7 @@ impl OnePass {
         match Alu::of(o.op) {
             Some(_) if a.is_temp() => self.alu_temp(o, a, b),
             Some(_) => self.alu_fresh(o, a, b),
-            None if o.op == BinaryOp::Mul => self.multiply(o, a, b),
+            None if o.op == BinaryOp::Mul => self.multiply_any(o, a, b),
             None => self.binary_rare(o, a, b),
         }
     }
@@ -126,25 +126,40 @@ impl OnePass {
         }
     }
 
+    /// The common products of 64 bits: of a temporary and a register, and of memory and a constant.
     #[inline(always)]
-    fn multiply(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        // The common case: something in memory times a constant.
-        let simple = b.is_const() && a.is_mem() && a.slot_index().is_none() && !is_narrow(o.ty);
-        if simple && fits_imm32(o.ty, b.body) && !lea_factor(b.body) {
-            return self.multiply_memory(o, a, b);
+    pub(super) fn multiply_fast(&mut self, ty: Type, a: Operand, b: Operand) -> Operand {
+        if is_wide_int(ty) && self.buf.has_room() {
+            let (d, s) = if a.is_temp() { (a, b) } else { (b, a) };
+            if d.is_temp() && s.is_reg() {
+                self.free |= s.owned();
+                self.buf.rr(op0f(0xaf), true, d.reg(), s.reg(), false);
+                return d;
+            }
+            let simple = b.is_const() && a.is_mem() && a.slot_index().is_none();
+            if simple && fits_imm32(ty, b.body) && !lea_factor(b.body) {
+                return self.multiply_memory(a, b.body as i32);
+            }
         }
-        self.multiply_any(o, a, b)
+        self.multiply_slow(ty, a, b)
+    }
+
+    /// The 64-bit product of memory and a constant.
+    #[inline(never)]
+    fn multiply_memory(&mut self, a: Operand, imm: i32) -> Operand {
+        self.free |= a.owned();
+        let (d, crowded) = self.alloc_result(GPRS);
+        let short = imm as i8 as i32 == imm;
+        self.buf.rm(op(0x69 | (short as u8) << 1), true, d, a.as_mem(), false);
+        self.buf.packed(u64::from(imm as u32), if short { 1 } else { 4 });
+        self.born(Type::I64, d, crowded)
     }
 
     #[inline(never)]
-    fn multiply_memory(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        self.free |= a.owned();
-        let (d, crowded) = self.alloc_result(GPRS);
-        let imm = b.body as i32;
-        let short = imm as i8 as i32 == imm;
-        self.buf.rm(op(0x69 | (short as u8) << 1), is_wide(o.ty), d, a.as_mem(), false);
-        self.buf.packed(u64::from(imm as u32), if short { 1 } else { 4 });
-        self.born(o.ty, d, crowded)
+    fn multiply_slow(&mut self, ty: Type, a: Operand, b: Operand) -> Operand {
+        self.buf.room();
+        let o = Binary { op: BinaryOp::Mul, ty };
+        if ty.is_float() { self.binary_float(o, a, b) } else { self.multiply_any(o, a, b) }
     }
 
     #[inline(never)]

@@ -246,6 +246,10 @@ impl Machine for OnePass {
         self.error = None;
     }
 
+    fn multiply(&mut self, ty: Type, a: Operand, b: Operand) -> Operand {
+        self.multiply_fast(ty, a, b)
+    }
+
     fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
         if a.is_temp() && self.binary_fast(o, a.reg(), b) {
             return a;
