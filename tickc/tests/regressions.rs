@@ -6,7 +6,7 @@ fn jit() -> Jit {
     Jit::new().unwrap()
 }
 
-/// `$n` levels of `leaf op (leaf op (…))`.
+/// `n` levels of `leaf op (leaf op (…))`.
 fn right_leaning<'a>(n: u32, leaf: &dyn Fn(u32) -> Code<'a, i64>) -> Code<'a, i64> {
     (1..n).fold(leaf(0), |tree, i| {
         let left = leaf(i);
@@ -54,8 +54,7 @@ fn shifts_of_values_in_slots_kept_registers_until_none_were_left() {
                     let i = i64::from(i);
                     tick!((@y ^ $i) << @m)
                 });
-                let code = with_crowded_registers(x, tick!({ @y = @x; @m = @n; @code }));
-                code
+                with_crowded_registers(x, tick!({ @y = @x; @m = @n; @code }))
             })
         }))
         .unwrap();

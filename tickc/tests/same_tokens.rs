@@ -15,6 +15,8 @@
     unused_parens,
     unused_comparisons,
     unreachable_code,
+    unreachable_patterns,
+    while_true,
     reason = "tests"
 )]
 #![allow(

@@ -108,28 +108,33 @@ impl OnePass {
         }
     }
 
-    /// A list of one jump whose displacement lies at `at`.
-    #[inline(always)]
-    pub(super) fn list_of(&mut self, at: u32) -> JumpList {
-        self.buf.patch_i32(at, at as i32);
-        at
-    }
-
     #[inline(always)]
     pub(super) fn jump_on(&mut self, code: u8) -> JumpList {
-        let at = self.buf.jcc(code);
-        self.list_of(at)
+        // A list of one names itself.
+        let at = self.buf.pos() + 2;
+        self.buf.packed(0x800f | u64::from(code) << 8 | u64::from(at) << 16, 6);
+        at
     }
 
     #[inline]
     pub(super) fn jump_always(&mut self) -> JumpList {
-        let at = self.buf.jmp();
-        self.list_of(at)
+        let at = self.buf.pos() + 1;
+        self.buf.packed(0xe9 | u64::from(at) << 8, 5);
+        at
     }
 
     /// Jumps if the condition is false; lets its true-list come here.
     #[inline]
     pub(super) fn jump_false(&mut self, a: Operand) -> JumpList {
+        // Mostly flags that were just set.
+        if a.head & !0xf00 == kind::COND as u64 && a.body == 0 {
+            return self.jump_on(a.reg() ^ 1);
+        }
+        self.jump_false_any(a)
+    }
+
+    #[inline(never)]
+    fn jump_false_any(&mut self, a: Operand) -> JumpList {
         let a = self.to_condition(a);
         let list = match a.reg() {
             cc::ALWAYS => a.false_list(),

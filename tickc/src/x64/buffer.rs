@@ -92,9 +92,9 @@ impl Buffer {
         self.memory[at as usize..at as usize + bytes.len()].copy_from_slice(bytes);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn patch_i32(&mut self, at: u32, value: i32) {
-        self.patch(at, &value.to_le_bytes());
+        self.memory[at as usize..at as usize + 4].copy_from_slice(&value.to_le_bytes());
     }
 
     #[inline]

@@ -104,6 +104,17 @@ impl Buffer {
         }
     }
 
+    /// `op reg, [rsp + disp]` of 64 bits in one store; `disp` is not negative.
+    #[inline(always)]
+    pub(super) fn slot_op(&mut self, opcode: u8, reg: Reg, disp: i32) {
+        debug_assert!(disp >= 0);
+        let reg = u64::from(reg & 15);
+        let near = disp < 128;
+        let modrm = if near { 0x44 } else { 0x84 } | (reg & 7) << 3;
+        let word = 0x48 | reg >> 3 << 2 | u64::from(opcode) << 8 | modrm << 16 | 0x24 << 24 | (disp as u64) << 32;
+        self.packed(word, if near { 5 } else { 8 });
+    }
+
     /// `op dst, src` of registers.
     #[inline(always)]
     pub(super) fn alu_rr(&mut self, alu: Alu, wide: bool, dst: Reg, src: Reg) {

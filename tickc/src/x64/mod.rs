@@ -181,7 +181,16 @@ impl OnePass {
             self.free |= b.owned();
             return true;
         }
-        if !alu || !b.is_const() {
+        if !alu {
+            return false;
+        }
+        if let Some(slot) = b.slot_index()
+            && b.owned_slot().is_none()
+        {
+            self.buf.slot_op((o.op as u8) << 3 | 3, d, slot as i32 * 8 + self.pushed);
+            return true;
+        }
+        if !b.is_const() {
             return false;
         }
         if b.body as i32 as i64 as u64 == b.body {
@@ -190,6 +199,38 @@ impl OnePass {
             self.buf.mov_scratch_imm64(b.body);
             self.buf.rr(encode::op((o.op as u8) << 3 | 3), true, d, SCRATCH, false);
         }
+        true
+    }
+
+    /// The common compound assignments of 64-bit variables in slots: whether this was one.
+    #[inline(always)]
+    fn assign_slot(&mut self, o: Binary, slot: u32, b: Operand) -> bool {
+        let alu = o.op as u8 <= BinaryOp::Xor as u8;
+        if !is_wide_int(o.ty) || !self.buf.has_room() || !alu && o.op != BinaryOp::Mul {
+            return false;
+        }
+        let disp = slot as i32 * 8 + self.pushed;
+        let from = if b.is_reg() {
+            b.reg()
+        } else if let Some(other) = b.slot_index()
+            && b.owned_slot().is_none()
+        {
+            if !alu {
+                return false;
+            }
+            self.buf.slot_op(0x8b, SCRATCH, other as i32 * 8 + self.pushed);
+            SCRATCH
+        } else {
+            return false;
+        };
+        if alu {
+            self.buf.slot_op((o.op as u8) << 3 | 1, from, disp);
+        } else {
+            self.buf.slot_op(0x8b, SCRATCH, disp);
+            self.buf.rr(encode::op0f(0xaf), true, SCRATCH, from, false);
+            self.buf.slot_op(0x89, SCRATCH, disp);
+        }
+        self.free |= b.owned();
         true
     }
 
@@ -321,7 +362,11 @@ impl Machine for OnePass {
     }
 
     fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand) {
-        if !(home.is_reg() && self.binary_fast(o, home.reg(), value)) {
+        let done = match home.slot_index() {
+            Some(slot) => self.assign_slot(o, slot, value),
+            None => home.is_reg() && self.binary_fast(o, home.reg(), value),
+        };
+        if !done {
             self.assign_any(o, home, value);
         }
     }

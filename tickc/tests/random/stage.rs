@@ -22,13 +22,11 @@ extern "C" fn narrow(a: u8, b: i8, c: u16, d: i16, e: bool) -> i8 {
 extern "C" fn floats(a: f32, b: f64) -> f32 {
     (f64::from(a) * 0.5 - b) as f32
 }
-#[expect(clippy::too_many_arguments, reason = "more than there are registers")]
 extern "C" fn ten(a: i64, b: f64, c: i32, d: f32, e: u8, f: i64, g: i64, h: i64, i: f64, j: i16) -> f64 {
     let ints = [a, i64::from(c), i64::from(e), f, g, h, i64::from(j)];
     let mix = ints.iter().fold(0i64, |s, &v| s.wrapping_mul(131).wrapping_add(v));
     mix as f64 + b * 2.0 + f64::from(d) * 4.0 - i
 }
-#[expect(clippy::too_many_arguments, reason = "more than there are registers")]
 extern "C" fn twelve(
     a: i32,
     b: u8,
