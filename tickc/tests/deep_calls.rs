@@ -9,7 +9,11 @@ fn jit() -> Jit {
 #[expect(clippy::too_many_arguments, reason = "more than there are registers")]
 fn wide(n: i64, a: i64, b: u8, c: i32, d: i16, e: u64, s: &[i64], x: f64, y: f32, z: i8) -> i64 {
     if n == 0 {
-        return (a.wrapping_add(i64::from(b)).wrapping_mul(3) ^ i64::from(c)) + i64::from(d) + e as i64 + s[(a & 3) as usize] + x as i64
+        return (a.wrapping_add(i64::from(b)).wrapping_mul(3) ^ i64::from(c))
+            + i64::from(d)
+            + e as i64
+            + s[(a & 3) as usize]
+            + x as i64
             - y as i64
             + i64::from(z);
     }
@@ -26,7 +30,11 @@ fn wide(n: i64, a: i64, b: u8, c: i32, d: i16, e: u64, s: &[i64], x: f64, y: f32
         y + 1.0,
         z.wrapping_neg(),
     );
-    let again = if n & 1 == 0 { wide(0, n, z as u8, d.into(), c as i16, k as u64 & 15, s, f64::from(y), x as f32, b as i8) } else { k };
+    let again = if n & 1 == 0 {
+        wide(0, n, z as u8, d.into(), c as i16, k as u64 & 15, s, f64::from(y), x as f32, b as i8)
+    } else {
+        k
+    };
     deeper.wrapping_mul(7).wrapping_add(again) ^ k.wrapping_add(a) ^ s[(n & 3) as usize]
 }
 
@@ -36,14 +44,28 @@ fn recursion_with_arguments_and_the_stack_limit_on_the_stack() {
         .compile(tick!(
             fn wide(n: i64, a: i64, b: u8, c: i32, d: i16, e: u64, s: Slice<i64>, x: f64, y: f32, z: i8) -> i64 {
                 if n == 0 {
-                    return ((a + b as i64) * 3 ^ c as i64) + d as i64 + e as i64 + s[(a & 3) as usize] + x as i64 - y as i64
+                    return ((a + b as i64) * 3 ^ c as i64) + d as i64 + e as i64 + s[(a & 3) as usize] + x as i64
+                        - y as i64
                         + z as i64;
                 }
                 let k = a ^ n;
-                let deeper =
-                    wide(n - 1, k, b + c as u8, c * 3, d ^ z as i16, e + 1, s, x * 0.5 + y as f64, y + 1.0, z.wrapping_neg());
-                let again =
-                    if n & 1 == 0 { wide(0, n, z as u8, d as i32, c as i16, k as u64 & 15, s, y as f64, x as f32, b as i8) } else { k };
+                let deeper = wide(
+                    n - 1,
+                    k,
+                    b + c as u8,
+                    c * 3,
+                    d ^ z as i16,
+                    e + 1,
+                    s,
+                    x * 0.5 + y as f64,
+                    y + 1.0,
+                    z.wrapping_neg(),
+                );
+                let again = if n & 1 == 0 {
+                    wide(0, n, z as u8, d as i32, c as i16, k as u64 & 15, s, y as f64, x as f32, b as i8)
+                } else {
+                    k
+                };
                 deeper * 7 + again ^ k + a ^ s[(n & 3) as usize]
             }
         ))
@@ -55,13 +77,23 @@ fn recursion_with_arguments_and_the_stack_limit_on_the_stack() {
     }
     assert!(matches!(f.try_call(10_000_000, 1, 2, 3, 4, 5, &s, 0.0, 0.0, 0), Err(Trap::StackOverflow)));
     assert!(matches!(f.try_call(9, 1, 2, 3, 4, 5, &s[..1], 0.0, 0.0, 0), Err(Trap::IndexOutOfBounds)));
-    assert_eq!(f.call(3, 77, 200, -9, 300, 5, &s, 12.5, -3.5, -128), wide(3, 77, 200, -9, 300, 5, &s, 12.5, -3.5, -128));
+    assert_eq!(
+        f.call(3, 77, 200, -9, 300, 5, &s, 12.5, -3.5, -128),
+        wide(3, 77, 200, -9, 300, 5, &s, 12.5, -3.5, -128)
+    );
 }
 
 #[test]
 fn traps_pass_through_callers_of_every_kind() {
     let inner = jit().compile(tick!(|a: i64, b: i64| -> f64 { (a / b) as f64 })).unwrap();
-    let second = jit().compile(tick!(|a: i32, x: f64| -> i32 { if x < 0.0 { trap(a as u32) } a + x as i32 })).unwrap();
+    let second = jit()
+        .compile(tick!(|a: i32, x: f64| -> i32 {
+            if x < 0.0 {
+                trap(a as u32)
+            }
+            a + x as i32
+        }))
+        .unwrap();
     let f = jit()
         .compile(tick!(|a: i64, b: i64, c: i32, x: f64, s: SliceMut<f64>| -> f64 {
             let p = x * 2.0;
@@ -99,13 +131,29 @@ fn traps_pass_through_callers_of_every_kind() {
 
 #[test]
 fn stack_overflow_in_functions_of_floats_and_of_nothing() {
-    let f = jit().compile(tick!(fn f(n: i64, x: f64) -> f64 { if n == 0 { x } else { f(n - 1, x + 1.0) * 0.5 + x } })).unwrap();
+    let f = jit()
+        .compile(tick!(
+            fn f(n: i64, x: f64) -> f64 {
+                if n == 0 { x } else { f(n - 1, x + 1.0) * 0.5 + x }
+            }
+        ))
+        .unwrap();
     assert!(matches!(f.try_call(-1, 0.0), Err(Trap::StackOverflow)));
     fn want(n: i64, x: f64) -> f64 {
         if n == 0 { x } else { want(n - 1, x + 1.0) * 0.5 + x }
     }
     assert_eq!(f.call(100, 1.5), want(100, 1.5));
-    let g = jit().compile(tick!(fn g(s: SliceMut<i64>, n: usize) { s[n & 3] += 1; if n > 0 { g(s, n - 1); s[0] += s[n & 3]; } })).unwrap();
+    let g = jit()
+        .compile(tick!(
+            fn g(s: SliceMut<i64>, n: usize) {
+                s[n & 3] += 1;
+                if n > 0 {
+                    g(s, n - 1);
+                    s[0] += s[n & 3];
+                }
+            }
+        ))
+        .unwrap();
     fn direct(s: &mut [i64], n: usize) {
         s[n & 3] += 1;
         if n > 0 {
@@ -118,7 +166,11 @@ fn stack_overflow_in_functions_of_floats_and_of_nothing() {
     direct(&mut t, 20);
     assert_eq!(s, t);
     assert!(matches!(g.try_call(&mut s, usize::MAX), Err(Trap::StackOverflow)));
-    let h = jit().compile(tick!(|n: i64, x: f64| -> f64 { let y = x + 1.0; let k = n * 3; $f(n, y) + $f(n / 2, x) * y + k as f64 })).unwrap();
+    let h = jit()
+        .compile(
+            tick!(|n: i64, x: f64| -> f64 { let y = x + 1.0; let k = n * 3; $f(n, y) + $f(n / 2, x) * y + k as f64 }),
+        )
+        .unwrap();
     assert_eq!(h.call(40, 2.0), want(40, 3.0) + want(20, 2.0) * 3.0 + 120.0);
     assert!(matches!(h.try_call(-5, 2.0), Err(Trap::StackOverflow)));
 }
@@ -133,21 +185,29 @@ fn arguments_that_change_places() {
     }
     let f = jit()
         .compile(tick!(|a: i64, b: i64, c: i64, d: i64, e: i64, f: i64| -> i64 {
-            mix(b, c, d, e, f, a, a, b) * 3 + mix(f, e, d, c, b, a, 7, c) + mix(b, a, d, c, f, e, e, d) + mix(a, a, b, b, c, c, d + 1, a * b)
+            mix(b, c, d, e, f, a, a, b) * 3
+                + mix(f, e, d, c, b, a, 7, c)
+                + mix(b, a, d, c, f, e, e, d)
+                + mix(a, a, b, b, c, c, d + 1, a * b)
         }))
         .unwrap();
-    let want = mix(2, 3, 4, 5, 6, 1, 1, 2) * 3 + mix(6, 5, 4, 3, 2, 1, 7, 3) + mix(2, 1, 4, 3, 6, 5, 5, 4) + mix(1, 1, 2, 2, 3, 3, 5, 2);
+    let want = mix(2, 3, 4, 5, 6, 1, 1, 2) * 3
+        + mix(6, 5, 4, 3, 2, 1, 7, 3)
+        + mix(2, 1, 4, 3, 6, 5, 5, 4)
+        + mix(1, 1, 2, 2, 3, 3, 5, 2);
     assert_eq!(f.call(1, 2, 3, 4, 5, 6), want, "{}", f.disassemble());
     let g = jit()
         .compile(tick!(|a: f64, b: f64, c: f64, d: f32, e: f64, f: f64, g: f64, h: f64| -> f64 {
             mix_floats(b, c, a, d, h, g, f, e, a, d) + mix_floats(h, g, f, d, e, a, b, c, c * 2.0, d + 1.0) * a
         }))
         .unwrap();
-    let want = mix_floats(2.0, 3.0, 1.0, 4.0, 8.0, 7.0, 6.0, 5.0, 1.0, 4.0) + mix_floats(8.0, 7.0, 6.0, 4.0, 5.0, 1.0, 2.0, 3.0, 6.0, 5.0);
+    let want = mix_floats(2.0, 3.0, 1.0, 4.0, 8.0, 7.0, 6.0, 5.0, 1.0, 4.0)
+        + mix_floats(8.0, 7.0, 6.0, 4.0, 5.0, 1.0, 2.0, 3.0, 6.0, 5.0);
     assert_eq!(g.call(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0), want, "{}", g.disassemble());
     let h = jit()
         .compile(tick!(|s: Slice<i64>, i: usize, j: usize, a: i64| -> i64 {
-            mix(s[i], s[j], a, s[i + j], i as i64, j as i64, s[i] * s[j], a - s[j]) + mix(j as i64, s[j], i as i64, a, s[i], a, a, s[0])
+            mix(s[i], s[j], a, s[i + j], i as i64, j as i64, s[i] * s[j], a - s[j])
+                + mix(j as i64, s[j], i as i64, a, s[i], a, a, s[0])
         }))
         .unwrap();
     let s = [3i64, 1, 4, 1, 5];

@@ -181,7 +181,9 @@ fn a_million_compile_and_drop_cycles_run_in_constant_memory() {
     let (before, memory_before) = (resident(), jit.code_memory().unwrap());
     cycles(scaled(1_000_000));
     let (after, memory_after) = (resident(), jit.code_memory().unwrap());
-    println!("resident {before} -> {after}, code memory {memory_before:?} -> {memory_after:?}, code {lowest:#x}..{highest:#x}");
+    println!(
+        "resident {before} -> {after}, code memory {memory_before:?} -> {memory_after:?}, code {lowest:#x}..{highest:#x}"
+    );
     assert!(after < before + (1 << 20), "resident memory grew from {before} to {after}");
     assert!(memory_after.nodes <= memory_before.nodes + 256, "{memory_before:?} -> {memory_after:?}");
     assert!(memory_after.resident <= memory_before.resident + (128 << 10), "{memory_before:?} -> {memory_after:?}");
@@ -602,7 +604,10 @@ fn fragments_live_and_die_as_in_a_model() {
                     }
                     let padding = [n; 600];
                     let code = a.code.clone();
-                    let pad = move |x: Var<i64>| -> Code<'static, i64> { let n = padding[599]; tick!(@x - $n) };
+                    let pad = move |x: Var<i64>| -> Code<'static, i64> {
+                        let n = padding[599];
+                        tick!(@x - $n)
+                    };
                     Modelled {
                         code: tick!(move { let x = @code; @(pad(x)) }),
                         addend: a.addend.wrapping_sub(n),
@@ -739,7 +744,8 @@ fn a_panic_in_deferred_code_leaves_the_jit_usable_and_leaks_nothing() {
     let run = |panics_at: usize| {
         let capture = Counted::new(&count);
         let (table, callee, fails) = (table.clone(), callee.clone(), &fails);
-        let attempt = || match panics_at {
+        let attempt = || {
+            match panics_at {
             0 => jit.compile(tick!(move |x: i64| -> i64 {
                 let y = x * 3 + $table[0] + $callee(x);
                 y + if y > 3 { @(panics(y, &capture)) } else { 1 }
@@ -754,6 +760,7 @@ fn a_panic_in_deferred_code_leaves_the_jit_usable_and_leaks_nothing() {
                 while x > 0 { let y = x; let z = @(incremented(y, &capture)); @(counting(panics(z, &capture), &capture.0)); }
                 x
             })),
+        }
         };
         assert_eq!(catch_unwind(AssertUnwindSafe(attempt)).unwrap_err().downcast_ref(), Some(&QUIET));
         assert_eq!(count.get(), 0);
@@ -863,7 +870,13 @@ fn a_panic_of_an_inner_compilation_goes_through_the_outer_one() {
 
 fn overflows() -> Vec<Unary> {
     let jit = jit();
-    let small = jit.compile(tick!(fn forever(x: i64) -> i64 { forever(x + 1) + 1 })).unwrap();
+    let small = jit
+        .compile(tick!(
+            fn forever(x: i64) -> i64 {
+                forever(x + 1) + 1
+            }
+        ))
+        .unwrap();
     let locals: Vec<Var<i64>> = (0..900).map(|_| Var::local()).collect();
     let locals = &locals;
     // A frame of more than a page, and one of several.
@@ -982,12 +995,24 @@ fn stack_is_left_for_native_functions() {
         return;
     }
     let jit = jit();
-    let f = jit.compile(tick!(fn forever(x: i64) -> i64 { forever(greedy(x)) + 1 })).unwrap();
+    let f = jit
+        .compile(tick!(
+            fn forever(x: i64) -> i64 {
+                forever(greedy(x)) + 1
+            }
+        ))
+        .unwrap();
     for kib in [128, 8192] {
         on_stack(kib, || (0..50).for_each(|_| assert!(matches!(f.try_call(0), Err(Trap::StackOverflow)))));
     }
     // Dynamic, native, dynamic, …: the trap ends the innermost call only.
-    let f = jit.compile(tick!(fn f(x: i64) -> i64 { if x < 0 { f(x) } else { bounce(x) } })).unwrap();
+    let f = jit
+        .compile(tick!(
+            fn f(x: i64) -> i64 {
+                if x < 0 { f(x) } else { bounce(x) }
+            }
+        ))
+        .unwrap();
     BOUNCE.set(f.clone()).expect("set once");
     on_stack(1024, || {
         let depth = -f.call(0);

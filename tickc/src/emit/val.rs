@@ -136,6 +136,12 @@ impl<T> Var<T> {
         self.bits as u32 & Self::MAX_INDEX
     }
 
+    /// The handle as a word.
+    #[inline(always)]
+    pub(super) fn bits(self) -> u64 {
+        self.bits
+    }
+
     /// Its number, if it is a `Var::local()`.
     #[inline(always)]
     pub(crate) fn local_number(self) -> Option<u64> {

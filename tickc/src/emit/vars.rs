@@ -38,11 +38,31 @@ pub(super) struct Variables {
     slots: Vec<Slot>,
     /// (number of a `Var::local()`, index in `slots`), in the order in which they were first seen.
     locals: Vec<(u64, u32)>,
-    /// Where in `locals` a number was last found, by its low bits: (number + 1, index in `slots`).
-    recent: [(u64, u32); 32],
+    /// The locals found last, by the low bits of their number.
+    recent: [Recent; 32],
+}
+
+/// A local that was found: of function `function`, with the handle `bits`.
+#[derive(Clone, Copy)]
+struct Recent {
+    function: u64,
+    bits: u64,
+    home: Operand,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Recent { function: 0, bits: 0, home: Operand::DEAD }
+    }
 }
 
 impl Variables {
+    /// Where the local with the handle `bits` is remembered.
+    #[inline(always)]
+    fn recent_of(&mut self, bits: u64) -> &mut Recent {
+        &mut self.recent[bits as usize % 32]
+    }
+
     /// The homes of all variables that still have one.
     pub(super) fn homes(&self) -> impl Iterator<Item = Operand> {
         self.slots.iter().map(|slot| slot.home)
@@ -50,10 +70,7 @@ impl Variables {
 
     pub(super) fn clear(&mut self) {
         self.slots.clear();
-        if !self.locals.is_empty() {
-            self.locals.clear();
-            self.recent = Default::default();
-        }
+        self.locals.clear();
     }
 }
 
@@ -99,6 +116,11 @@ impl<T: Value> Named for Var<T> {
     type Ty = T;
     #[inline(always)]
     fn operand(self, e: &mut Emitter) -> Option<Operand> {
+        let function = e.function;
+        let recent = e.vars.recent_of(self.bits());
+        if recent.bits == self.bits() && recent.function == function {
+            return Some(recent.home);
+        }
         let index = e.index_of(self)?;
         Some(match T::SHAPE {
             Shape::Pair => Operand::pair(index),
@@ -187,17 +209,15 @@ impl Emitter {
             self.set_error(Error::VariableOutOfScope { ty: std::any::type_name::<T>(), place });
             return None;
         };
-        let recent = (number % self.vars.recent.len() as u64) as usize;
-        if self.vars.recent[recent].0 == number + 1 {
-            return Some(self.vars.recent[recent].1);
-        }
         let found = self.vars.locals.iter().find(|l| l.0 == number).map(|l| l.1);
         let index = found.unwrap_or_else(|| {
             let index = self.declare_local(T::SHAPE);
             self.vars.locals.push((number, index));
             index
         });
-        self.vars.recent[recent] = (number + 1, index);
+        let home = self.home_of::<T>(index).operand;
+        let recent = self.vars.recent_of(v.bits());
+        *recent = Recent { function: self.function, bits: v.bits(), home };
         Some(index)
     }
 

@@ -465,8 +465,32 @@ impl OnePass {
         }
     }
 
+    /// The comparison of 64 bits in memory with a constant.
+    #[inline(never)]
+    pub(super) fn compare_memory(&mut self, op: Comparison, signed: bool, a: Operand, imm: i32) -> Operand {
+        self.free |= a.owned();
+        let short = imm as i8 as i32 == imm;
+        self.buf.rm(super::encode::op(if short { 0x83 } else { 0x81 }), true, 7, a.as_mem(), false);
+        self.buf.packed(u64::from(imm as u32), if short { 1 } else { 4 });
+        Operand::condition(code_of(op, signed), 0, 0)
+    }
+
+    /// The comparison of 64 bits in a register with another one or a constant.
+    #[inline(always)]
+    pub(super) fn compare_register(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
+        if b.is_reg() {
+            self.buf.alu_rr(Alu::CMP, true, a.reg(), b.reg());
+        } else if b.body == 0 {
+            self.buf.test_rr(true, a.reg(), a.reg());
+        } else {
+            self.buf.alu_ri(Alu::CMP, true, a.reg(), b.body as i32);
+        }
+        self.free |= a.owned() | b.owned();
+        Operand::condition(code_of(o.op, o.ty.is_signed()), 0, 0)
+    }
+
     /// A comparison of integers, pointers or `bool`s.
-    #[inline]
+    #[inline(never)]
     pub(super) fn compare_int(&mut self, Compare { op, ty }: Compare, a: Operand, b: Operand) -> Operand {
         let a = if a.is_mem() && b.is_mem() || !a.is_reg() && !a.is_mem() { self.to_reg(ty, a) } else { a };
         let wide = is_wide(ty);

@@ -242,6 +242,12 @@ impl OnePass {
     }
 
     #[inline(never)]
+    fn compare_any(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
+        self.buf.room();
+        if o.ty.is_float() { self.compare_float(o.op, o.ty, a, b) } else { self.compare_int(o, a, b) }
+    }
+
+    #[inline(never)]
     fn assign_any(&mut self, o: Binary, home: Operand, value: Operand) {
         self.buf.room();
         if o.ty.is_float() { self.assign_float(o.op, o.ty, home, value) } else { self.assign_int(o, home, value) }
@@ -308,8 +314,16 @@ impl Machine for OnePass {
     }
 
     fn compare(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
-        self.buf.room();
-        if o.ty.is_float() { self.compare_float(o.op, o.ty, a, b) } else { self.compare_int(o, a, b) }
+        if is_wide_int(o.ty) && self.buf.has_room() {
+            let small = b.is_const() && b.body as i32 as i64 as u64 == b.body;
+            if small && a.is_mem() && a.slot_index().is_none() {
+                return self.compare_memory(o.op, o.ty.is_signed(), a, b.body as i32);
+            }
+            if a.is_reg() && (small || b.is_reg()) {
+                return self.compare_register(o, a, b);
+            }
+        }
+        self.compare_any(o, a, b)
     }
 
     fn test(&mut self, ty: Type, a: Operand, b: Operand, nonzero: bool) -> Operand {

@@ -39,14 +39,16 @@ pub fn alone(test: &str) -> bool {
 /// Resident memory of this process in bytes.
 pub fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux has statm");
-    let pages: usize = statm.split(' ').nth(1).and_then(|n| n.parse().ok()).expect("the second number is the resident size");
+    let pages: usize =
+        statm.split(' ').nth(1).and_then(|n| n.parse().ok()).expect("the second number is the resident size");
     pages * 4096
 }
 
 /// Runs `f` in a new thread with a stack of `kib` KiB.
 pub fn on_stack<T: Send>(kib: usize, f: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(kib * 1024).spawn_scoped(scope, f).expect("a thread starts");
+        let thread =
+            std::thread::Builder::new().stack_size(kib * 1024).spawn_scoped(scope, f).expect("a thread starts");
         thread.join().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
     })
 }
