@@ -318,7 +318,7 @@ impl OnePass {
 
     /// `shlx`, `shrx`, `sarx`: any registers, flags untouched.
     fn shift_bmi2(&mut self, shift: Shift, ty: Type, a: Operand, b: Operand) -> Operand {
-        let fresh = !a.is_temp() && !(b.is_reg() && b.owned() != 0);
+        let fresh = !(a.is_temp() || b.is_reg() && b.owned() != 0);
         let b = self.to_reg(ty, b);
         let a = self.to_reg(ty, a);
         let d = if a.is_temp() {

@@ -14,8 +14,8 @@ fn add<'c>(x: Var<i64>, guard: &Guard<'_>) -> Code<'c, i64> {
 }
 
 fn main() {
-    let code: Staged<fn(i64) -> i64>;
+    let _code: Staged<fn(i64) -> i64>;
     let name = String::from("dropped before the code that owns the guard");
     let guard = Guard(&name);
-    code = tick!(move |x: i64| -> i64 { @(add(x, &guard)) });
+    _code = tick!(move |x: i64| -> i64 { @(add(x, &guard)) });
 }

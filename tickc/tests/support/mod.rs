@@ -7,12 +7,12 @@ use std::process::{Command, Output};
 const ROLE: &str = "TICKC_TEST_ROLE";
 
 /// What this process was started for by [`child`], if it was.
-pub fn role() -> Option<String> {
+pub(crate) fn role() -> Option<String> {
     std::env::var(ROLE).ok()
 }
 
 /// Runs the test named `test` of this binary once more, alone in a process of its own, where [`role`] is `role`.
-pub fn child(test: &str, role: &str) -> Output {
+pub(crate) fn child(test: &str, role: &str) -> Output {
     let exe = std::env::current_exe().expect("a running test has a file");
     Command::new(exe)
         .args(["--exact", test, "--nocapture", "--include-ignored", "--test-threads=1"])
@@ -25,7 +25,7 @@ pub fn child(test: &str, role: &str) -> Output {
 /// false, after the process ended well.
 ///
 /// For what must not see other tests' memory, and for what would take them down if it failed.
-pub fn alone(test: &str) -> bool {
+pub(crate) fn alone(test: &str) -> bool {
     if role().is_some() {
         return true;
     }
@@ -37,7 +37,7 @@ pub fn alone(test: &str) -> bool {
 }
 
 /// Resident memory of this process in bytes.
-pub fn resident() -> usize {
+pub(crate) fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux has statm");
     let pages: usize =
         statm.split(' ').nth(1).and_then(|n| n.parse().ok()).expect("the second number is the resident size");
@@ -45,7 +45,7 @@ pub fn resident() -> usize {
 }
 
 /// Runs `f` in a new thread with a stack of `kib` KiB.
-pub fn on_stack<T: Send>(kib: usize, f: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn on_stack<T: Send>(kib: usize, f: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
         let thread =
             std::thread::Builder::new().stack_size(kib * 1024).spawn_scoped(scope, f).expect("a thread starts");
@@ -54,10 +54,10 @@ pub fn on_stack<T: Send>(kib: usize, f: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Keeps panics with this message from being printed; those of failing tests still are.
-pub const QUIET: &str = "expected panic";
+pub(crate) const QUIET: &str = "expected panic";
 
 /// Installs a panic hook that does not print [`QUIET`] panics.
-pub fn silence_expected_panics() {
+pub(crate) fn silence_expected_panics() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
         let hook = std::panic::take_hook();
@@ -70,10 +70,10 @@ pub fn silence_expected_panics() {
 }
 
 /// xorshift64*.
-pub struct Rng(pub u64);
+pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -81,7 +81,7 @@ impl Rng {
     }
 
     /// A number below `n`.
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         ((self.next() >> 33) % n as u64) as usize
     }
 }
