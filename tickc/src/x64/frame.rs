@@ -43,23 +43,32 @@ impl OnePass {
         self.error = None;
 
         let mut convention = Convention::default();
-        let mut locations = [Location::Stack(0); 24];
-        convention.locate(prologue.params.iter().copied(), prologue.pairs, |i, location| locations[i] = location);
-        self.limit_location = convention.next(Type::Usize, false);
-        let locations = &locations[..prologue.params.len()];
-        for location in locations {
-            if let &Location::Reg(reg) = location {
-                self.free &= !(1 << reg);
-            }
-        }
-        self.used = (GPRS | XMMS) & !self.free;
-        for (&ty, &location) in prologue.params.iter().zip(locations) {
+        let mut arrived = 0u32;
+        let mut on_stack = false;
+        convention.locate(prologue.params.iter().copied(), prologue.pairs, |_, location| {
             homes.push(match location {
-                // A parameter stays where it arrives, unless calls would only send it elsewhere.
-                Location::Reg(reg) if !self.calls || ty.is_float() => Operand::reg_of(reg),
-                Location::Reg(reg) => self.move_param(ty, reg),
-                Location::Stack(word) => self.load_param(ty, word),
+                Location::Reg(reg) => {
+                    arrived |= 1 << reg;
+                    Operand::reg_of(reg)
+                }
+                Location::Stack(word) => {
+                    on_stack = true;
+                    Operand::constant(u64::from(word))
+                }
             });
+        });
+        self.limit_location = convention.next(Type::Usize, false);
+        self.free &= !arrived;
+        self.used = arrived;
+        // A parameter stays where it arrives, unless that is the stack, or calls would only send it elsewhere.
+        if on_stack || self.calls {
+            for (home, &ty) in homes.iter_mut().zip(prologue.params) {
+                if home.is_const() {
+                    *home = self.load_param(ty, home.body as u32);
+                } else if self.calls && !ty.is_float() {
+                    *home = self.move_param(ty, home.reg());
+                }
+            }
         }
     }
 
