@@ -28,11 +28,17 @@ const fn errno(code: i32) -> u32 {
 /// Puts a filter on the system calls of this thread. Without the kernel's consent: the reason.
 fn filter(rules: &[Rule], otherwise: u32) -> Result<(), std::io::Error> {
     const AUDIT_ARCH_X86_64: u32 = 0xc000_003e;
-    let load = |offset| libc::sock_filter { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: offset };
+    let load = |offset| libc::sock_filter {
+        code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16,
+        jt: 0,
+        jf: 0,
+        k: offset,
+    };
     let jump = |how, k, jt, jf| libc::sock_filter { code: (libc::BPF_JMP | how | libc::BPF_K) as u16, jt, jf, k };
     let answer = |k| libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k };
     // struct seccomp_data: nr at 0, arch at 4, args from 16 on, 8 bytes each, low word first.
-    let mut program = vec![load(4), jump(libc::BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0), answer(libc::SECCOMP_RET_KILL_PROCESS)];
+    let mut program =
+        vec![load(4), jump(libc::BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0), answer(libc::SECCOMP_RET_KILL_PROCESS)];
     for rule in rules {
         program.push(load(0));
         match *rule {
@@ -142,7 +148,9 @@ fn exercise(jit: &Jit) -> Func<fn(i64) -> i64> {
         // Functions of another size in the places of those that went.
         let longer: Vec<_> = (0..100)
             .map(|n| {
-                let f = jit.compile(tick!(|x: i64| -> i64 { let mut s = x; for k in $(0..n) { s = s * 3 + $k; } s })).unwrap();
+                let f = jit
+                    .compile(tick!(|x: i64| -> i64 { let mut s = x; for k in $(0..n) { s = s * 3 + $k; } s }))
+                    .unwrap();
                 let want = (0..n).fold(7i64, |s, k| s.wrapping_mul(3).wrapping_add(k));
                 (want, f)
             })
@@ -168,7 +176,8 @@ fn exercise(jit: &Jit) -> Func<fn(i64) -> i64> {
         }
     });
     // One too large for what threads hold in advance.
-    let large = jit.compile(tick!(|x: i64| -> i64 { let mut s = x; for k in $(0..6000i64) { s = (s ^ $k) * 5; } s })).unwrap();
+    let large =
+        jit.compile(tick!(|x: i64| -> i64 { let mut s = x; for k in $(0..6000i64) { s = (s ^ $k) * 5; } s })).unwrap();
     assert!(large.stats().bytes > 40_000);
     assert_eq!(large.call(1), (0..6000).fold(1i64, |s, k| (s ^ k).wrapping_mul(5)));
     assert_no_mapping_is_writable_and_executable();
@@ -264,13 +273,20 @@ fn cycles(jit: &Jit, callee: &Func<fn(i64) -> i64>, count: usize) {
         let n = i as i64;
         let x = Var::<i64>::local();
         let sum = (0..i % 20).fold(tick!(@x), |sum, k| tick!(@sum * 3 + $(k as i64)));
-        let f = jit.compile(tick!(|y: i64, p: RefMut<Point>| -> i64 { @x = y; p.x = y / $(n + 1); @sum + $n })).unwrap();
+        let f =
+            jit.compile(tick!(|y: i64, p: RefMut<Point>| -> i64 { @x = y; p.x = y / $(n + 1); @sum + $n })).unwrap();
         let want = (0..i % 20).fold(n, |sum, k| sum.wrapping_mul(3).wrapping_add(k as i64));
         assert_eq!(f.call(n, &mut point), want.wrapping_add(n));
         let g = jit.compile(tick!(|y: i64| -> i64 { $(callee.clone())(y) + native(y) + $table[1] })).unwrap();
         drop(f);
         assert_eq!(g.call(n), n + 2 + n + 1 + 2);
-        let h = jit.compile(tick!(fn h(n: i64) -> i64 { if n == 0 { 0 } else { h(n - 1) + 2 } })).unwrap();
+        let h = jit
+            .compile(tick!(
+                fn h(n: i64) -> i64 {
+                    if n == 0 { 0 } else { h(n - 1) + 2 }
+                }
+            ))
+            .unwrap();
         assert_eq!(h.call(50), 100);
     }
 }

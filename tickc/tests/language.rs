@@ -456,3 +456,42 @@ fn errors() {
     let stale = escaped.get().unwrap();
     assert!(matches!(jit().compile(tick!(|| -> i64 { @stale })), Err(Error::VariableOutOfScope { .. })));
 }
+
+#[test]
+fn bits_compared_with_constants() {
+    macro_rules! check {
+        ($($t:ident)*) => {$({
+            let f = jit()
+                .compile(tick!(|x: $t, m: $t| -> u32 {
+                    let mut r = 0u32;
+                    if x & 1 == 1 { r |= 1 }
+                    if x & 1 != 1 { r |= 2 }
+                    if x & 4 == 0 { r |= 4 }
+                    if x & 6 != 0 { r |= 8 }
+                    if x & 6 == 6 { r |= 16 }
+                    if x & 6 == 4 { r |= 32 }
+                    if x & m == 0 { r |= 64 }
+                    if m & x != 3 { r |= 128 }
+                    if x & $t::MIN == 0 { r |= 256 }
+                    if x & $t::MAX != 0 { r |= 512 }
+                    if x & 0 == 0 { r |= 1024 }
+                    if x & 1 == 2 { r |= 2048 }
+                    r
+                }))
+                .unwrap();
+            for x in [0, 1, 2, 3, 4, 5, 6, 7, 100, $t::MIN, $t::MAX, $t::MAX - 1] {
+                for m in [0, 1, 3, 7, $t::MAX] {
+                    let mut r = 0u32;
+                    for (bit, holds) in [
+                        x & 1 == 1, x & 1 != 1, x & 4 == 0, x & 6 != 0, x & 6 == 6, x & 6 == 4, x & m == 0, m & x != 3,
+                        x & $t::MIN == 0, x & $t::MAX != 0, true, false,
+                    ].into_iter().enumerate() {
+                        r |= u32::from(holds) << bit;
+                    }
+                    assert_eq!(f.call(x, m), r, "{x} {m}\n{}", f.disassemble());
+                }
+            }
+        })*};
+    }
+    check!(i8 u8 i16 u16 i32 u32 i64 u64);
+}

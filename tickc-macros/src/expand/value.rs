@@ -111,31 +111,40 @@ impl Expander<'_> {
     }
 
     fn binary(&self, binary: &Binary) -> TokenStream {
-        if let Some(multiple) = self.multiple(binary) {
-            return multiple;
+        if let Some(test) = self.test(binary) {
+            return test;
         }
         let takes = if binary.op.takes_bool() { Takes::Bools } else { Takes::Numbers };
         self.operation(binary.op.method(), binary.op_span, &[&binary.left, &binary.right], takes)
     }
 
-    /// `x % y == 0` and `x % y != 0`, for which there is cheaper code than for the remainder.
-    fn multiple(&self, binary: &Binary) -> Option<TokenStream> {
+    /// `x % y == 0` and `x & m == k`, for which there is cheaper code than for the remainder or the bits.
+    fn test(&self, binary: &Binary) -> Option<TokenStream> {
         let want = match binary.op {
             BinaryOp::Eq => true,
             BinaryOp::Ne => false,
             _ => return None,
         };
-        let ExprKind::Lit(Lit { kind: LitKind::Int { zero: true }, token, .. }) = &binary.right.kind else {
-            return None;
-        };
-        let ExprKind::Binary(remainder) = &binary.left.kind else { return None };
+        let ExprKind::Lit(Lit { kind: LitKind::Int { zero }, token, .. }) = &binary.right.kind else { return None };
+        let ExprKind::Binary(left) = &binary.left.kind else { return None };
         // A suffix would be a statement about types.
-        if remainder.op != BinaryOp::Rem || token.to_string() != "0" {
-            return None;
-        }
-        let operands = self.operands(&[&remainder.left, &remainder.right], Takes::Numbers);
+        let is_zero = *zero && token.to_string() == "0";
+        let (method, bits) = match left.op {
+            BinaryOp::Rem if is_zero => ("is_multiple", None),
+            BinaryOp::BitAnd => ("has_bits", Some(self.value(&binary.right))),
+            _ => return None,
+        };
+        let operands = self.operands(&[&left.left, &left.right], Takes::Numbers);
         let (lets, names) = (operands.lets, operands.names);
-        Some(quote_spanned!(at(remainder.op_span)=> { #lets __e.is_multiple(#(#names,)* #want) }))
+        let span = at(left.op_span);
+        let method = Ident::new(method, span);
+        Some(match bits {
+            Some(bits) => {
+                let name = Ident::new("__k", at(result_span(&binary.right)));
+                quote_spanned!(span=> { #lets let __k = #bits; __e.#method(#(#names,)* #name, #want) })
+            }
+            None => quote_spanned!(span=> { #lets __e.#method(#(#names,)* #want) }),
+        })
     }
 
     fn logic(&self, logic: &Logic) -> TokenStream {

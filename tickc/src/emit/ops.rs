@@ -224,6 +224,23 @@ impl Emitter {
         Val::new(self.compare(Compare { op, ty: T::TYPE }, remainder, Operand::constant(0)))
     }
 
+    /// `a & b == k`, or `!= k`: one test where k is zero, or the one bit of a constant b.
+    pub fn has_bits<T: Int>(&mut self, a: Val<T>, b: Val<T>, k: Val<T>, want: bool) -> Val<bool> {
+        let (a, b, k) = (a.into_operand(), b.into_operand(), k.into_operand());
+        let (value, mask) = if a.is_const() { (b, a) } else { (a, b) };
+        if mask.is_const() && !value.is_const() && k.is_const() {
+            let bits = mask.body & (u64::MAX >> (64 - T::TYPE.bits()));
+            let one_bit = bits.is_power_of_two() && k.body == mask.body;
+            if k.body == 0 && bits != 0 || one_bit {
+                let nonzero = want == one_bit;
+                return Val::new(self.machine.test(T::TYPE, value, Operand::constant(bits), nonzero));
+            }
+        }
+        let bits = self.binary(Binary { op: BinaryOp::And, ty: T::TYPE }, a, b);
+        let op = if want { Comparison::Eq } else { Comparison::Ne };
+        Val::new(self.compare(Compare { op, ty: T::TYPE }, bits, k))
+    }
+
     /// `a as T`.
     #[inline]
     pub fn cast<S: Scalar, T: CastFrom<S>>(&mut self, a: Val<S>) -> Val<T> {
