@@ -70,12 +70,28 @@ impl OnePass {
         a
     }
 
+    /// `op d, [b]` of 64 bits.
+    #[inline(never)]
+    pub(super) fn register_memory(&mut self, opcode: u8, d: Reg, b: Operand) {
+        let m = self.m(b);
+        self.buf.rm(op(opcode), true, d, m, false);
+    }
+
     /// `a op b` where `a` must be kept.
     #[inline(never)]
     fn alu_fresh(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
         let alu = Alu::of(o.op).unwrap_or(Alu::ADD);
         if o.op.commutes() && b.is_temp() {
             return self.alu_into(alu, o.ty, b, a);
+        }
+        if a.is_mem() && a.slot_index().is_none() && is_wide_int(o.ty) {
+            self.free |= a.owned();
+            let (d, crowded) = self.alloc_result(GPRS);
+            self.register_memory(0x8b, d, a);
+            if !self.binary_fast(o, d, b) {
+                self.alu_temp(o, Operand::temp(d), b);
+            }
+            return self.born(o.ty, d, crowded);
         }
         if let Some(sum) = self.lea_sum(o, a, b) {
             return sum;
@@ -126,19 +142,21 @@ impl OnePass {
         }
     }
 
-    /// The common products of 64 bits: of a temporary and a register, and of memory and a constant.
+    /// The common products of 64 bits: of memory and a constant, and of a temporary and a register.
     #[inline(always)]
     pub(super) fn multiply_fast(&mut self, ty: Type, a: Operand, b: Operand) -> Operand {
         if is_wide_int(ty) && self.buf.has_room() {
-            let (d, s) = if a.is_temp() { (a, b) } else { (b, a) };
-            if d.is_temp() && s.is_reg() {
-                self.free |= s.owned();
-                self.buf.rr(op0f(0xaf), true, d.reg(), s.reg(), false);
-                return d;
-            }
-            let simple = b.is_const() && a.is_mem() && a.slot_index().is_none();
-            if simple && fits_imm32(ty, b.body) && !lea_factor(b.body) {
-                return self.multiply_memory(a, b.body as i32);
+            if b.is_const() {
+                if a.is_mem() && a.slot_index().is_none() && fits_imm32(ty, b.body) {
+                    return self.multiply_memory(a, b.body as i32);
+                }
+            } else {
+                let (d, s) = if a.is_temp() { (a, b) } else { (b, a) };
+                if d.is_temp() && s.is_reg() {
+                    self.free |= s.owned();
+                    self.buf.rr(op0f(0xaf), true, d.reg(), s.reg(), false);
+                    return d;
+                }
             }
         }
         self.multiply_slow(ty, a, b)
@@ -480,12 +498,15 @@ impl OnePass {
     pub(super) fn compare_register(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
         if b.is_reg() {
             self.buf.alu_rr(Alu::CMP, true, a.reg(), b.reg());
+        } else if b.is_mem() {
+            self.register_memory(0x3b, a.reg(), b);
         } else if b.body == 0 {
             self.buf.test_rr(true, a.reg(), a.reg());
         } else {
             self.buf.alu_ri(Alu::CMP, true, a.reg(), b.body as i32);
         }
-        self.free |= a.owned() | b.owned();
+        self.release_operand(b);
+        self.free |= a.owned();
         Operand::condition(code_of(o.op, o.ty.is_signed()), 0, 0)
     }
 

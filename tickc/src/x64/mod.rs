@@ -184,10 +184,12 @@ impl OnePass {
         if !alu {
             return false;
         }
-        if let Some(slot) = b.slot_index()
-            && b.owned_slot().is_none()
-        {
-            self.buf.slot_op((o.op as u8) << 3 | 3, d, slot as i32 * 8 + self.pushed);
+        if b.is_mem() {
+            match b.slot_index() {
+                Some(slot) => self.buf.slot_op((o.op as u8) << 3 | 3, d, slot as i32 * 8 + self.pushed),
+                None => self.register_memory((o.op as u8) << 3 | 3, d, b),
+            }
+            self.release_operand(b);
             return true;
         }
         if !b.is_const() {
@@ -319,7 +321,7 @@ impl Machine for OnePass {
             if small && a.is_mem() && a.slot_index().is_none() {
                 return self.compare_memory(o.op, o.ty.is_signed(), a, b.body as i32);
             }
-            if a.is_reg() && (small || b.is_reg()) {
+            if a.is_reg() && (small || b.is_reg() || b.is_mem()) {
                 return self.compare_register(o, a, b);
             }
         }
