@@ -911,7 +911,6 @@ fn unbounded_recursion_is_a_trap_on_every_stack() {
             assert!(matches!(f.try_call(0), Err(Trap::StackOverflow)));
         }
     };
-    println!("on thread {:?}", std::thread::current().name());
     again(100);
     on_stack(8192, || again(1000));
     on_stack(128, || again(1000));

@@ -214,9 +214,11 @@ pub(crate) enum Simpler {
 /// Whether [`simplify`] may find something; a quick test that lets the common constants pass.
 #[inline(always)]
 pub(crate) fn may_simplify(op: BinaryOp, c: u64) -> bool {
-    // -1, 0, 1; factors that are powers of two; divisors; shift counts, to be masked. What is missed here (the all-ones of
-    // narrow unsigned types, the smallest integer as a factor) is only slower.
-    c.wrapping_add(1) <= 2 || op as u8 >= BinaryOp::Mul as u8 && (op != BinaryOp::Mul || c & c.wrapping_sub(1) == 0)
+    // -1, 0, 1; factors that are powers of two; divisors. Shift counts come masked. What is missed here (the all-ones of narrow
+    // unsigned types, the smallest integer as a factor) is only slower.
+    c.wrapping_add(1) <= 2
+        || op == BinaryOp::Mul && c & c.wrapping_sub(1) == 0
+        || matches!(op, BinaryOp::Div | BinaryOp::Rem)
 }
 
 /// Algebraic identities and strength reduction of `a op c` for integers and `bool`.

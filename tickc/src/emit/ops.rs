@@ -60,7 +60,7 @@ impl Emitter {
     /// `home op= value`. Inlined as [`Emitter::binary`] is.
     #[inline(always)]
     pub(super) fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand) {
-        if value.is_const() || o.ty == Type::Bool {
+        if value.is_const() && fold::may_simplify(o.op, value.body) || o.ty == Type::Bool {
             return self.assign_simplified(o, home, value);
         }
         self.machine.assign_binary(o, home, value);

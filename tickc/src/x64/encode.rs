@@ -115,6 +115,17 @@ impl Buffer {
         self.packed(word, if near { 5 } else { 8 });
     }
 
+    /// `imul reg, [rsp + disp]` of 64 bits; `disp` is not negative.
+    #[inline(always)]
+    pub(super) fn slot_imul(&mut self, reg: Reg, disp: i32) {
+        let reg = u64::from(reg & 15);
+        let near = disp < 128;
+        let modrm = if near { 0x44 } else { 0x84 } | (reg & 7) << 3;
+        let word = 0x48 | reg >> 3 << 2 | 0xaf0f << 8 | modrm << 24 | 0x24 << 32;
+        self.packed(word, 5);
+        self.packed(disp as u64, if near { 1 } else { 4 });
+    }
+
     /// `op dst, src` of registers.
     #[inline(always)]
     pub(super) fn alu_rr(&mut self, alu: Alu, wide: bool, dst: Reg, src: Reg) {

@@ -181,16 +181,19 @@ impl OnePass {
             self.free |= b.owned();
             return true;
         }
-        if !alu {
-            return false;
-        }
         if b.is_mem() {
-            match b.slot_index() {
-                Some(slot) => self.buf.slot_op((o.op as u8) << 3 | 3, d, slot as i32 * 8 + self.pushed),
-                None => self.register_memory((o.op as u8) << 3 | 3, d, b),
+            let slot = b.slot_index();
+            match slot {
+                Some(slot) if alu => self.buf.slot_op((o.op as u8) << 3 | 3, d, slot as i32 * 8 + self.pushed),
+                Some(slot) if o.op == BinaryOp::Mul => self.buf.slot_imul(d, slot as i32 * 8 + self.pushed),
+                None if alu => self.register_memory((o.op as u8) << 3 | 3, d, b),
+                _ => return false,
             }
             self.release_operand(b);
             return true;
+        }
+        if !alu {
+            return false;
         }
         if !b.is_const() {
             return false;
@@ -217,10 +220,14 @@ impl OnePass {
         } else if let Some(other) = b.slot_index()
             && b.owned_slot().is_none()
         {
+            let other = other as i32 * 8 + self.pushed;
             if !alu {
-                return false;
+                self.buf.slot_op(0x8b, SCRATCH, disp);
+                self.buf.slot_imul(SCRATCH, other);
+                self.buf.slot_op(0x89, SCRATCH, disp);
+                return true;
             }
-            self.buf.slot_op(0x8b, SCRATCH, other as i32 * 8 + self.pushed);
+            self.buf.slot_op(0x8b, SCRATCH, other);
             SCRATCH
         } else {
             return false;
