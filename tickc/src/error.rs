@@ -10,7 +10,7 @@ use crate::jit::Tier;
 #[non_exhaustive]
 pub enum Error {
     /// The system gives no memory that may hold code to run.
-    #[error("executable memory denied: {reason}; `Tier::Interp` needs none")]
+    #[error("executable memory denied: {reason}")]
     ExecMemoryDenied {
         /// What was tried, and what the system answered.
         reason: String,

@@ -1,7 +1,7 @@
 //! Compiled functions: [`Func`] owns its code and calls it.
 #![allow(unsafe_code, reason = "calls generated code")]
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -38,37 +38,34 @@ impl Drop for FuncData {
 }
 
 thread_local! {
-    /// What functions kept alive and is still to be dropped; `None` while nothing is being dropped.
-    static DROPPING: RefCell<Option<Vec<Box<[Keep]>>>> = const { RefCell::new(None) };
+    /// What the innermost loop of `drop_flat` drops next, null while there is none. Without a destructor, so that it is there
+    /// until the thread has ended.
+    static DROPPING: Cell<*mut Vec<Box<[Keep]>>> = const { Cell::new(std::ptr::null_mut()) };
 }
 
 /// Drops what a function kept alive. A function may have kept another one alive, and so on: the chain is taken down by a loop.
 fn drop_flat(keep: Box<[Keep]>) {
-    let mut keep = Some(keep);
-    let first = DROPPING.try_with(|list| match &mut *list.borrow_mut() {
-        Some(list) => {
-            list.extend(keep.take());
-            false
-        }
-        idle @ None => {
-            *idle = Some(Vec::new());
-            true
-        }
-    });
-    if first == Ok(false) {
+    let list = DROPPING.get();
+    if !list.is_null() {
+        // SAFETY: the list lives in the frame of the loop below, which has not ended, and nobody borrows it while something is
+        // being dropped.
+        unsafe { (*list).push(keep) };
         return;
     }
-    struct Reset;
-    impl Drop for Reset {
+    /// Ends the loop, also when a drop panics: what is on the list is then dropped by ordinary recursion.
+    struct End;
+    impl Drop for End {
         fn drop(&mut self) {
-            // Not empty only if a drop panicked: the rest is dropped by ordinary recursion.
-            let _ = DROPPING.try_with(|list| list.take());
+            DROPPING.set(std::ptr::null_mut());
         }
     }
-    let _reset = first.is_ok().then_some(Reset);
-    while let Some(next) = keep {
-        drop(next);
-        keep = DROPPING.try_with(|list| list.borrow_mut().as_mut().and_then(Vec::pop)).ok().flatten();
+    let mut list = vec![keep];
+    let list = &raw mut list;
+    let _end = End;
+    DROPPING.set(list);
+    // SAFETY: the list is in this frame; the borrow ends before anything is dropped, which may push on it.
+    while let Some(keep) = unsafe { (*list).pop() } {
+        drop(keep);
     }
 }
 
@@ -80,6 +77,10 @@ pub(crate) struct Owner(NonNull<Node<FuncData>>);
 unsafe impl Send for Owner {}
 // SAFETY: as above.
 unsafe impl Sync for Owner {}
+
+// A function that a panic left has no state that could be inconsistent.
+impl std::panic::UnwindSafe for Owner {}
+impl std::panic::RefUnwindSafe for Owner {}
 
 impl Owner {
     #[inline]

@@ -13,7 +13,6 @@ fn messages() {
 }
 
 #[test]
-#[ignore = "fails: both compile, and use what was freed"]
 fn code_may_not_be_dropped_after_what_its_captures_borrow() {
     check("tests/compile_fail_borrows/*.rs");
 }

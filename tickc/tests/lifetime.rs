@@ -375,7 +375,6 @@ thread_local! {
 }
 
 #[test]
-#[ignore = "fails: recursion, once the list of what is to be dropped is gone"]
 fn a_long_chain_drops_flat_at_the_end_of_its_thread() {
     if !alone("a_long_chain_drops_flat_at_the_end_of_its_thread") {
         return;
@@ -440,7 +439,6 @@ fn a_chain_of_a_hundred_thousand_functions_works_or_overflows_the_stack_and_drop
 }
 
 #[test]
-#[ignore = "fails: recursion, once the list of what is to be dropped is gone"]
 fn a_long_chain_of_functions_drops_flat_at_the_end_of_its_thread() {
     if !alone("a_long_chain_of_functions_drops_flat_at_the_end_of_its_thread") {
         return;
@@ -461,7 +459,6 @@ fn a_long_chain_of_functions_drops_flat_at_the_end_of_its_thread() {
 
 /// What a capture borrows outlives it, even where fragments come and go while another one is being dropped.
 #[test]
-#[ignore = "fails: the captures outlive what they borrow"]
 fn a_fragment_dropped_while_another_one_is_dropped_drops_its_captures_at_once() {
     thread_local! {
         static EVENTS: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };

@@ -125,6 +125,14 @@ arities! {
     A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11;
 }
 impl<S: crate::signature::Signature> crate::fragment::Lift for Func<S> {}
+impl<S: crate::signature::Signature> crate::fragment::Lift for &Func<S> {}
+impl<C: Callable> Callable for &C {
+    type Args = C::Args;
+    type Ret = C::Ret;
+    fn target(&self, e: &mut Emitter) -> Target {
+        (**self).target(e)
+    }
+}
 
 impl Emitter {
     /// The next parameter, whose handle Rust code asks for.

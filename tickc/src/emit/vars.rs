@@ -7,6 +7,8 @@
 use std::cell::Cell;
 use std::marker::PhantomData;
 
+use rustc_hash::FxHashMap;
+
 use super::{Emitter, Val, Var};
 use crate::error::Error;
 use crate::machine::{Binary, BinaryOp, Operand, kind};
@@ -36,8 +38,8 @@ struct Slot {
 #[derive(Default)]
 pub(super) struct Variables {
     slots: Vec<Slot>,
-    /// (number of a `Var::local()`, index in `slots`), in the order in which they were first seen.
-    locals: Vec<(u64, u32)>,
+    /// Index in `slots` of each `Var::local()`, by its number.
+    locals: FxHashMap<u64, u32>,
     /// The locals found last, by the low bits of their number.
     recent: [Recent; 32],
 }
@@ -70,7 +72,9 @@ impl Variables {
 
     pub(super) fn clear(&mut self) {
         self.slots.clear();
-        self.locals.clear();
+        if !self.locals.is_empty() {
+            self.locals.clear();
+        }
     }
 }
 
@@ -209,10 +213,10 @@ impl Emitter {
             self.set_error(Error::VariableOutOfScope { ty: std::any::type_name::<T>(), place });
             return None;
         };
-        let found = self.vars.locals.iter().find(|l| l.0 == number).map(|l| l.1);
+        let found = self.vars.locals.get(&number).copied();
         let index = found.unwrap_or_else(|| {
             let index = self.declare_local(T::SHAPE);
-            self.vars.locals.push((number, index));
+            self.vars.locals.insert(number, index);
             index
         });
         let home = self.home_of::<T>(index).operand;

@@ -54,8 +54,20 @@ thread_local! {
     static CURRENT: Cell<*mut Chunk> = const { Cell::new(null_mut()) };
     /// Gives the current chunk back when the thread ends.
     static AT_EXIT: AtExit = const { AtExit };
-    /// Boxed fragments whose last handle was dropped while another one was being dropped; `None` when none is.
-    static DROPPING: RefCell<Option<Vec<NonNull<Boxed>>>> = const { RefCell::new(None) };
+    /// How many boxed fragments this thread has made.
+    static MADE: Cell<u64> = const { Cell::new(0) };
+    /// The innermost loop that drops boxed fragments. Without a destructor, so that it is there until the thread has ended.
+    static DROPPING: Cell<Option<Dropping>> = const { Cell::new(None) };
+}
+
+/// A loop that drops boxed fragments (A3).
+#[derive(Clone, Copy)]
+struct Dropping {
+    /// How many boxed fragments had been made when it started. Only those are left to the loop: one that was made since, by
+    /// the drop of some capture, may borrow what lives no longer than that drop.
+    made: u64,
+    /// What the loop will drop next; lives in its frame.
+    list: NonNull<Vec<NonNull<Boxed>>>,
 }
 
 struct AtExit;
@@ -255,9 +267,11 @@ pub(super) unsafe fn count_first(chunk: NonNull<Chunk>) {
 #[repr(C, align(16))]
 pub(super) struct Boxed {
     /// Handles.
-    pub(super) count: Cell<usize>,
+    count: Cell<usize>,
+    /// How many boxed fragments the thread had made before.
+    number: u64,
     /// Drops the captures and frees the memory.
-    pub(super) drop: unsafe fn(NonNull<Boxed>),
+    drop: unsafe fn(NonNull<Boxed>),
     /// The header of the fragment.
     pub(super) header: Header,
 }
@@ -280,32 +294,41 @@ unsafe fn release_boxed(boxed: NonNull<Boxed>) {
     if count.get() != 0 {
         return;
     }
-    // A3: dropping captures may drop the last handle of further boxed fragments; those are put on a list.
-    let nested = DROPPING.try_with(|list| match &mut *list.borrow_mut() {
-        Some(list) => {
-            list.push(boxed);
-            true
-        }
-        idle @ None => {
-            *idle = Some(Vec::new());
-            false
-        }
-    });
-    if nested == Ok(true) {
+    // A3: dropping captures may drop the last handle of further boxed fragments; those are left to the loop.
+    let outer = DROPPING.get();
+    // SAFETY: nobody holds a handle any more, so nobody has freed it yet.
+    let number = unsafe { boxed.as_ref().number };
+    if let Some(Dropping { made, mut list }) = outer
+        && number < made
+    {
+        // SAFETY: the list lives in the frame of the loop below, which has not ended, and nobody borrows it while captures are
+        // being dropped.
+        unsafe { list.as_mut() }.push(boxed);
         return;
     }
-    struct Reset;
-    impl Drop for Reset {
+    /// Restores the outer loop, also when a capture's drop panics: what is on the list then leaks, which is safe.
+    struct Restore(Option<Dropping>);
+    impl Drop for Restore {
         fn drop(&mut self) {
-            // Reached with fragments on the list only if a capture's drop panicked: they leak, which is safe.
-            let _ = DROPPING.try_with(|list| list.take());
+            DROPPING.set(self.0);
         }
     }
-    let _reset = nested.is_ok().then_some(Reset);
-    let mut next = Some(boxed);
-    while let Some(boxed) = next {
+    let mut list = vec![boxed];
+    let list = NonNull::from(&mut list);
+    let _restore = Restore(outer);
+    DROPPING.set(Some(Dropping { made: MADE.get(), list }));
+    // SAFETY: the list is in this frame; the borrow ends before captures are dropped, which may push on it.
+    while let Some(boxed) = unsafe { (*list.as_ptr()).pop() } {
         // SAFETY: nobody holds a handle any more.
         unsafe { (boxed.as_ref().drop)(boxed) };
-        next = DROPPING.try_with(|list| list.borrow_mut().as_mut().and_then(Vec::pop)).ok().flatten();
+    }
+}
+
+impl Boxed {
+    /// The head of a boxed fragment with one handle.
+    pub(super) fn new(drop: unsafe fn(NonNull<Boxed>), header: Header) -> Boxed {
+        let number = MADE.get();
+        MADE.set(number + 1);
+        Boxed { count: Cell::new(1), number, drop, header }
     }
 }

@@ -52,6 +52,12 @@ struct Fragment<H, F> {
     body: F,
 }
 
+/// Something that is dropped.
+trait Owned {}
+
+/// Tells rustc that dropping a handle may drop captures that borrow for `'a`.
+type Borrows<'a> = PhantomData<Box<dyn Owned + 'a>>;
+
 /// An owning handle of a fragment, its type forgotten.
 struct Handle(NonNull<Header>);
 
@@ -110,7 +116,7 @@ impl Drop for Handle {
 pub struct Code<'a, T> {
     handle: Handle,
     marker: PhantomData<fn() -> T>,
-    borrows: PhantomData<&'a ()>,
+    borrows: Borrows<'a>,
     thread: OfThisThread,
 }
 
@@ -154,7 +160,7 @@ impl<T: Value> Code<'static, T> {
 pub struct Staged<'a, S> {
     handle: Handle,
     marker: PhantomData<fn() -> S>,
-    borrows: PhantomData<&'a ()>,
+    borrows: Borrows<'a>,
     thread: OfThisThread,
 }
 
@@ -268,7 +274,7 @@ where
         drop(unsafe { Box::from_raw(head.cast::<Whole<H, F>>().as_ptr()) });
     }
     let header = Header { emit: emit::<T, H, F>, flags: header.flags | BOXED };
-    let head = Boxed { count: std::cell::Cell::new(1), drop: drop_whole::<H, F>, header };
+    let head = Boxed::new(drop_whole::<H, F>, header);
     let whole = Box::into_raw(Box::new(Whole { head, hoists, body }));
     // SAFETY: the pointer comes from a box, so neither it nor a field's address is null.
     Handle(unsafe { NonNull::new_unchecked(&raw mut (*whole).head.header) })
