@@ -1,5 +1,12 @@
 //! Every construct of the language once, against Rust.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::nonminimal_bool,
+    clippy::neg_cmp_op_on_partial_ord,
+    clippy::bad_bit_mask,
+    clippy::useless_vec,
+    reason = "programs under test are written every way there is"
+)]
 use std::sync::Arc;
 use tickc::prelude::*;
 
@@ -494,4 +501,32 @@ fn bits_compared_with_constants() {
         })*};
     }
     check!(i8 u8 i16 u16 i32 u32 i64 u64);
+}
+
+fn power<'a>(x: Var<i64>, n: u32) -> Code<'a, i64> {
+    if n == 0 {
+        tick!(1)
+    } else if n.is_multiple_of(2) {
+        let half = power(x, n / 2);
+        tick!({
+            let h = @half;
+            h * h
+        })
+    } else {
+        let rest = power(x, n - 1);
+        tick!(@x * @rest)
+    }
+}
+
+#[test]
+fn power_by_recursive_composition_is_seven_instructions() {
+    for n in 0..40 {
+        let f: Func<fn(i64) -> i64> = jit().compile(tick!(|x: i64| -> i64 { @(power(x, n)) })).unwrap();
+        for x in [0, 1, -1, 2, 3, 10] {
+            assert_eq!(f.call(x), (0..n).fold(1i64, |p, _| p.wrapping_mul(x)));
+        }
+        if n == 13 {
+            assert_eq!(f.stats().instructions, 7, "{}", f.disassemble());
+        }
+    }
 }

@@ -126,7 +126,10 @@ impl Resolver {
         let span = expr.span;
         match &mut expr.kind {
             ExprKind::Lit(_) | ExprKind::Const(_) => {}
-            ExprKind::Name(name) => self.name(name),
+            ExprKind::Name(name) => {
+                self.name(name);
+                self.check_readable(name);
+            }
             ExprKind::Splice(capture) => match self.dynamic_name(capture) {
                 Some(id) => {
                     let Source::Name(ident) = &capture.source else { return };
@@ -268,6 +271,21 @@ impl Resolver {
         };
     }
 
+    /// A name that is bound nowhere here is a constant, if it is written as one.
+    fn check_readable(&mut self, name: &Name) {
+        let ident = &name.ident;
+        let is_function = self.function.as_ref().is_some_and(|(function, _)| function == ident);
+        if name.to == Referent::Const && is_variable_name(ident) && !is_function {
+            self.error(
+                ident.span(),
+                format!(
+                    "`{ident}` is not bound in this quotation: write `${ident}` for the value of a Rust variable, `@{ident}` \
+                     for dynamic code"
+                ),
+            );
+        }
+    }
+
     /// The name, if `expr` is a bare name of a Rust value.
     fn rust_value(&self, expr: &Expr) -> Option<Ident> {
         let ExprKind::Name(name) = &expr.kind else { return None };
@@ -369,4 +387,13 @@ impl Resolver {
             });
         }
     }
+}
+
+/// Whether a name is written as variables are: constants have a capital letter.
+fn is_variable_name(ident: &Ident) -> bool {
+    let name = ident.to_string();
+    name != "true"
+        && name != "false"
+        && name.starts_with(|c: char| c.is_lowercase() || c == '_')
+        && !name.chars().any(char::is_uppercase)
 }

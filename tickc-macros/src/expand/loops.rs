@@ -113,7 +113,7 @@ impl Expander<'_> {
         }
     }
 
-    /// `for pattern in $(iterable)`: a Rust loop that expands its body once per round.
+    /// `for pattern in $(iterable)`: a Rust loop that instantiates its body once per round.
     pub(super) fn unrolled(&self, l: &Unrolled, span: Span) -> TokenStream {
         let span = at(span);
         let source_span = at(l.iterable.source.span());
@@ -142,6 +142,12 @@ impl Expander<'_> {
         } else {
             body
         };
-        quote_spanned!(span=> for #pattern in ::core::iter::IntoIterator::into_iter #iterable { #body })
+        // A closure, so that no `break`, `continue` or `return` in captured Rust code can leave the round half emitted.
+        quote_spanned! {span=>
+            ::tickc::__private::unroll(
+                ::core::iter::IntoIterator::into_iter #iterable,
+                |#pattern| -> ::tickc::__private::Round { #body ::tickc::__private::Round::done() },
+            );
+        }
     }
 }

@@ -259,7 +259,10 @@ fn member(input: ParseStream, base: Expr) -> Result<ExprKind> {
         return Err(foreign(input.span(), "`.await` is"));
     }
     if input.peek(SynLit) {
-        return Err(Error::new(input.span(), "only the named fields of a record can be accessed in a quotation"));
+        return Err(Error::new(
+            input.span(),
+            "only the named fields of a record can be accessed in a quotation; write `$(…)` around a field of a Rust value",
+        ));
     }
     let name: Ident = input.parse()?;
     if input.peek(Token![::]) {

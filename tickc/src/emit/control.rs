@@ -152,6 +152,26 @@ pub struct Match<S, T> {
     marker: std::marker::PhantomData<fn() -> S>,
 }
 
+/// The end of a round of an unrolled loop. Captured Rust code has none to `return`.
+#[derive(Debug)]
+pub struct Round(());
+
+impl Round {
+    /// A round has come to its end.
+    #[inline(always)]
+    pub fn done() -> Round {
+        Round(())
+    }
+}
+
+/// An unrolled loop.
+#[inline(always)]
+pub fn unroll<I: Iterator>(iterable: I, mut round: impl FnMut(I::Item) -> Round) {
+    for item in iterable {
+        let Round(()) = round(item);
+    }
+}
+
 impl Emitter {
     /// `a && …`
     pub fn and(&mut self, a: Val<bool>) -> Logic {

@@ -26,7 +26,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 pub use call::{Arguments, Callable, ExternFn};
-pub use control::{If, Logic, Loop, Match, Pat};
+pub use control::{If, Logic, Loop, Match, Pat, Round, unroll};
 pub(crate) use val::OfThisThread;
 pub use val::{AsVar, Place, Val, Var, var_of};
 pub use vars::{Home, Named, Scope};

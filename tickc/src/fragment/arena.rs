@@ -16,13 +16,17 @@
 //!   **boxed**: allocated and counted on its own, so that captures die with their last handle and never after what they borrow.
 //! - A2: a fragment's captured fragments live as long as it does: in the same chunk, or in a chunk that the chunk's `deps`
 //!   hold one count of, or, for a boxed fragment, by a counted handle of its own.
-//! - A3: dropping is flat: chains of chunks and of boxed fragments are taken down by loops, not by recursion.
+//! - A3: dropping is flat: chains of chunks, and of boxed fragments that lie in each other's captures, are taken down by loops,
+//!   not by recursion.
+//! - A4: a boxed fragment is dropped before the drop of its last handle returns, unless that handle is a capture of one that is
+//!   being dropped: only then is it known, by the type of the captures, that what it borrows lives on until the loop is done. A
+//!   handle elsewhere, say in the frame of somebody's `Drop` or in a future, may lie beside what it borrows.
 //!
 //! Cost: one more fragment about 8 cycles; a long-lived handle pins its chunk and the chunks this one depends on.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::{Cell, RefCell};
-use std::ptr::{NonNull, null_mut};
+use std::ptr::{NonNull, null, null_mut};
 
 use super::{BOXED, Header};
 
@@ -54,21 +58,33 @@ thread_local! {
     static CURRENT: Cell<*mut Chunk> = const { Cell::new(null_mut()) };
     /// Gives the current chunk back when the thread ends.
     static AT_EXIT: AtExit = const { AtExit };
-    /// How many boxed fragments this thread has made.
-    static MADE: Cell<u64> = const { Cell::new(0) };
-    /// The innermost loop that drops boxed fragments. Without a destructor, so that it is there until the thread has ended.
-    static DROPPING: Cell<Option<Dropping>> = const { Cell::new(None) };
+    /// The innermost loop that drops boxed fragments; null if there is none. Without a destructor, so that it is there until the
+    /// thread has ended.
+    static DROPPING: Cell<*const Dropping> = const { Cell::new(null()) };
 }
 
-/// A loop that drops boxed fragments (A3).
-#[derive(Clone, Copy)]
-struct Dropping {
-    /// How many boxed fragments had been made when it started. Only those are left to the loop: one that was made since, by
-    /// the drop of some capture, may borrow what lives no longer than that drop.
-    made: u64,
-    /// What the loop will drop next; lives in its frame.
-    list: NonNull<Vec<NonNull<Boxed>>>,
+/// A loop that drops boxed fragments (A3). Lies in the frame of [`drop_boxed`].
+pub(super) struct Dropping {
+    /// First and last address of the fragment whose captures are being dropped.
+    memory: Cell<(usize, usize)>,
+    /// What the loop will drop next: fragments whose last handle lay in such memory (A4).
+    list: RefCell<Vec<NonNull<Boxed>>>,
 }
+
+impl Dropping {
+    /// Notes what is about to be dropped: a fragment with all its captures.
+    pub(super) fn begin<W>(&self, whole: *const W) {
+        self.memory.set((whole.addr(), whole.addr() + size_of::<W>() - 1));
+    }
+
+    fn holds(&self, address: usize) -> bool {
+        let (first, last) = self.memory.get();
+        (first..=last).contains(&address)
+    }
+}
+
+/// How much stack is left for what users drop within drops within drops.
+const STACK_RESERVE: usize = 32 * 1024;
 
 struct AtExit;
 
@@ -155,18 +171,18 @@ pub(super) unsafe fn retain(fragment: NonNull<Header>) {
     }
 }
 
-/// Takes a handle away.
+/// Takes a handle away, which lay at the address `handle`.
 ///
 /// # Safety
 /// The caller owned the handle.
 #[inline(always)]
-pub(super) unsafe fn release(fragment: NonNull<Header>) {
+pub(super) unsafe fn release(fragment: NonNull<Header>, handle: usize) {
     // SAFETY: live, as the caller owns a handle.
     unsafe {
         if fragment.as_ref().flags & BOXED == 0 {
             release_chunk(chunk_of(fragment));
         } else {
-            release_boxed(boxed_of(fragment));
+            release_boxed(boxed_of(fragment), handle);
         }
     }
 }
@@ -268,10 +284,8 @@ pub(super) unsafe fn count_first(chunk: NonNull<Chunk>) {
 pub(super) struct Boxed {
     /// Handles.
     count: Cell<usize>,
-    /// How many boxed fragments the thread had made before.
-    number: u64,
-    /// Drops the captures and frees the memory.
-    drop: unsafe fn(NonNull<Boxed>),
+    /// Drops the captures and frees the memory, after [`Dropping::begin`].
+    drop: unsafe fn(NonNull<Boxed>, &Dropping),
     /// The header of the fragment.
     pub(super) header: Header,
 }
@@ -287,48 +301,52 @@ unsafe fn boxed_of(fragment: NonNull<Header>) -> NonNull<Boxed> {
 /// # Safety
 /// The caller owned a handle.
 #[inline(never)]
-unsafe fn release_boxed(boxed: NonNull<Boxed>) {
+unsafe fn release_boxed(boxed: NonNull<Boxed>, handle: usize) {
     // SAFETY: live, as the caller owned a handle.
     let count = unsafe { &boxed.as_ref().count };
     count.set(count.get() - 1);
     if count.get() != 0 {
         return;
     }
-    // A3: dropping captures may drop the last handle of further boxed fragments; those are left to the loop.
     let outer = DROPPING.get();
-    // SAFETY: nobody holds a handle any more, so nobody has freed it yet.
-    let number = unsafe { boxed.as_ref().number };
-    if let Some(Dropping { made, mut list }) = outer
-        && number < made
-    {
-        // SAFETY: the list lives in the frame of the loop below, which has not ended, and nobody borrows it while captures are
-        // being dropped.
-        unsafe { list.as_mut() }.push(boxed);
-        return;
+    // SAFETY: it lies in the frame of a call of `drop_boxed` that has not ended: at its end that call takes it out of `DROPPING`.
+    if let Some(outer) = unsafe { outer.as_ref() } {
+        if outer.holds(handle) {
+            outer.list.borrow_mut().push(boxed);
+            return;
+        }
+        let (low, here) = (crate::stack::limit(), crate::stack::pointer());
+        if (low..low + STACK_RESERVE).contains(&here) {
+            // Fragments in containers in fragments in containers …: a leak is better than a crash.
+            return;
+        }
     }
-    /// Restores the outer loop, also when a capture's drop panics: what is on the list then leaks, which is safe.
-    struct Restore(Option<Dropping>);
+    drop_boxed(boxed, outer);
+}
+
+/// Drops a boxed fragment that nobody holds a handle of any more, and with it those that lived by its captures (A3).
+fn drop_boxed(boxed: NonNull<Boxed>, outer: *const Dropping) {
+    /// Goes back to the outer loop, also when a capture's drop panics: what is on the list then leaks, which is safe.
+    struct Restore(*const Dropping);
     impl Drop for Restore {
         fn drop(&mut self) {
             DROPPING.set(self.0);
         }
     }
-    let mut list = vec![boxed];
-    let list = NonNull::from(&mut list);
+    let dropping = Dropping { memory: Cell::new((1, 0)), list: RefCell::new(Vec::new()) };
     let _restore = Restore(outer);
-    DROPPING.set(Some(Dropping { made: MADE.get(), list }));
-    // SAFETY: the list is in this frame; the borrow ends before captures are dropped, which may push on it.
-    while let Some(boxed) = unsafe { (*list.as_ptr()).pop() } {
+    DROPPING.set(&raw const dropping);
+    let mut next = Some(boxed);
+    while let Some(boxed) = next {
         // SAFETY: nobody holds a handle any more.
-        unsafe { (boxed.as_ref().drop)(boxed) };
+        unsafe { (boxed.as_ref().drop)(boxed, &dropping) };
+        next = dropping.list.borrow_mut().pop();
     }
 }
 
 impl Boxed {
     /// The head of a boxed fragment with one handle.
-    pub(super) fn new(drop: unsafe fn(NonNull<Boxed>), header: Header) -> Boxed {
-        let number = MADE.get();
-        MADE.set(number + 1);
-        Boxed { count: Cell::new(1), number, drop, header }
+    pub(super) fn new(drop: unsafe fn(NonNull<Boxed>, &Dropping), header: Header) -> Boxed {
+        Boxed { count: Cell::new(1), drop, header }
     }
 }

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::machine::Operand;
 use crate::signature::{ParamList, Signature};
 use crate::types::Value;
-use arena::Boxed;
+use arena::{Boxed, Dropping};
 
 /// What a fragment is known to do, as far as it matters for code around it.
 pub mod flags {
@@ -88,8 +88,9 @@ impl Clone for Handle {
 impl Drop for Handle {
     #[inline(always)]
     fn drop(&mut self) {
+        let place = (&raw const *self).addr();
         // SAFETY: `self` owns one count.
-        unsafe { arena::release(self.0) }
+        unsafe { arena::release(self.0, place) }
     }
 }
 
@@ -269,9 +270,11 @@ where
     }
     /// # Safety
     /// `head` is that of a `Whole<H, F>` that nobody uses any more.
-    unsafe fn drop_whole<H, F>(head: NonNull<Boxed>) {
+    unsafe fn drop_whole<H, F>(head: NonNull<Boxed>, dropping: &Dropping) {
+        let whole = head.cast::<Whole<H, F>>().as_ptr();
+        dropping.begin(whole);
         // SAFETY: made by `Box::into_raw` of a `Whole<H, F>` below.
-        drop(unsafe { Box::from_raw(head.cast::<Whole<H, F>>().as_ptr()) });
+        drop(unsafe { Box::from_raw(whole) });
     }
     let header = Header { emit: emit::<T, H, F>, flags: header.flags | BOXED };
     let head = Boxed::new(drop_whole::<H, F>, header);
