@@ -14,13 +14,14 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let (name, vis) = (&input.ident, &input.vis);
     let span = Span::mixed_site();
     let located = span.located_at(name.span());
-    let fields_name = format_ident!("{}Fields", name, span = located);
+    let fields_name = format_ident!("__{}Fields", name, span = located);
     let (_, type_generics, _) = input.generics.split_for_impl();
     let record = quote!(#name #type_generics);
 
     let mut declarations = Vec::new();
     let mut constants = Vec::new();
     let mut field_types = Vec::new();
+    let mut checks = Vec::new();
     for field in fields {
         let Some(ident) = &field.ident else { continue };
         let (field_vis, at) = (&field.vis, span.located_at(field.ty.span()));
@@ -30,6 +31,9 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         constants.push(
             quote_spanned!(at=> #field_name: ::tickc::__private::Field::new(::core::mem::offset_of!(#record, #ident))),
         );
+        checks.push(quote_spanned! {at=>
+            ::tickc::__private::same_type(&__r.#ident, ::core::marker::PhantomData::<#ty>);
+        });
         field_types.push(ty);
     }
 
@@ -58,6 +62,9 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
                 type Fields = #fields_name #type_generics;
                 const FIELDS: Self::Fields = #fields_name { #(#constants),* };
             }
+
+            #[allow(dead_code, clippy::all)]
+            fn __check #impl_generics (__r: &#record) #where_clause { #(#checks)* }
         };
     })
 }

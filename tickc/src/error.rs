@@ -47,6 +47,12 @@ pub enum Error {
         /// How much stack must stay free.
         stack_kib: u32,
     },
+    /// One function instantiates too many fragments.
+    #[error("the function instantiates more than {limit} fragments")]
+    TooManyFragments {
+        /// The limit.
+        limit: u32,
+    },
     /// The code of one function is too long.
     #[error("the function is too large: more than {limit} bytes of machine code")]
     CodeTooLarge {

@@ -111,7 +111,10 @@ impl Clone for Owner {
     #[inline]
     fn clone(&self) -> Self {
         let owners = self.data().owners.fetch_add(1, Ordering::Relaxed);
-        assert!(owners < u32::MAX / 2, "too many clones of a compiled function");
+        if owners >= u32::MAX / 2 {
+            // As `Arc` does: were this a panic, clones forgotten and panics caught could bring the count round to zero.
+            std::process::abort();
+        }
         Owner(self.0)
     }
 }

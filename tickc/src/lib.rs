@@ -68,15 +68,15 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::emit::{
-        Arguments, AsVar, Callable, Emitter, ExternFn, Home, If, Logic, Loop, Match, Named, Pat, Place, Scope, Val,
-        Var, var_of,
+        Arguments, AsVar, Callable, Emitter, ExternFn, Home, If, Logic, Loop, Match, Named, Pat, Place, Round, Scope,
+        Val, Var, round, var_of,
     };
     pub use crate::fragment::{
         Captured, Hoist, Hoists, Lift, LiftValue, Lifted, Plain, Splice, flags, lift_capture, quote, splice_capture,
         staged,
     };
     pub use crate::machine::{Operand, Target};
-    pub use crate::record::{Field, Record};
+    pub use crate::record::{Field, Record, same_type};
     pub use crate::types::{Element, Element as FieldType, Exclusive, Scalar, Shared, Value};
 
     /// Whether instantiating a capture may change variables or memory.

@@ -261,15 +261,15 @@ pub enum Target {
     SelfCall,
     /// An `extern "C"` function at an absolute address.
     Native(u64),
-    /// A compiled function of our own: address, and whether it returns a status (see [`crate::trap`]).
+    /// A compiled function of our own: address, and whether it returns a status (see `trap.rs`).
     Dynamic {
         /// Address of its first instruction.
         address: u64,
         /// Whether it can trap, and thus returns a status that the caller must look at.
         traps: bool,
-        /// Whether it takes the stack limit (see [`crate::trap`]).
+        /// Whether it takes the stack limit (see `trap.rs`).
         checks_stack: bool,
-        /// Bound of the stack it takes, as in [`Finished::stack`].
+        /// Bound of the stack it takes, as in `Finished::stack`.
         stack: u32,
     },
 }
@@ -404,6 +404,8 @@ pub(crate) trait Machine {
     /// temporary was lost.
     fn lost(&self, homes: &mut dyn Iterator<Item = Operand>) -> u32;
 
+    /// The limit of a function's size in bytes, if the one under construction is beyond it.
+    fn overflowed(&self) -> Option<usize>;
     /// Length of the code of the finished function in bytes.
     fn code_len(&self) -> usize;
     /// Writes the code to `to`, from where it will be seen at `address` when it runs. `to` has that

@@ -45,6 +45,9 @@ impl<R, F: Element> Field<R, F> {
     }
 }
 
+/// Compiles only where a field has the type that the derive has read: an attribute macro may change the struct after that.
+pub fn same_type<T>(_: &T, _: PhantomData<T>) {}
+
 impl<R, F> Clone for Field<R, F> {
     fn clone(&self) -> Self {
         *self

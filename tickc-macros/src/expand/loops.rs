@@ -144,10 +144,12 @@ impl Expander<'_> {
         };
         // A closure, so that no `break`, `continue` or `return` in captured Rust code can leave the round half emitted.
         quote_spanned! {span=>
-            ::tickc::__private::unroll(
-                ::core::iter::IntoIterator::into_iter #iterable,
-                |#pattern| -> ::tickc::__private::Round { #body ::tickc::__private::Round::done() },
-            );
+            for __item in ::core::iter::IntoIterator::into_iter #iterable {
+                ::tickc::__private::round(
+                    __item,
+                    |#pattern| -> ::tickc::__private::Round { #body ::tickc::__private::Round::done() },
+                );
+            }
         }
     }
 }

@@ -164,12 +164,10 @@ impl Round {
     }
 }
 
-/// An unrolled loop.
+/// One round of an unrolled loop.
 #[inline(always)]
-pub fn unroll<I: Iterator>(iterable: I, mut round: impl FnMut(I::Item) -> Round) {
-    for item in iterable {
-        let Round(()) = round(item);
-    }
+pub fn round<X>(item: X, round: impl FnOnce(X) -> Round) {
+    let Round(()) = round(item);
 }
 
 impl Emitter {

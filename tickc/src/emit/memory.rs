@@ -38,6 +38,8 @@ impl Emitter {
         place: Place<[X; N], M>,
         i: Val<usize>,
     ) -> Place<X, M> {
+        // All displacements within an array fit the 31 bits that a `Place` has for them, as within a record.
+        const { assert!(size_of::<[X; N]>() <= i32::MAX as usize, "an array of 2 GiB or more is indexed by dynamic code") };
         let i = i.into_operand();
         if i.is_const() && i.body < N as u64 {
             return place.part((i.body as usize * size_of::<X>()) as i32);
@@ -217,10 +219,13 @@ impl Emitter {
 
     fn behind_offset<P: Pointer>(&mut self, p: Val<P>, n: Operand) -> Place<P::Pointee, P::Access> {
         let (p, size) = (p.into_operand(), size_of::<P::Pointee>());
+        // So that every part of the pointee has a displacement of 31 bits, too.
+        let last = i32::MAX as i64 - size.min(i32::MAX as usize) as i64;
         if n.is_const()
-            && let Ok(disp) = i32::try_from((n.body as i64).wrapping_mul(size as i64))
+            && let Some(disp) = (n.body as i64).checked_mul(size as i64)
+            && (i64::from(i32::MIN)..=last).contains(&disp)
         {
-            return Place::<(), _>::behind(p).part(disp);
+            return Place::<(), _>::behind(p).part(disp as i32);
         }
         Place::at(self.element_address(p, n, size))
     }

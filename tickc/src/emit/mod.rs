@@ -26,7 +26,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 pub use call::{Arguments, Callable, ExternFn};
-pub use control::{If, Logic, Loop, Match, Pat, Round, unroll};
+pub use control::{If, Logic, Loop, Match, Pat, Round, round};
 pub(crate) use val::OfThisThread;
 pub use val::{AsVar, Place, Val, Var, var_of};
 pub use vars::{Home, Named, Scope};
@@ -38,6 +38,8 @@ use vars::Variables;
 
 /// How many levels fragments may be nested within each other.
 const MAX_DEPTH: u32 = 4096;
+/// How many fragments one function may instantiate.
+const MAX_FRAGMENTS: u32 = 1 << 24;
 /// How much stack emission leaves free, in KiB.
 const STACK_RESERVE_KIB: u32 = if cfg!(debug_assertions) { 256 } else { 128 };
 
@@ -51,8 +53,13 @@ pub struct Emitter {
     nesting: u32,
     /// How many fragments the current place lies in.
     depth: u32,
+    /// How many fragments have been instantiated in this function.
+    entered: u32,
     /// The lowest address that emission may use of this thread's stack.
     stack_floor: usize,
+    /// What `enter` compares with: `stack_floor`, or after an error `usize::MAX`, so that no further fragment is entered. Fragments
+    /// that splice each other twice would otherwise go on for ever.
+    enter_floor: usize,
     error: Option<Box<Error>>,
     /// Parameters declared so far, and homes of all.
     next_param: usize,
@@ -79,13 +86,16 @@ impl std::fmt::Debug for Emitter {
 
 impl Emitter {
     pub(crate) fn new(machine: Box<dyn Machine>) -> Emitter {
+        let stack_floor = crate::stack::limit().saturating_add(STACK_RESERVE_KIB as usize * 1024);
         Emitter {
             machine,
             function: 0,
             vars: Variables::default(),
             nesting: 0,
             depth: 0,
-            stack_floor: crate::stack::limit().saturating_add(STACK_RESERVE_KIB as usize * 1024),
+            entered: 0,
+            stack_floor,
+            enter_floor: stack_floor,
             error: None,
             next_param: 0,
             homes: Vec::new(),
@@ -101,6 +111,7 @@ impl Emitter {
         self.vars.clear();
         self.nesting = 0;
         self.depth = 0;
+        self.entered = 0;
         self.next_param = 0;
         self.ret = ret;
         self.homes.clear();
@@ -129,16 +140,33 @@ impl Emitter {
         self.machine.abandon();
         self.keep.clear();
         self.error = None;
+        self.enter_floor = self.stack_floor;
     }
 
     /// Goes one fragment deeper, if there is room.
     #[inline(always)]
     pub(crate) fn enter(&mut self) -> bool {
         self.depth += 1;
-        if self.depth > MAX_DEPTH || crate::stack::pointer() < self.stack_floor {
+        self.entered += 1;
+        if self.depth > MAX_DEPTH || crate::stack::pointer() < self.enter_floor {
             return self.too_deep();
         }
-        true
+        // Fragments that splice others twice over double the work at each level: now and then it is looked at how much it is.
+        self.entered & 0xfff != 0 || self.is_bounded()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_bounded(&mut self) -> bool {
+        if self.entered > MAX_FRAGMENTS {
+            self.set_error(Error::TooManyFragments { limit: MAX_FRAGMENTS });
+        } else if let Some(limit) = self.machine.overflowed() {
+            self.set_error(Error::CodeTooLarge { limit });
+        } else {
+            return true;
+        }
+        self.depth -= 1;
+        false
     }
 
     /// Leaves a fragment.
@@ -160,6 +188,7 @@ impl Emitter {
     #[cold]
     pub(crate) fn set_error(&mut self, error: Error) {
         self.error.get_or_insert_with(|| Box::new(error));
+        self.enter_floor = usize::MAX;
     }
 
     /// Fails, with some value to go on with.

@@ -18,12 +18,16 @@ thread_local! {
     static NEXT_FUNCTION: Cell<u64> = const { Cell::new(1) };
 }
 
-/// A number for a function that no other function of this thread has had (V2): 39 bits of them last for hours of nothing
-/// but compilation; then they start again.
+/// A number for a function that no other function of this thread has had (V2): 39 bits of them last for days of nothing but
+/// compilation.
+///
+/// # Panics
+/// When they are used up: a variable of a function with the same number would be taken for another one, of another type.
 #[inline]
 pub(super) fn next_function() -> u64 {
     let number = NEXT_FUNCTION.get();
-    NEXT_FUNCTION.set(if number == (1 << 39) - 1 { 1 } else { number + 1 });
+    assert!(number < 1 << 39, "a thread compiles at most 2^39 functions");
+    NEXT_FUNCTION.set(number + 1);
     number
 }
 

@@ -297,7 +297,7 @@ impl OnePass {
             }
             self.buf.room();
         }
-        let len = self.buf.pos() - first;
+        let len = self.buf.pos().wrapping_sub(first);
         if len <= GAP {
             // Its jump to the stub is the one thing that depends on where it lies.
             let entry = GAP - len;

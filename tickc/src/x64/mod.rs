@@ -162,8 +162,48 @@ impl OnePass {
         })
     }
 
-    /// The common binary operations, `d op= b` on 64-bit integers with a register or a constant: whether this was one.
-    /// Calls nothing, so that it needs no frame.
+    /// The commonest operations, `d op= b` on 64-bit integers with a register or a constant: whether this was one. Small, so that who calls it needs no frame.
+    #[inline(always)]
+    fn binary_registers(&mut self, o: Binary, d: Reg, b: Operand) -> bool {
+        if !is_wide_int(o.ty) || o.op as u8 > BinaryOp::Xor as u8 || !self.buf.has_room() {
+            return false;
+        }
+        if b.is_reg() {
+            self.buf.rr(encode::op((o.op as u8) << 3 | 3), true, d, b.reg(), false);
+            self.free |= b.owned();
+            return true;
+        }
+        if b.is_const() {
+            self.binary_immediate(o.op, d, b.body);
+            return true;
+        }
+        false
+    }
+
+    /// `d op= bits` on 64-bit integers.
+    #[inline(never)]
+    fn binary_immediate(&mut self, op: BinaryOp, d: Reg, bits: u64) {
+        if bits as i32 as i64 as u64 == bits {
+            self.buf.alu_ri(Alu::of(op).unwrap_or(Alu::ADD), true, d, bits as i32);
+        } else {
+            self.buf.mov_scratch_imm64(bits);
+            self.buf.rr(encode::op((op as u8) << 3 | 3), true, d, SCRATCH, false);
+        }
+    }
+
+    /// Any binary operation. Hands on to functions of the same signature, so that each sets up its frame only once.
+    #[inline(never)]
+    fn binary_any(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        if a.is_temp() && self.binary_fast(o, a.reg(), b) {
+            return a;
+        }
+        if !self.buf.has_room() {
+            return self.binary_without_room(o, a, b);
+        }
+        if o.ty.is_float() { self.binary_float(o, a, b) } else { self.binary_int(o, a, b) }
+    }
+
+    /// The common operations on 64-bit integers, `d op= b` with a register, a slot, memory or a constant: whether this was one.
     #[inline(always)]
     fn binary_fast(&mut self, o: Binary, d: Reg, b: Operand) -> bool {
         let alu = o.op as u8 <= BinaryOp::Xor as u8;
@@ -198,12 +238,7 @@ impl OnePass {
         if !b.is_const() {
             return false;
         }
-        if b.body as i32 as i64 as u64 == b.body {
-            self.buf.alu_ri(Alu::of(o.op).unwrap_or(Alu::ADD), true, d, b.body as i32);
-        } else {
-            self.buf.mov_scratch_imm64(b.body);
-            self.buf.rr(encode::op((o.op as u8) << 3 | 3), true, d, SCRATCH, false);
-        }
+        self.binary_immediate(o.op, d, b.body);
         true
     }
 
@@ -247,7 +282,7 @@ impl OnePass {
     #[inline(never)]
     fn binary_without_room(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
         self.buf.room();
-        self.binary(o, a, b)
+        self.binary_any(o, a, b)
     }
 
     #[inline(never)]
@@ -258,6 +293,17 @@ impl OnePass {
 
     #[inline(never)]
     fn assign_any(&mut self, o: Binary, home: Operand, value: Operand) {
+        let done = match home.slot_index() {
+            Some(slot) => self.assign_slot(o, slot, value),
+            None => home.is_reg() && self.binary_fast(o, home.reg(), value),
+        };
+        if !done {
+            self.assign_rest(o, home, value);
+        }
+    }
+
+    #[inline(never)]
+    fn assign_rest(&mut self, o: Binary, home: Operand, value: Operand) {
         self.buf.room();
         if o.ty.is_float() { self.assign_float(o.op, o.ty, home, value) } else { self.assign_int(o, home, value) }
     }
@@ -307,21 +353,13 @@ impl Machine for OnePass {
     }
 
     fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        if a.is_temp() && self.binary_fast(o, a.reg(), b) {
-            return a;
-        }
-        // Hands on to functions of the same signature, so that each sets up its frame only once.
-        if !self.buf.has_room() {
-            return self.binary_without_room(o, a, b);
-        }
-        if o.ty.is_float() { self.binary_float(o, a, b) } else { self.binary_int(o, a, b) }
+        if a.is_temp() && self.binary_registers(o, a.reg(), b) { a } else { self.binary_any(o, a, b) }
     }
 
     fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand {
         self.buf.room();
         if ty.is_float() { self.unary_float(op, ty, a) } else { self.unary_int(op, ty, a) }
     }
-
     fn compare(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
         if is_wide_int(o.ty) && self.buf.has_room() {
             let small = b.is_const() && b.body as i32 as i64 as u64 == b.body;
@@ -385,11 +423,7 @@ impl Machine for OnePass {
     }
 
     fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand) {
-        let done = match home.slot_index() {
-            Some(slot) => self.assign_slot(o, slot, value),
-            None => home.is_reg() && self.binary_fast(o, home.reg(), value),
-        };
-        if !done {
+        if !(home.is_reg() && self.binary_registers(o, home.reg(), value)) {
             self.assign_any(o, home, value);
         }
     }
@@ -548,6 +582,10 @@ impl Machine for OnePass {
     fn lost(&self, homes: &mut dyn Iterator<Item = Operand>) -> u32 {
         let held = homes.filter(|home| home.is_reg()).fold(0, |mask, home| mask | 1 << home.reg());
         (GPRS | XMMS) & !self.free & !held
+    }
+
+    fn overflowed(&self) -> Option<usize> {
+        self.buf.overflowed().then_some(buffer::MAX_CODE)
     }
 
     fn code_len(&self) -> usize {
