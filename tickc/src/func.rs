@@ -20,8 +20,8 @@ use crate::trap::{Trap, trap_of_status};
 pub(crate) struct FuncData {
     /// `Func`s that share it, and functions that call it.
     pub(crate) owners: AtomicU32,
-    /// Offset of the entry in the code.
-    pub(crate) entry: u32,
+    /// Address of the entry.
+    pub(crate) entry: usize,
     pub(crate) finished: Finished,
     pub(crate) tier: Tier,
     /// What the code refers to.
@@ -103,7 +103,8 @@ impl Owner {
 
     #[inline]
     fn entry(&self) -> *const u8 {
-        self.node().exec().wrapping_add(self.data().entry as usize)
+        let node = self.node();
+        node.exec().with_addr(node.payload().entry)
     }
 }
 

@@ -197,7 +197,7 @@ impl Jit {
         let phases = self.stats.then(|| Box::new(Phases { emit: middle - start, publish: timestamp() - middle }));
         let node = place.commit(FuncData {
             owners: AtomicU32::new(1),
-            entry: emitter.machine.entry(),
+            entry: address as usize + emitter.machine.entry() as usize,
             finished: emitted.finished,
             tier,
             keep: emitted.keep,
