@@ -25,16 +25,12 @@ mod record;
 use proc_macro::TokenStream;
 
 /// Quotes dynamic code: a fragment `Code<T>`, or, written as a closure or a `fn`, a whole function `Staged<fn(..) -> R>`.
-///
-/// See the documentation of `tickc`.
 #[proc_macro]
 pub fn tick(input: TokenStream) -> TokenStream {
     expand::tick(input.into()).into()
 }
 
 /// Gives dynamic code the fields of a struct by name.
-///
-/// See the documentation of `tickc`.
 #[proc_macro_derive(Record)]
 pub fn record(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);

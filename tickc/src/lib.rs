@@ -53,7 +53,88 @@ pub use func::Func;
 pub use jit::{Jit, JitBuilder, Phases, Stats, Tier};
 pub use record::Record;
 pub use signature::{Param, Return, Signature};
-pub use tickc_macros::{Record, tick};
+/// Gives dynamic code the fields of a struct by name.
+///
+/// Fields are scalars, other records and arrays of them; a field is visible in a quotation where it is visible in Rust. The
+/// struct must be `Copy`; its layout is whatever Rust makes it.
+///
+/// ```
+/// use tickc::prelude::*;
+///
+/// #[derive(Clone, Copy, Record)]
+/// struct Order {
+///     price: f64,
+///     quantity: u32,
+///     days: [u16; 7],
+/// }
+///
+/// let f = Jit::new()?.compile(tick!(|orders: SliceMut<Order>, i: usize, day: usize| -> f64 {
+///     orders[i].days[day] += 1;
+///     orders[i].price * orders[i].quantity as f64
+/// }))?;
+/// let mut orders = [Order { price: 2.5, quantity: 4, days: [0; 7] }];
+/// assert_eq!(f.call(&mut orders, 0, 6), 10.0);
+/// assert_eq!(orders[0].days[6], 1);
+/// assert!(f.try_call(&mut orders, 0, 7).is_err()); // an index past the end traps
+/// # Ok::<(), tickc::Error>(())
+/// ```
+pub use tickc_macros::Record;
+/// Quotes dynamic code: a fragment ([`Code<T>`](Code)), or, written as a closure or a `fn`, a whole function
+/// ([`Staged<fn(A) -> R>`](Staged)).
+///
+/// # Splices and constants
+///
+/// | | what it takes | what it is |
+/// |---|---|---|
+/// | `@name`, `@(expr)` | [`Code<T>`](Code), [`Var<T>`](Var) | the fragment, instantiated here; the variable |
+/// | `@v = e`, `@(v[i]) += e` | [`Var<T>`](Var) | assignment |
+/// | `$name`, `$(expr)`, `lift!(expr)` | scalars; `Arc<[X]>`, `&'static [X]` | a run-time constant, folded through every operation; a slice that the function keeps alive |
+/// | `$f(a, b)` | [`Func`], `extern "C" fn` pointers | a call |
+/// | `for x in $(iterable) { … }` | `IntoIterator + Clone` | unrolled; `x`, any pattern, is then a Rust value: `$(x.0)`, `@(code[x])`, bare `x` |
+/// | `if $(c) { … } else { … }`, `match $(v) { … }` | `bool`; anything | only the live arm is instantiated |
+///
+/// `@name` binds tighter than any postfix: `@s[@i]`, `@acc.wrapping_mul(3)`. `expr` is ordinary Rust, run by the program: once,
+/// when `tick!` is evaluated; or, if it mentions a name bound inside the quotation, each time the fragment is instantiated. Such
+/// deferred code captures as a closure does, by value in `tick!(move …)`.
+///
+/// ```
+/// use tickc::prelude::*;
+///
+/// let weights = [3, 0, -1i64];
+/// let dot = Jit::new()?.compile(tick!(|p: Slice<i64>| -> i64 {
+///     let mut sum = 0;
+///     for (i, w) in $(weights.iter().enumerate()) {
+///         if $(*w != 0) { sum += p[i] * $(*w) }
+///     }
+///     sum
+/// }))?;
+/// assert_eq!(dot.call(&[10, 20, 30]), 0);
+/// # Ok::<(), tickc::Error>(())
+/// ```
+///
+/// # The language
+///
+/// Rust's syntax, precedence and order of evaluation: literals, arithmetic, bits, shifts, comparisons, `&& || !`, `as`, blocks,
+/// `let`, assignment, `if`, `match` on integers, `while`, `loop`, `for i in a..b`, labels, `break`, `continue`, `return`, calls of
+/// `extern "C"` functions and, in a quoted `fn`, of itself, `trap(code)`; slices, records, arrays in records, raw pointers in the
+/// user's own `unsafe { }`. Constants of the program (`LIMIT`, `i64::MAX`) are named bare.
+///
+/// - Integers: `wrapping_add` `wrapping_sub` `wrapping_mul` `wrapping_neg` `wrapping_shl` `wrapping_shr` `wrapping_abs`
+///   `rotate_left` `rotate_right` `count_ones` `count_zeros` `leading_zeros` `trailing_zeros` `swap_bytes` `unsigned_abs`
+///   `abs_diff` `signum` `rem_euclid` `div_euclid`; integers and floats: `abs` `min` `max`.
+/// - Floats: `sqrt` `floor` `ceil` `trunc` `is_nan` `to_bits`, `f64::from_bits(x)`.
+/// - Slices and arrays: `len` `is_empty`; pointers: `is_null`, and in `unsafe` `add` `sub` `offset`.
+///
+/// # Meaning
+///
+/// `+ - *` wrap, shift counts are masked to the width, `as` is Rust's, floats are IEEE without contraction. Division by zero,
+/// `MIN / -1` and an index past the end end the call with a [`Trap`].
+///
+/// # Errors
+///
+/// Types are checked by rustc, at the user's own tokens. What only shows while fragments are composed is an [`Error`] of
+/// [`Jit::compile`].
+pub use tickc_macros::tick;
 pub use trap::Trap;
 pub use types::{Element, Ref, RefMut, Scalar, Slice, SliceMut, Type, Value};
 

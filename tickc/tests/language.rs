@@ -530,3 +530,16 @@ fn power_by_recursive_composition_is_seven_instructions() {
         }
     }
 }
+
+#[test]
+fn euclidean_division() {
+    let f = jit().compile(tick!(|a: i32, b: i32| -> i32 { a.div_euclid(b) * 1000 + a.rem_euclid(b) })).unwrap();
+    let g = jit().compile(tick!(|a: u8, b: u8| -> u8 { a.div_euclid(b) ^ a.rem_euclid(b) })).unwrap();
+    for a in -9..=9 {
+        for b in (-4..=4).filter(|b| *b != 0) {
+            assert_eq!(f.call(a, b), a.div_euclid(b) * 1000 + a.rem_euclid(b), "{a} {b}");
+        }
+    }
+    assert!(matches!(f.try_call(i32::MIN, -1), Err(Trap::DivisionOverflow)));
+    assert_eq!(g.call(200, 7), 28 ^ 4);
+}

@@ -148,6 +148,34 @@ impl Emitter {
         self.end_scope(scope, result)
     }
 
+    /// `a.div_euclid(b)` of integers: traps as `/` does.
+    pub fn m_div_euclid<T: Int>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
+        if !T::TYPE.is_signed() {
+            return self.div(a, b);
+        }
+        let scope = self.scope();
+        let (a, b) = (self.let_home(a), self.let_home(b));
+        let (x, y) = (self.get(a), self.get(b));
+        let quotient = self.div(x, y);
+        let quotient = self.let_home(quotient);
+        let (x, y) = (self.get(a), self.get(b));
+        let remainder = self.rem(x, y);
+        // Where the remainder is negative, the quotient goes one step on in the direction of -b.
+        let width = self.lit(T::TYPE.bits() - 1);
+        let negative = self.shr(remainder, width);
+        let negative = self.let_home(negative);
+        let y = self.get(b);
+        let width = self.lit(T::TYPE.bits() - 1);
+        let sign = self.shr(y, width);
+        let one = Val::new(Operand::constant(1));
+        let step = self.bitor(sign, one);
+        let negative = self.get(negative);
+        let correction = self.bitand(step, negative);
+        let quotient = self.get(quotient);
+        let result = self.sub(quotient, correction);
+        self.end_scope(scope, result)
+    }
+
     /// `x.to_bits()`.
     #[inline]
     pub fn m_to_bits<T: FloatBits>(&mut self, a: Val<T>) -> Val<T::Bits> {
