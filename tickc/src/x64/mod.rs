@@ -3,6 +3,7 @@
 //!
 //! - [`buffer`]: where the code is written; [`encode`]: instructions as bytes; [`regs`]: registers and operands
 //! - [`values`]: getting and giving back registers and slots, homes of variables
+//! - [`fast`]: the common shapes of the commonest operations, tried before the general code
 //! - [`arith`], [`float`], [`memory`], [`branch`], [`calls`]: the operations
 //! - [`frame`]: start and end of a function
 //!
@@ -28,6 +29,7 @@ mod branch;
 mod buffer;
 mod calls;
 mod encode;
+mod fast;
 mod float;
 mod frame;
 mod memory;
@@ -35,14 +37,11 @@ mod regs;
 mod values;
 
 use crate::error::Error;
-use crate::machine::{
-    Binary, BinaryOp, Compare, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind,
-};
+use crate::machine::{Binary, Compare, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind};
 use crate::trap::TrapKind;
 use crate::types::Type;
 use buffer::Buffer;
 use calls::Location;
-use encode::Alu;
 use regs::*;
 
 /// What the processor can do beyond x86-64's common ground.
@@ -160,152 +159,6 @@ impl OnePass {
             entry: 0,
             end: 0,
         })
-    }
-
-    /// The commonest operations, `d op= b` on 64-bit integers with a register or a constant: whether this was one. Small, so that who calls it needs no frame.
-    #[inline(always)]
-    fn binary_registers(&mut self, o: Binary, d: Reg, b: Operand) -> bool {
-        if !is_wide_int(o.ty) || o.op as u8 > BinaryOp::Xor as u8 || !self.buf.has_room() {
-            return false;
-        }
-        if b.is_reg() {
-            self.buf.rr(encode::op((o.op as u8) << 3 | 3), true, d, b.reg(), false);
-            self.free |= b.owned();
-            return true;
-        }
-        if b.is_const() {
-            self.binary_immediate(o.op, d, b.body);
-            return true;
-        }
-        false
-    }
-
-    /// `d op= bits` on 64-bit integers.
-    #[inline(never)]
-    fn binary_immediate(&mut self, op: BinaryOp, d: Reg, bits: u64) {
-        if bits as i32 as i64 as u64 == bits {
-            self.buf.alu_ri(Alu::of(op).unwrap_or(Alu::ADD), true, d, bits as i32);
-        } else {
-            self.buf.mov_scratch_imm64(bits);
-            self.buf.rr(encode::op((op as u8) << 3 | 3), true, d, SCRATCH, false);
-        }
-    }
-
-    /// Any binary operation. Hands on to functions of the same signature, so that each sets up its frame only once.
-    #[inline(never)]
-    fn binary_any(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        if a.is_temp() && self.binary_fast(o, a.reg(), b) {
-            return a;
-        }
-        if !self.buf.has_room() {
-            return self.binary_without_room(o, a, b);
-        }
-        if o.ty.is_float() { self.binary_float(o, a, b) } else { self.binary_int(o, a, b) }
-    }
-
-    /// The common operations on 64-bit integers, `d op= b` with a register, a slot, memory or a constant: whether this was one.
-    #[inline(always)]
-    fn binary_fast(&mut self, o: Binary, d: Reg, b: Operand) -> bool {
-        let alu = o.op as u8 <= BinaryOp::Xor as u8;
-        if !is_wide_int(o.ty) || !self.buf.has_room() {
-            return false;
-        }
-        if b.is_reg() {
-            if alu {
-                self.buf.rr(encode::op((o.op as u8) << 3 | 3), true, d, b.reg(), false);
-            } else if o.op == BinaryOp::Mul {
-                self.buf.rr(encode::op0f(0xaf), true, d, b.reg(), false);
-            } else {
-                return false;
-            }
-            self.free |= b.owned();
-            return true;
-        }
-        if b.is_mem() {
-            let slot = b.slot_index();
-            match slot {
-                Some(slot) if alu => self.buf.slot_op((o.op as u8) << 3 | 3, d, slot as i32 * 8 + self.pushed),
-                Some(slot) if o.op == BinaryOp::Mul => self.buf.slot_imul(d, slot as i32 * 8 + self.pushed),
-                None if alu => self.register_memory((o.op as u8) << 3 | 3, d, b),
-                _ => return false,
-            }
-            self.release_operand(b);
-            return true;
-        }
-        if !alu {
-            return false;
-        }
-        if !b.is_const() {
-            return false;
-        }
-        self.binary_immediate(o.op, d, b.body);
-        true
-    }
-
-    /// The common compound assignments of 64-bit variables in slots: whether this was one.
-    #[inline(always)]
-    fn assign_slot(&mut self, o: Binary, slot: u32, b: Operand) -> bool {
-        let alu = o.op as u8 <= BinaryOp::Xor as u8;
-        if !is_wide_int(o.ty) || !self.buf.has_room() || !alu && o.op != BinaryOp::Mul {
-            return false;
-        }
-        let disp = slot as i32 * 8 + self.pushed;
-        let from = if b.is_reg() {
-            b.reg()
-        } else if let Some(other) = b.slot_index()
-            && b.owned_slot().is_none()
-        {
-            let other = other as i32 * 8 + self.pushed;
-            if !alu {
-                self.buf.slot_op(0x8b, SCRATCH, disp);
-                self.buf.slot_imul(SCRATCH, other);
-                self.buf.slot_op(0x89, SCRATCH, disp);
-                return true;
-            }
-            self.buf.slot_op(0x8b, SCRATCH, other);
-            SCRATCH
-        } else {
-            return false;
-        };
-        if alu {
-            self.buf.slot_op((o.op as u8) << 3 | 1, from, disp);
-        } else {
-            self.buf.slot_op(0x8b, SCRATCH, disp);
-            self.buf.rr(encode::op0f(0xaf), true, SCRATCH, from, false);
-            self.buf.slot_op(0x89, SCRATCH, disp);
-        }
-        self.free |= b.owned();
-        true
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn binary_without_room(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        self.buf.room();
-        self.binary_any(o, a, b)
-    }
-
-    #[inline(never)]
-    fn compare_any(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
-        self.buf.room();
-        if o.ty.is_float() { self.compare_float(o.op, o.ty, a, b) } else { self.compare_int(o, a, b) }
-    }
-
-    #[inline(never)]
-    fn assign_any(&mut self, o: Binary, home: Operand, value: Operand) {
-        let done = match home.slot_index() {
-            Some(slot) => self.assign_slot(o, slot, value),
-            None => home.is_reg() && self.binary_fast(o, home.reg(), value),
-        };
-        if !done {
-            self.assign_rest(o, home, value);
-        }
-    }
-
-    #[inline(never)]
-    fn assign_rest(&mut self, o: Binary, home: Operand, value: Operand) {
-        self.buf.room();
-        if o.ty.is_float() { self.assign_float(o.op, o.ty, home, value) } else { self.assign_int(o, home, value) }
     }
 
     /// Assigns a variable's home. Consumes `value`.
