@@ -42,14 +42,16 @@ pub(crate) mod kind {
     pub(crate) const REG: u8 = 1;
     /// Memory: base, index, scale, displacement. Not loaded yet.
     pub(crate) const MEM: u8 = 2;
+    /// Memory in the frame of the function: the home of a variable, or a temporary for which no register was left.
+    pub(crate) const SLOT: u8 = 3;
     /// A condition.
-    pub(crate) const COND: u8 = 3;
+    pub(crate) const COND: u8 = 4;
     /// `()`.
-    pub(crate) const UNIT: u8 = 4;
+    pub(crate) const UNIT: u8 = 5;
     /// A slice: the body is the index of the variable that holds the pointer; the next variable holds the length.
-    pub(crate) const PAIR: u8 = 5;
+    pub(crate) const PAIR: u8 = 6;
     /// The home of a variable whose scope has ended.
-    pub(crate) const DEAD: u8 = 6;
+    pub(crate) const DEAD: u8 = 7;
 }
 
 impl Operand {
@@ -116,7 +118,7 @@ impl std::fmt::Debug for Operand {
         match self.kind() {
             kind::CONST => write!(f, "const {:#x}", self.body),
             kind::REG => write!(f, "reg {reg} owned {:#x}", self.owned()),
-            kind::MEM => {
+            kind::MEM | kind::SLOT => {
                 write!(f, "mem [{reg}+{}<<{}+{}]", (self.head >> 16) as u8, (self.head >> 24) as u8, self.body as i32)
             }
             kind::COND => write!(f, "cond {reg} true {} false {}", self.body as u32, self.body >> 32),
@@ -167,6 +169,20 @@ impl BinaryOp {
     #[inline(always)]
     pub(crate) const fn commutes(self) -> bool {
         matches!(self, BinaryOp::Add | BinaryOp::Or | BinaryOp::And | BinaryOp::Xor | BinaryOp::Mul)
+    }
+}
+
+impl BinaryOp {
+    /// Whether this is a sum, a difference, or an operation on bits.
+    #[inline(always)]
+    pub(crate) const fn is_alu(self) -> bool {
+        self as u8 <= BinaryOp::Xor as u8
+    }
+
+    /// Whether the operation on 64 bits is the same for signed and unsigned integers.
+    #[inline(always)]
+    pub(crate) const fn is_signless(self) -> bool {
+        self.is_alu() || matches!(self, BinaryOp::Mul | BinaryOp::Shl)
     }
 }
 
@@ -312,9 +328,6 @@ pub(crate) trait Machine {
 
     /// Result of a binary operation as a temporary. At most one operand is a constant.
     fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand;
-    /// A product: [`Machine::binary`] with [`BinaryOp::Mul`], which has an entry of its own because it is the one operation
-    /// that meets memory and constants as often as registers.
-    fn multiply(&mut self, ty: Type, a: Operand, b: Operand) -> Operand;
     /// Result of an operation with one operand.
     fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand;
     /// A condition. At most one operand is a constant, and if so, it is `b`.
@@ -397,6 +410,34 @@ pub(crate) trait Machine {
 
     /// Calls a function. `pairs` as in [`Prologue`].
     fn call(&mut self, target: Target, params: &[(Type, Operand)], pairs: u32, ret: Type) -> Operand;
+    // The commonest operations have a second entry for integers and pointers of 64 bits. By default they are the general ones.
+
+    /// [`Machine::binary`] on 64 bits with one of the operations of [`BinaryOp::is_alu`].
+    #[inline]
+    fn alu_wide(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
+        self.binary(Binary { op, ty: Type::I64 }, a, b)
+    }
+    /// The product of 64 bits of what is not constant.
+    #[inline]
+    fn multiply_wide(&mut self, a: Operand, b: Operand) -> Operand {
+        self.binary(Binary { op: BinaryOp::Mul, ty: Type::I64 }, a, b)
+    }
+    /// The product of 64 bits with a constant.
+    #[inline]
+    fn multiply_wide_constant(&mut self, a: Operand, c: u64) -> Operand {
+        self.binary(Binary { op: BinaryOp::Mul, ty: Type::I64 }, a, Operand::constant(c))
+    }
+    /// [`Machine::assign_binary`] on 64 bits with one of the operations of [`BinaryOp::is_signless`].
+    #[inline]
+    fn assign_wide(&mut self, op: BinaryOp, home: Operand, value: Operand) {
+        self.assign_binary(Binary { op, ty: Type::I64 }, home, value);
+    }
+    /// [`Machine::compare`] on 64 bits.
+    #[inline]
+    fn compare_wide(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
+        self.compare(o, a, b)
+    }
+
     /// Returns from the function.
     fn ret(&mut self, ty: Type, value: Operand);
 

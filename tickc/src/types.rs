@@ -93,6 +93,12 @@ impl Type {
         matches!(self, Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Isize)
     }
 
+    /// Whether this is an integer or a pointer of 64 bits.
+    #[inline(always)]
+    pub(crate) const fn is_wide_int(self) -> bool {
+        matches!(self, Type::I64 | Type::Isize | Type::U64 | Type::Usize | Type::Ptr)
+    }
+
     /// Brings `bits` into the canonical form of a constant of this type: truncated to its width, then sign-extended
     /// (signed integers) or zero-extended (all others) to 64 bits.
     #[inline]

@@ -387,9 +387,9 @@ impl Emitter {
         let mut exit = 0;
         if !known {
             let enters = if a.is_const() {
-                self.machine.compare(Compare { op: test.swapped(), ty }, bound_home, a)
+                self.compare_operands(Compare { op: test.swapped(), ty }, bound_home, a)
             } else {
-                self.machine.compare(Compare { op: test, ty }, home, bound_home)
+                self.compare_operands(Compare { op: test, ty }, home, bound_home)
             };
             exit = self.machine.jump_if_false(enters);
         } else if !first {
@@ -412,14 +412,14 @@ impl Emitter {
         let (home, bound) = (i.operand, self.home(l.bound));
         let one = Operand::constant(1);
         let again = if l.inclusive {
-            let done = self.machine.compare(Compare { op: Comparison::Ge, ty: T::TYPE }, home, bound);
+            let done = self.compare_operands(Compare { op: Comparison::Ge, ty: T::TYPE }, home, bound);
             let done = self.machine.jump_if_true(done);
             l.breaks = self.machine.merge(l.breaks, done);
-            self.machine.assign_binary(Binary { op: BinaryOp::Add, ty: T::TYPE }, home, one);
+            self.assign_operand(Binary { op: BinaryOp::Add, ty: T::TYPE }, home, one);
             self.machine.jump()
         } else {
-            self.machine.assign_binary(Binary { op: BinaryOp::Add, ty: T::TYPE }, home, one);
-            let more = self.machine.compare(Compare { op: Comparison::Lt, ty: T::TYPE }, home, bound);
+            self.assign_operand(Binary { op: BinaryOp::Add, ty: T::TYPE }, home, one);
+            let more = self.compare_operands(Compare { op: Comparison::Lt, ty: T::TYPE }, home, bound);
             self.machine.jump_if_true(more)
         };
         self.machine.send(again, l.top);
@@ -513,7 +513,7 @@ impl Emitter {
     }
 
     fn match_test<S: Int>(&mut self, scrutinee: Operand, (op, c): (Comparison, u64)) -> Operand {
-        self.machine.compare(Compare { op, ty: S::TYPE }, scrutinee, Operand::constant(c))
+        self.compare_operands(Compare { op, ty: S::TYPE }, scrutinee, Operand::constant(c))
     }
 
     /// The arm `_`: whether it is emitted.

@@ -13,8 +13,14 @@ impl Emitter {
         if a.is_const() || b.is_const() && fold::may_simplify(o.op, b.body) {
             return self.binary_constant(o, a, b);
         }
-        if o.op == BinaryOp::Mul {
-            return self.machine.multiply(o.ty, a, b);
+        if o.ty.is_wide_int() {
+            if o.op.is_alu() {
+                return self.machine.alu_wide(o.op, a, b);
+            } else if o.op == BinaryOp::Mul && b.is_const() {
+                return self.machine.multiply_wide_constant(a, b.body);
+            } else if o.op == BinaryOp::Mul {
+                return self.machine.multiply_wide(a, b);
+            }
         }
         self.machine.binary(o, a, b)
     }
@@ -63,7 +69,17 @@ impl Emitter {
         if value.is_const() && fold::may_simplify(o.op, value.body) || o.ty == Type::Bool {
             return self.assign_simplified(o, home, value);
         }
-        self.machine.assign_binary(o, home, value);
+        self.assign_operand(o, home, value);
+    }
+
+    /// `home op= value` as the machine does it.
+    #[inline(always)]
+    pub(super) fn assign_operand(&mut self, o: Binary, home: Operand, value: Operand) {
+        if o.ty.is_wide_int() && o.op.is_signless() {
+            self.machine.assign_wide(o.op, home, value);
+        } else {
+            self.machine.assign_binary(o, home, value);
+        }
     }
 
     #[inline(never)]
@@ -92,13 +108,19 @@ impl Emitter {
         Operand::constant(0)
     }
 
-    /// A comparison.
-    #[inline(never)]
+    /// A comparison. Inlined as [`Emitter::binary`] is.
+    #[inline(always)]
     pub(super) fn compare(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
         if a.is_const() || o.ty == Type::Bool {
             return self.compare_special(o, a, b);
         }
-        self.machine.compare(o, a, b)
+        self.compare_operands(o, a, b)
+    }
+
+    /// A comparison that only the machine can do.
+    #[inline(always)]
+    pub(super) fn compare_operands(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
+        if o.ty.is_wide_int() { self.machine.compare_wide(o, a, b) } else { self.machine.compare(o, a, b) }
     }
 
     /// A comparison of `bool`s, or with a constant on the left.

@@ -125,15 +125,21 @@ impl<T: Value> Named for Var<T> {
     #[inline(always)]
     fn operand(self, e: &mut Emitter) -> Option<Operand> {
         let function = e.function;
+        if self.function() == function
+            && let Some(slot) = e.vars.slots.get(self.index() as usize)
+            && slot.home.kind() != kind::DEAD
+        {
+            return Some(match T::SHAPE {
+                Shape::Pair => Operand::pair(self.index()),
+                _ => slot.home,
+            });
+        }
         let recent = e.vars.recent_of(self.bits());
         if recent.bits == self.bits() && recent.function == function {
             return Some(recent.home);
         }
-        let index = e.index_of(self)?;
-        Some(match T::SHAPE {
-            Shape::Pair => Operand::pair(index),
-            _ => e.vars.slots[index as usize].home,
-        })
+        let index = e.index_of_other(self)?;
+        Some(e.home_of::<T>(index).operand)
     }
 
     /// A local that is seen for the first time is zeroed by the prologue while a condition is pending: code for it here would
@@ -198,18 +204,7 @@ impl Emitter {
         Home { operand, index, marker: PhantomData }
     }
 
-    /// The index of a variable that is in scope; `None` sets the error.
-    #[inline(always)]
-    pub(super) fn index_of<T: Value>(&mut self, v: Var<T>) -> Option<u32> {
-        if v.function() == self.function
-            && let Some(slot) = self.vars.slots.get(v.index() as usize)
-            && slot.home.kind() != kind::DEAD
-        {
-            return Some(v.index());
-        }
-        self.index_of_other(v)
-    }
-
+    /// The index of a local, or of a variable that is not in scope, which sets the error.
     #[inline(never)]
     fn index_of_other<T: Value>(&mut self, v: Var<T>) -> Option<u32> {
         let Some(number) = v.local_number() else {

@@ -23,12 +23,18 @@ fn shift_of(op: BinaryOp, ty: Type) -> Shift {
 /// Whether a constant fits the sign-extended 32-bit immediate of an operation on the type.
 #[inline(always)]
 fn fits_imm32(ty: Type, bits: u64) -> bool {
-    !is_wide(ty) || bits as i32 as i64 as u64 == bits
+    !is_wide(ty) || fits_wide(bits)
+}
+
+/// [`fits_imm32`] for 64 bits.
+#[inline(always)]
+pub(super) fn fits_wide(bits: u64) -> bool {
+    bits as i32 as i64 as u64 == bits
 }
 
 /// Whether a factor is 3, 5 or 9 times a power of two, which `lea` multiplies by.
 #[inline(always)]
-fn lea_factor(c: u64) -> bool {
+pub(super) fn lea_factor(c: u64) -> bool {
     matches!(c >> (c.trailing_zeros() & 63), 3 | 5 | 9)
 }
 
@@ -70,13 +76,6 @@ impl OnePass {
         a
     }
 
-    /// `op d, [b]` of 64 bits.
-    #[inline(never)]
-    pub(super) fn register_memory(&mut self, opcode: u8, d: Reg, b: Operand) {
-        let m = self.m(b);
-        self.buf.rm(op(opcode), true, d, m, false);
-    }
-
     /// `a op b` where `a` must be kept.
     #[inline(never)]
     fn alu_fresh(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
@@ -84,11 +83,11 @@ impl OnePass {
         if o.op.commutes() && b.is_temp() {
             return self.alu_into(alu, o.ty, b, a);
         }
-        if a.is_mem() && a.slot_index().is_none() && is_wide_int(o.ty) {
+        if a.is_outer_mem() && o.ty.is_wide_int() {
             self.free |= a.owned();
             let (d, crowded) = self.alloc_result(GPRS);
             self.register_memory(0x8b, d, a);
-            if !self.binary_fast(o, d, b) {
+            if !self.update_wide(o.op, d, b) {
                 self.alu_temp(o, Operand::temp(d), b);
             }
             return self.born(o.ty, d, crowded);
@@ -142,44 +141,6 @@ impl OnePass {
         }
     }
 
-    /// The common products of 64 bits: of memory and a constant, and of a temporary and a register.
-    #[inline(always)]
-    pub(super) fn multiply_fast(&mut self, ty: Type, a: Operand, b: Operand) -> Operand {
-        if is_wide_int(ty) && self.buf.has_room() {
-            if b.is_const() {
-                if a.is_mem() && a.slot_index().is_none() && fits_imm32(ty, b.body) {
-                    return self.multiply_memory(a, b.body as i32);
-                }
-            } else {
-                let (d, s) = if a.is_temp() { (a, b) } else { (b, a) };
-                if d.is_temp() && s.is_reg() {
-                    self.free |= s.owned();
-                    self.buf.rr(op0f(0xaf), true, d.reg(), s.reg(), false);
-                    return d;
-                }
-            }
-        }
-        self.multiply_slow(ty, a, b)
-    }
-
-    /// The 64-bit product of memory and a constant.
-    #[inline(never)]
-    fn multiply_memory(&mut self, a: Operand, imm: i32) -> Operand {
-        self.free |= a.owned();
-        let (d, crowded) = self.alloc_result(GPRS);
-        let short = imm as i8 as i32 == imm;
-        self.buf.rm(op(0x69 | (short as u8) << 1), true, d, a.as_mem(), false);
-        self.buf.packed(u64::from(imm as u32), if short { 1 } else { 4 });
-        self.born(Type::I64, d, crowded)
-    }
-
-    #[inline(never)]
-    fn multiply_slow(&mut self, ty: Type, a: Operand, b: Operand) -> Operand {
-        self.buf.room();
-        let o = Binary { op: BinaryOp::Mul, ty };
-        if ty.is_float() { self.binary_float(o, a, b) } else { self.multiply_any(o, a, b) }
-    }
-
     #[inline(never)]
     fn multiply_any(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
         let ty = o.ty;
@@ -230,7 +191,7 @@ impl OnePass {
     }
 
     /// `a * c`: by `lea` for 3, 5, 9, by `lea` and a shift for these times a power of two, else by `imul`.
-    fn multiply_constant(&mut self, ty: Type, a: Operand, c: u64) -> Operand {
+    pub(super) fn multiply_constant(&mut self, ty: Type, a: Operand, c: u64) -> Operand {
         let wide = is_wide(ty);
         let shift = c.trailing_zeros();
         let odd = c >> shift;
@@ -483,33 +444,6 @@ impl OnePass {
         }
     }
 
-    /// The comparison of 64 bits in memory with a constant.
-    #[inline(never)]
-    pub(super) fn compare_memory(&mut self, op: Comparison, signed: bool, a: Operand, imm: i32) -> Operand {
-        self.free |= a.owned();
-        let short = imm as i8 as i32 == imm;
-        self.buf.rm(super::encode::op(if short { 0x83 } else { 0x81 }), true, 7, a.as_mem(), false);
-        self.buf.packed(u64::from(imm as u32), if short { 1 } else { 4 });
-        Operand::condition(code_of(op, signed), 0, 0)
-    }
-
-    /// The comparison of 64 bits in a register with another one or a constant.
-    #[inline(always)]
-    pub(super) fn compare_register(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
-        if b.is_reg() {
-            self.buf.alu_rr(Alu::CMP, true, a.reg(), b.reg());
-        } else if b.is_mem() {
-            self.register_memory(0x3b, a.reg(), b);
-        } else if b.body == 0 {
-            self.buf.test_rr(true, a.reg(), a.reg());
-        } else {
-            self.buf.alu_ri(Alu::CMP, true, a.reg(), b.body as i32);
-        }
-        self.release_operand(b);
-        self.free |= a.owned();
-        Operand::condition(code_of(o.op, o.ty.is_signed()), 0, 0)
-    }
-
     /// A comparison of integers, pointers or `bool`s.
     #[inline(never)]
     pub(super) fn compare_int(&mut self, Compare { op, ty }: Compare, a: Operand, b: Operand) -> Operand {
@@ -550,8 +484,7 @@ impl OnePass {
                 self.load(ty, SCRATCH, b);
                 self.buf.test_rr(is_wide(ty), a.reg(), SCRATCH);
             } else if b.body <= 0x7f {
-                self.buf.rr(op(0xf6), false, 0, a.reg(), true);
-                self.buf.byte(b.body as u8);
+                return self.test_byte(a, b.body as u8, nonzero);
             } else if b.body <= 0x7fff_ffff || !is_wide(ty) {
                 self.buf.rr(op(0xf7), false, 0, a.reg(), false);
                 self.buf.dword(b.body as i32);

@@ -31,18 +31,10 @@ pub(super) mod cc {
 /// The condition code of an integer comparison.
 #[inline(always)]
 pub(super) fn code_of(op: Comparison, signed: bool) -> u8 {
-    match (op, signed) {
-        (Comparison::Eq, _) => cc::E,
-        (Comparison::Ne, _) => cc::NE,
-        (Comparison::Lt, true) => cc::L,
-        (Comparison::Le, true) => cc::LE,
-        (Comparison::Gt, true) => cc::G,
-        (Comparison::Ge, true) => cc::GE,
-        (Comparison::Lt, false) => cc::B,
-        (Comparison::Le, false) => cc::BE,
-        (Comparison::Gt, false) => cc::A,
-        (Comparison::Ge, false) => cc::AE,
-    }
+    /// Unsigned, signed.
+    static CODES: [[u8; 2]; 6] =
+        [[cc::E; 2], [cc::NE; 2], [cc::B, cc::L], [cc::BE, cc::LE], [cc::A, cc::G], [cc::AE, cc::GE]];
+    CODES[op as usize][usize::from(signed)]
 }
 
 impl Operand {
@@ -64,16 +56,21 @@ impl Operand {
 
 impl OnePass {
     /// A truth value as a condition. Consumes `a`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn to_condition(&mut self, a: Operand) -> Operand {
+        if a.kind() == kind::COND { a } else { self.tested(a) }
+    }
+
+    #[inline(never)]
+    fn tested(&mut self, a: Operand) -> Operand {
+        self.buf.room();
         match a.kind() {
-            kind::COND => a,
             kind::REG => {
                 self.release_operand(a);
                 self.buf.test_rr(false, a.reg(), a.reg());
                 Operand::condition(cc::NE, 0, 0)
             }
-            kind::MEM => {
+            kind::MEM | kind::SLOT => {
                 self.release_operand(a);
                 let m = self.m(a);
                 self.buf.alu_mi(super::encode::Alu::CMP, 1, m, 0);
@@ -140,11 +137,17 @@ impl OnePass {
             cc::ALWAYS => a.false_list(),
             code => {
                 let jump = if code > cc::ALWAYS { self.jump_always() } else { self.jump_on(code ^ 1) };
-                self.merge_lists(a.false_list(), jump)
+                self.prepend(jump, a.false_list())
             }
         };
         self.land_list(a.true_list());
         list
+    }
+
+    /// A list of one jump, and another list.
+    #[inline]
+    fn prepend(&mut self, jump: JumpList, list: JumpList) -> JumpList {
+        if list == 0 { jump } else { self.merge_lists(list, jump) }
     }
 
     /// Jumps if the condition is true; lets its false-list come here.
@@ -161,6 +164,7 @@ impl OnePass {
     }
 
     /// The condition that is true if no jump of `list` was taken and `rhs` is true.
+    #[inline(always)]
     pub(super) fn and_condition(&mut self, list: JumpList, rhs: Operand) -> Operand {
         let rhs = self.to_condition(rhs);
         let false_list = self.merge_lists(list, rhs.false_list());
@@ -168,10 +172,15 @@ impl OnePass {
     }
 
     /// Both lists as one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn merge_lists(&mut self, a: JumpList, b: JumpList) -> JumpList {
-        if a == 0 || b == 0 || self.buf.overflowed() {
-            return a | b;
+        if a == 0 || b == 0 { a | b } else { self.merge_both(a, b) }
+    }
+
+    #[inline(never)]
+    fn merge_both(&mut self, a: JumpList, b: JumpList) -> JumpList {
+        if self.buf.overflowed() {
+            return a;
         }
         let (first_of_a, first_of_b) = (self.buf.read_u32(a), self.buf.read_u32(b));
         self.buf.patch_i32(a, first_of_b as i32);
@@ -180,7 +189,7 @@ impl OnePass {
     }
 
     /// Lets the jumps of a list go to `target`.
-    #[inline]
+    #[inline(never)]
     pub(super) fn send_list(&mut self, list: JumpList, target: u32) {
         if list == 0 || self.buf.overflowed() {
             return;

@@ -94,12 +94,14 @@ impl Buffer {
 
     #[inline(always)]
     pub(super) fn patch_i32(&mut self, at: u32, value: i32) {
-        self.memory[at as usize..at as usize + 4].copy_from_slice(&value.to_le_bytes());
+        if let Some(bytes) = self.memory[at as usize..].first_chunk_mut() {
+            *bytes = value.to_le_bytes();
+        }
     }
 
     #[inline]
     pub(super) fn read_u32(&self, at: u32) -> u32 {
-        u32::from_le_bytes(self.memory[at as usize..at as usize + 4].try_into().expect("four bytes"))
+        self.memory[at as usize..].first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
     }
 
     #[inline(always)]

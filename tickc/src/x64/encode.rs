@@ -8,7 +8,7 @@ use dynasmrt::{DynasmApi, dynasm};
 
 use super::buffer::Buffer;
 use super::regs::{Mem, RSP, Reg};
-use crate::machine::BinaryOp;
+use crate::machine::{BinaryOp, Operand};
 
 /// Number of an arithmetic operation in its opcodes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,11 @@ impl Alu {
     pub(super) const SUB: Alu = Alu(5);
     pub(super) const XOR: Alu = Alu(6);
     pub(super) const CMP: Alu = Alu(7);
+
+    /// The operation's number.
+    pub(super) const fn number(self) -> u8 {
+        self.0
+    }
 
     /// The operation's number, if it is one of them.
     #[inline(always)]
@@ -58,7 +63,93 @@ pub(super) const fn op_prefixed(prefix: u8, byte: u8) -> Op {
     Op { prefix, escape: true, byte }
 }
 
+/// The bits of each register in an instruction of REX prefix, one byte of opcode, and ModRM, as its `reg` operand.
+static REG_BITS: [u32; 16] = register_bits(2, 19);
+/// As its `rm` operand.
+static RM_BITS: [u32; 16] = register_bits(0, 16);
+
+/// Bit 3 of each register's number at `rex`, the others at `modrm`.
+const fn register_bits(rex: u32, modrm: u32) -> [u32; 16] {
+    let mut bits = [0; 16];
+    let mut r = 0;
+    while r < 16 {
+        bits[r as usize] = r >> 3 << rex | (r & 7) << modrm;
+        r += 1;
+    }
+    bits
+}
+
+/// The `reg` and `rm` bits of two registers together.
+#[inline(always)]
+fn reg_rm(reg: Reg, rm: Reg) -> u32 {
+    REG_BITS[usize::from(reg & 15)] | RM_BITS[usize::from(rm & 15)]
+}
+
 impl Buffer {
+    /// `op reg, rm` with two registers of 64 bits.
+    #[inline(always)]
+    pub(super) fn wide_rr(&mut self, opcode: u8, reg: Reg, rm: Reg) {
+        let word = 0xc0_0048 | u32::from(opcode) << 8 | reg_rm(reg, rm);
+        self.packed(u64::from(word), 3);
+    }
+
+    /// `imul reg, rm` with two registers of 64 bits.
+    #[inline(always)]
+    pub(super) fn wide_imul(&mut self, reg: Reg, rm: Reg) {
+        let bits = u64::from(reg_rm(reg, rm));
+        self.packed(0xc0af_0f48 | bits & 7 | (bits & !7) << 8, 4);
+    }
+
+    /// `op reg, imm` with a register of 64 bits, `op` as in [`Alu`].
+    #[inline(always)]
+    pub(super) fn wide_ri(&mut self, op: u8, reg: Reg, imm: i32) {
+        let short = imm as i8 as i32 == imm;
+        let word = 0xc0_8148 | u32::from(short) << 9 | u32::from(op) << 19 | RM_BITS[usize::from(reg & 15)];
+        self.packed(u64::from(word) | u64::from(imm as u32) << 24, if short { 4 } else { 7 });
+    }
+
+    /// `op reg, [base + disp]` of 64 bits, the displacement of `DISP` bytes (0, 1 or 4); see [`Operand::is_plain_mem`].
+    #[inline(always)]
+    pub(super) fn wide_rm<const DISP: usize>(&mut self, opcode: u8, reg: Reg, base: Reg, disp: i32) {
+        debug_assert!(base & 7 != RSP);
+        const { assert!(DISP == 0 || DISP == 1 || DISP == 4) };
+        let mode = DISP.isqrt() as u32;
+        let word = 0x48 | u32::from(opcode) << 8 | mode << 22 | reg_rm(reg, base);
+        self.packed(u64::from(word) | (disp as u64) << 24, 3 + DISP);
+    }
+
+    /// `op reg, [base + disp], imm` of 64 bits, likewise, the immediate of `IMM` bytes (1 or 4).
+    #[inline(always)]
+    pub(super) fn wide_rm_imm<const DISP: usize, const IMM: usize>(
+        &mut self,
+        opcode: u8,
+        reg: Reg,
+        base: Reg,
+        disp: i32,
+        imm: u64,
+    ) {
+        self.wide_rm::<DISP>(opcode | u8::from(IMM == 1) << 1, reg, base, disp);
+        self.packed(imm, IMM);
+    }
+
+    /// `op reg, [base + index << scale + disp]` of 64 bits, the displacement of `DISP` bytes (0, 1 or 4).
+    #[inline(always)]
+    pub(super) fn wide_rm_indexed<const DISP: usize>(&mut self, opcode: u8, reg: Reg, m: Operand) {
+        const { assert!(DISP == 0 || DISP == 1 || DISP == 4) };
+        let (base, index, scale) = (m.head >> 8 & 15, m.head >> 16 & 15, m.head >> 24 & 3);
+        let mode = DISP.isqrt() as u64;
+        let word = 0x48 | u64::from(opcode) << 8 | (mode << 6 | 4) << 16 | u64::from(REG_BITS[usize::from(reg & 15)]);
+        let sib = base & 7 | (index & 7) << 3 | scale << 6;
+        self.packed(word | base >> 3 | index >> 3 << 1 | sib << 24 | u64::from(m.disp() as u32) << 32, 4 + DISP);
+    }
+
+    /// The mode of a memory operand without SIB byte; its square is the length of the displacement. A base of `rbp` or `r13`
+    /// has no form without.
+    #[inline(always)]
+    fn disp_mode(base: Reg, disp: i32) -> u32 {
+        if disp as i8 as i32 != disp { 2 } else { u32::from(disp != 0 || base & 7 == 5) }
+    }
+
     /// Opcode and ModRM behind a REX prefix, which is left out if it says nothing. One store, no branch.
     #[inline(always)]
     fn instruction(&mut self, op: Op, rex: u32, keep_rex: bool, modrm: u32) {
@@ -87,8 +178,7 @@ impl Buffer {
     #[inline(always)]
     pub(super) fn rm(&mut self, op: Op, wide: bool, reg: Reg, m: Mem, byte_reg: bool) {
         let (reg, base, index) = (u32::from(reg & 15), u32::from(m.base), u32::from(m.index));
-        // A base of rbp or r13 has no form without displacement.
-        let mode = if m.disp as i8 as i32 != m.disp { 2 } else { u32::from(m.disp != 0 || base & 7 == 5) };
+        let mode = Self::disp_mode(m.base, m.disp);
         let disp = u64::from(m.disp as u32);
         let disp_len = (mode * mode) as usize;
         let rex = 0x40 | u32::from(wide) << 3 | reg >> 3 << 2 | base >> 3;

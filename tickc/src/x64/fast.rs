@@ -1,129 +1,294 @@
-//! The common shapes of the commonest operations, tried before the general code: arithmetic on 64-bit integers in registers and
-//! slots, with constants and memory.
+//! The common shapes of the commonest operations, tried before the general code: arithmetic on 64 bits in registers, slots and
+//! memory, and with constants.
 //!
 //! What is tried first is small and calls little, so that it needs no frame of the host; what it does not know it hands on to
-//! functions of the same signature. The general code gives the same
-//! instructions.
+//! functions of the same signature. The general code gives the same instructions.
 
 use super::OnePass;
-use super::encode::{Alu, op, op0f};
+use super::arith::{fits_wide, lea_factor};
+use super::branch::{cc, code_of};
+use super::encode::{Alu, op0f};
 use super::regs::*;
-use crate::machine::{Binary, BinaryOp, Compare, Operand};
+use super::values::{SPARE, TEMPORARIES, has_more_than};
+use crate::machine::{Binary, BinaryOp, Compare, Operand, kind};
+use crate::types::Type;
 
-/// Whether the operation is one of the five in the arithmetic opcodes, whose number it has.
-#[inline(always)]
-fn is_alu(op: BinaryOp) -> bool {
-    op as u8 <= BinaryOp::Xor as u8
-}
+/// The type by whose name the general code knows 64 bits without a sign.
+const WIDE: Type = Type::I64;
+
+/// The registers that results take first.
+const POOL: u32 = CALLER_SAVED & GPRS;
 
 /// The opcode `op reg, reg or memory`.
 #[inline(always)]
-fn load_opcode(op: BinaryOp) -> u8 {
+const fn load_opcode(op: BinaryOp) -> u8 {
     (op as u8) << 3 | 3
 }
 
+/// The opcode `op reg or memory, reg`.
+#[inline(always)]
+const fn store_opcode(op: BinaryOp) -> u8 {
+    (op as u8) << 3 | 1
+}
+
+/// Whether a displacement or an immediate takes one byte.
+#[inline(always)]
+const fn is_byte(x: i32) -> bool {
+    x as i8 as i32 == x
+}
+
+/// Length of the displacement of memory without SIB byte: a base of `rbp` or `r13` has no form without.
+#[inline(always)]
+const fn disp_len(a: Operand) -> usize {
+    if a.disp() == 0 && a.reg() & 7 != 5 {
+        0
+    } else if is_byte(a.disp()) {
+        1
+    } else {
+        4
+    }
+}
+
+/// Whether both operands are in registers.
+#[inline(always)]
+const fn are_regs(a: Operand, b: Operand) -> bool {
+    ((a.head ^ kind::REG as u64) | (b.head ^ kind::REG as u64)) as u8 == 0
+}
+
 impl OnePass {
-    /// `d op= b` on 64-bit integers with a register or a constant: whether this was it. Consumes `b` then.
+    /// `a op b` on 64 bits, `op` one of the arithmetic opcodes.
     #[inline(always)]
-    pub(super) fn binary_registers(&mut self, o: Binary, d: Reg, b: Operand) -> bool {
-        if !is_wide_int(o.ty) || !is_alu(o.op) || !self.buf.has_room() {
-            return false;
+    pub(super) fn alu_wide_fast(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
+        if a.is_temp() && self.buf.has_room() {
+            if b.is_reg() {
+                self.buf.wide_rr(load_opcode(op), a.reg(), b.reg());
+                self.free |= b.owned();
+                return a;
+            }
+            if b.is_const() {
+                return self.alu_wide_constant(op, a, b.body);
+            }
+            if b.is_outer_mem() {
+                return self.alu_wide_memory(op, a, b);
+            }
         }
-        if b.is_reg() {
-            self.buf.rr(op(load_opcode(o.op)), true, d, b.reg(), false);
-            self.free |= b.owned();
-            return true;
-        }
-        if b.is_const() {
-            self.binary_immediate(o.op, d, b.body);
-            return true;
-        }
-        false
+        self.binary_wide_any(op, a, b)
     }
 
-    /// `d op= bits` on 64-bit integers.
+    /// `a op bits` on 64 bits in the register of the temporary `a`.
     #[inline(never)]
-    fn binary_immediate(&mut self, binary: BinaryOp, d: Reg, bits: u64) {
-        if bits as i32 as i64 as u64 == bits {
-            self.buf.alu_ri(Alu::of(binary).unwrap_or(Alu::ADD), true, d, bits as i32);
-        } else {
-            self.buf.mov_scratch_imm64(bits);
-            self.buf.rr(op(load_opcode(binary)), true, d, SCRATCH, false);
-        }
+    fn alu_wide_constant(&mut self, op: BinaryOp, a: Operand, bits: u64) -> Operand {
+        self.update_wide_constant(op, a.reg(), bits);
+        a
     }
 
-    /// Any binary operation.
+    /// `a op [b]` on 64 bits in the register of the temporary `a`.
     #[inline(never)]
-    pub(super) fn binary_any(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        if a.is_temp() && self.binary_fast(o, a.reg(), b) {
+    fn alu_wide_memory(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
+        self.free |= b.owned();
+        self.register_memory(load_opcode(op), a.reg(), b);
+        a
+    }
+
+    /// `a * b` on 64 bits; neither is constant.
+    #[inline(always)]
+    pub(super) fn multiply_wide_fast(&mut self, a: Operand, b: Operand) -> Operand {
+        if are_regs(a, b) && self.buf.has_room() {
+            if a.may_be_overwritten() {
+                self.buf.wide_imul(a.reg(), b.reg());
+                self.free |= b.owned();
+                return a;
+            }
+            if b.may_be_overwritten() {
+                self.buf.wide_imul(b.reg(), a.reg());
+                return b;
+            }
+        }
+        self.multiply_wide_any(a, b)
+    }
+
+    #[inline(never)]
+    fn multiply_wide_any(&mut self, a: Operand, b: Operand) -> Operand {
+        self.binary_wide_any(BinaryOp::Mul, a, b)
+    }
+
+    #[inline(never)]
+    fn binary_wide_any(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
+        self.buf.room();
+        if a.is_temp() && self.update_wide(op, a.reg(), b) {
             return a;
         }
-        if !self.buf.has_room() {
-            return self.binary_without_room(o, a, b);
-        }
-        if o.ty.is_float() { self.binary_float(o, a, b) } else { self.binary_int(o, a, b) }
+        self.binary_int(Binary { op, ty: WIDE }, a, b)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn binary_without_room(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        self.buf.room();
-        self.binary_any(o, a, b)
-    }
-
-    /// `d op= b` on 64-bit integers with a register, a slot, memory or a constant: whether this was it. Consumes `b` then.
+    /// `d op= b` on 64 bits: whether this was it. Consumes `b` then.
     #[inline(always)]
-    pub(super) fn binary_fast(&mut self, o: Binary, d: Reg, b: Operand) -> bool {
-        if self.binary_registers(o, d, b) {
-            return true;
-        }
-        let alu = is_alu(o.op);
-        if !is_wide_int(o.ty) || !self.buf.has_room() || !alu && o.op != BinaryOp::Mul {
+    pub(super) fn update_wide(&mut self, op: BinaryOp, d: Reg, b: Operand) -> bool {
+        let alu = op.is_alu();
+        if !alu && op != BinaryOp::Mul {
             return false;
         }
-        match b.slot_index() {
-            Some(slot) if alu => self.buf.slot_op(load_opcode(o.op), d, self.slot_disp(slot)),
-            Some(slot) => self.buf.slot_imul(d, self.slot_disp(slot)),
-            None if b.is_mem() && alu => self.register_memory(load_opcode(o.op), d, b),
-            None if b.is_reg() => self.buf.rr(op0f(0xaf), true, d, b.reg(), false),
-            None => return false,
+        match b.kind() {
+            kind::REG if alu => self.buf.wide_rr(load_opcode(op), d, b.reg()),
+            kind::REG => self.buf.wide_imul(d, b.reg()),
+            kind::CONST if alu => self.update_wide_constant(op, d, b.body),
+            kind::SLOT if alu => self.buf.slot_op(load_opcode(op), d, self.slot_disp(b)),
+            kind::SLOT => self.buf.slot_imul(d, self.slot_disp(b)),
+            kind::MEM if alu => self.register_memory(load_opcode(op), d, b),
+            _ => return false,
         }
         self.release_operand(b);
         true
     }
 
-    /// Displacement of a slot from `rsp` here.
+    /// `d op= bits` on 64 bits.
     #[inline(always)]
-    fn slot_disp(&self, slot: u32) -> i32 {
-        slot as i32 * 8 + self.pushed
+    fn update_wide_constant(&mut self, op: BinaryOp, d: Reg, bits: u64) {
+        if fits_wide(bits) {
+            self.buf.wide_ri(op as u8, d, bits as i32);
+        } else {
+            self.buf.mov_scratch_imm64(bits);
+            self.buf.wide_rr(load_opcode(op), d, SCRATCH);
+        }
     }
 
-    /// `slot op= b` on 64-bit integers with a register or another variable's slot: whether this was it. Consumes `b` then.
+    /// `op d, [b]` of 64 bits. Does not consume `b`.
     #[inline(always)]
-    fn assign_slot(&mut self, o: Binary, slot: u32, b: Operand) -> bool {
-        let alu = is_alu(o.op);
-        if !is_wide_int(o.ty) || !self.buf.has_room() || !alu && o.op != BinaryOp::Mul {
-            return false;
+    pub(super) fn register_memory(&mut self, opcode: u8, d: Reg, b: Operand) {
+        if b.is_outer_mem() && b.has_index() {
+            match disp_len(b) {
+                0 => self.buf.wide_rm_indexed::<0>(opcode, d, b),
+                1 => self.buf.wide_rm_indexed::<1>(opcode, d, b),
+                _ => self.buf.wide_rm_indexed::<4>(opcode, d, b),
+            }
+        } else if !b.is_plain_mem() {
+            self.register_memory_any(opcode, d, b);
+        } else {
+            match disp_len(b) {
+                0 => self.buf.wide_rm::<0>(opcode, d, b.reg(), b.disp()),
+                1 => self.buf.wide_rm::<1>(opcode, d, b.reg(), b.disp()),
+                _ => self.buf.wide_rm::<4>(opcode, d, b.reg(), b.disp()),
+            }
         }
-        let disp = self.slot_disp(slot);
-        let other = b.slot_index().map(|other| self.slot_disp(other));
-        if !b.is_reg() && other.is_none() {
+    }
+
+    #[inline(never)]
+    fn register_memory_any(&mut self, opcode: u8, d: Reg, b: Operand) {
+        let m = self.m(b);
+        self.buf.rm(super::encode::op(opcode), true, d, m, false);
+    }
+
+    /// `a * c` on 64 bits.
+    #[inline(always)]
+    pub(super) fn multiply_constant_fast(&mut self, a: Operand, c: u64) -> Operand {
+        if !(a.is_plain_mem() && fits_wide(c) && self.buf.has_room()) {
+            return self.multiply_register(a, c);
+        }
+        match (disp_len(a), is_byte(c as i32)) {
+            (0, true) => self.multiply_plain::<0, 1>(a, c),
+            (0, false) => self.multiply_plain::<0, 4>(a, c),
+            (1, true) => self.multiply_plain::<1, 1>(a, c),
+            (1, false) => self.multiply_plain::<1, 4>(a, c),
+            (_, true) => self.multiply_plain::<4, 1>(a, c),
+            (_, false) => self.multiply_plain::<4, 4>(a, c),
+        }
+    }
+
+    /// `[base + disp] * c` on 64 bits.
+    #[inline(never)]
+    fn multiply_plain<const DISP: usize, const IMM: usize>(&mut self, a: Operand, c: u64) -> Operand {
+        let free = self.free | a.owned();
+        let pool = free & POOL;
+        if !has_more_than(pool, SPARE) {
+            return self.multiply_constant_any(a, c);
+        }
+        let bit = pool & pool.wrapping_neg();
+        let d = bit.trailing_zeros() as Reg;
+        self.free = free ^ bit;
+        self.used |= bit;
+        self.buf.wide_rm_imm::<DISP, IMM>(0x69, d, a.reg(), a.disp(), c);
+        Operand::temp_with(d, bit)
+    }
+
+    /// `a * c` in the register of a temporary, by `imul`.
+    #[inline(never)]
+    fn multiply_register(&mut self, a: Operand, c: u64) -> Operand {
+        if !(a.is_temp() && fits_wide(c) && !lea_factor(c) && self.buf.has_room()) {
+            return self.multiply_constant_any(a, c);
+        }
+        if is_byte(c as i32) {
+            self.buf.wide_rr(0x6b, a.reg(), a.reg());
+            self.buf.packed(c, 1);
+        } else {
+            self.buf.wide_rr(0x69, a.reg(), a.reg());
+            self.buf.packed(c, 4);
+        }
+        a
+    }
+
+    #[inline(never)]
+    fn multiply_constant_any(&mut self, a: Operand, c: u64) -> Operand {
+        self.buf.room();
+        self.multiply_constant(WIDE, a, c)
+    }
+
+    /// Displacement of a slot from `rsp` here.
+    #[inline(always)]
+    fn slot_disp(&self, slot: Operand) -> i32 {
+        slot.disp() + self.pushed
+    }
+
+    /// `home op= value` on 64 bits.
+    #[inline(always)]
+    pub(super) fn assign_wide_fast(&mut self, op: BinaryOp, home: Operand, value: Operand) {
+        if op.is_alu() && home.is_reg() && self.buf.has_room() {
+            if value.is_reg() {
+                self.buf.wide_rr(load_opcode(op), home.reg(), value.reg());
+                self.free |= value.owned();
+                return;
+            }
+            if value.is_const() {
+                self.alu_wide_constant(op, home, value.body);
+                return;
+            }
+        }
+        self.assign_wide_any(op, home, value);
+    }
+
+    #[inline(never)]
+    fn assign_wide_any(&mut self, op: BinaryOp, home: Operand, value: Operand) {
+        self.buf.room();
+        let done = if home.is_reg() {
+            self.update_wide(op, home.reg(), value)
+        } else {
+            home.kind() == kind::SLOT && self.update_slot(op, self.slot_disp(home), value)
+        };
+        if !done {
+            self.assign_int(Binary { op, ty: WIDE }, home, value);
+        }
+    }
+
+    /// `slot op= b` on 64 bits with a register or another variable's slot: whether this was it. Consumes `b` then.
+    #[inline(always)]
+    fn update_slot(&mut self, op: BinaryOp, disp: i32, b: Operand) -> bool {
+        let alu = op.is_alu();
+        if !alu && op != BinaryOp::Mul || !matches!(b.kind(), kind::REG | kind::SLOT) {
             return false;
         }
         if alu {
-            let from = match other {
-                Some(other) => {
-                    self.buf.slot_op(0x8b, SCRATCH, other);
-                    SCRATCH
-                }
-                None => b.reg(),
+            let from = if b.is_reg() {
+                b.reg()
+            } else {
+                self.buf.slot_op(0x8b, SCRATCH, self.slot_disp(b));
+                SCRATCH
             };
-            self.buf.slot_op((o.op as u8) << 3 | 1, from, disp);
+            self.buf.slot_op(store_opcode(op), from, disp);
         } else {
             self.buf.slot_op(0x8b, SCRATCH, disp);
-            match other {
-                Some(other) => self.buf.slot_imul(SCRATCH, other),
-                None => self.buf.rr(op0f(0xaf), true, SCRATCH, b.reg(), false),
+            if b.is_reg() {
+                self.buf.rr(op0f(0xaf), true, SCRATCH, b.reg(), false);
+            } else {
+                self.buf.slot_imul(SCRATCH, self.slot_disp(b));
             }
             self.buf.slot_op(0x89, SCRATCH, disp);
         }
@@ -131,28 +296,64 @@ impl OnePass {
         true
     }
 
-    /// Any compound assignment of a variable.
-    #[inline(never)]
-    pub(super) fn assign_any(&mut self, o: Binary, home: Operand, value: Operand) {
-        let done = match home.slot_index() {
-            Some(slot) => self.assign_slot(o, slot, value),
-            None => home.is_reg() && self.binary_fast(o, home.reg(), value),
-        };
-        if !done {
-            self.assign_rest(o, home, value);
+    /// A comparison of 64 bits.
+    #[inline(always)]
+    pub(super) fn compare_wide_fast(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
+        if !(a.is_plain_mem() && b.is_const() && fits_wide(b.body) && self.buf.has_room()) {
+            return self.compare_wide_any(o, a, b);
+        }
+        match (disp_len(a), is_byte(b.body as i32)) {
+            (0, true) => self.compare_plain::<0, 1>(o, a, b.body),
+            (0, false) => self.compare_plain::<0, 4>(o, a, b.body),
+            (1, true) => self.compare_plain::<1, 1>(o, a, b.body),
+            (1, false) => self.compare_plain::<1, 4>(o, a, b.body),
+            (_, true) => self.compare_plain::<4, 1>(o, a, b.body),
+            (_, false) => self.compare_plain::<4, 4>(o, a, b.body),
         }
     }
 
+    /// The comparison of `[base + disp]` with `c` on 64 bits.
     #[inline(never)]
-    fn assign_rest(&mut self, o: Binary, home: Operand, value: Operand) {
-        self.buf.room();
-        if o.ty.is_float() { self.assign_float(o.op, o.ty, home, value) } else { self.assign_int(o, home, value) }
+    fn compare_plain<const DISP: usize, const IMM: usize>(&mut self, o: Compare, a: Operand, c: u64) -> Operand {
+        self.free |= a.owned();
+        self.buf.wide_rm_imm::<DISP, IMM>(0x81, Alu::CMP.number(), a.reg(), a.disp(), c);
+        Operand::condition(code_of(o.op, o.ty.is_signed()), 0, 0)
     }
 
-    /// Any comparison.
     #[inline(never)]
-    pub(super) fn compare_any(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
+    fn compare_wide_any(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
         self.buf.room();
-        if o.ty.is_float() { self.compare_float(o.op, o.ty, a, b) } else { self.compare_int(o, a, b) }
+        if !a.is_reg() {
+            return self.compare_int(o, a, b);
+        }
+        match b.kind() {
+            kind::REG => self.buf.wide_rr(0x3b, a.reg(), b.reg()),
+            kind::MEM => self.register_memory(0x3b, a.reg(), b),
+            kind::CONST if b.body == 0 => self.buf.wide_rr(0x85, a.reg(), a.reg()),
+            kind::CONST if fits_wide(b.body) => self.buf.wide_ri(Alu::CMP.number(), a.reg(), b.body as i32),
+            _ => return self.compare_int(o, a, b),
+        }
+        self.release_operand(b);
+        self.free |= a.owned();
+        Operand::condition(code_of(o.op, o.ty.is_signed()), 0, 0)
+    }
+
+    /// The condition that a register has one of the bits of a byte, or none.
+    #[inline(always)]
+    pub(super) fn test_byte(&mut self, a: Operand, bits: u8, nonzero: bool) -> Operand {
+        self.buf.rr(super::encode::op(0xf6), false, 0, a.reg(), true);
+        self.buf.byte(bits);
+        self.free |= a.owned();
+        Operand::condition(if nonzero { cc::NE } else { cc::E }, 0, 0)
+    }
+
+    /// The home of a new variable.
+    #[inline(always)]
+    pub(super) fn declare_fast(&mut self, ty: Type, init: Operand) -> Operand {
+        // A temporary's register becomes the home.
+        if init.is_reg() && init.owned() != 0 && has_more_than(self.free & Self::class(ty), TEMPORARIES - 1) {
+            return Operand::reg_of(init.reg());
+        }
+        self.declare_home(ty, init)
     }
 }

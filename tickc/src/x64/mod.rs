@@ -37,7 +37,9 @@ mod regs;
 mod values;
 
 use crate::error::Error;
-use crate::machine::{Binary, Compare, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind};
+use crate::machine::{
+    Binary, BinaryOp, Compare, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind,
+};
 use crate::trap::TrapKind;
 use crate::types::Type;
 use buffer::Buffer;
@@ -201,12 +203,29 @@ impl Machine for OnePass {
         self.error = None;
     }
 
-    fn multiply(&mut self, ty: Type, a: Operand, b: Operand) -> Operand {
-        self.multiply_fast(ty, a, b)
+    fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        self.buf.room();
+        if o.ty.is_float() { self.binary_float(o, a, b) } else { self.binary_int(o, a, b) }
     }
 
-    fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        if a.is_temp() && self.binary_registers(o, a.reg(), b) { a } else { self.binary_any(o, a, b) }
+    fn alu_wide(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
+        self.alu_wide_fast(op, a, b)
+    }
+
+    fn multiply_wide(&mut self, a: Operand, b: Operand) -> Operand {
+        self.multiply_wide_fast(a, b)
+    }
+
+    fn multiply_wide_constant(&mut self, a: Operand, c: u64) -> Operand {
+        self.multiply_constant_fast(a, c)
+    }
+
+    fn assign_wide(&mut self, op: BinaryOp, home: Operand, value: Operand) {
+        self.assign_wide_fast(op, home, value);
+    }
+
+    fn compare_wide(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
+        self.compare_wide_fast(o, a, b)
     }
 
     fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand {
@@ -214,19 +233,14 @@ impl Machine for OnePass {
         if ty.is_float() { self.unary_float(op, ty, a) } else { self.unary_int(op, ty, a) }
     }
     fn compare(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
-        if is_wide_int(o.ty) && self.buf.has_room() {
-            let small = b.is_const() && b.body as i32 as i64 as u64 == b.body;
-            if small && a.is_mem() && a.slot_index().is_none() {
-                return self.compare_memory(o.op, o.ty.is_signed(), a, b.body as i32);
-            }
-            if a.is_reg() && (small || b.is_reg() || b.is_mem()) {
-                return self.compare_register(o, a, b);
-            }
-        }
-        self.compare_any(o, a, b)
+        self.buf.room();
+        if o.ty.is_float() { self.compare_float(o.op, o.ty, a, b) } else { self.compare_int(o, a, b) }
     }
 
     fn test(&mut self, ty: Type, a: Operand, b: Operand, nonzero: bool) -> Operand {
+        if a.is_reg() && b.is_const() && b.body <= 0x7f && self.buf.has_room() {
+            return self.test_byte(a, b.body as u8, nonzero);
+        }
         self.buf.room();
         self.test_bits(ty, a, b, nonzero)
     }
@@ -261,8 +275,7 @@ impl Machine for OnePass {
     }
 
     fn declare(&mut self, ty: Type, init: Operand) -> Operand {
-        self.buf.room();
-        self.declare_home(ty, init)
+        self.declare_fast(ty, init)
     }
 
     fn declare_zeroed(&mut self, ty: Type, straight: bool) -> Operand {
@@ -276,9 +289,8 @@ impl Machine for OnePass {
     }
 
     fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand) {
-        if !(home.is_reg() && self.binary_registers(o, home.reg(), value)) {
-            self.assign_any(o, home, value);
-        }
+        self.buf.room();
+        if o.ty.is_float() { self.assign_float(o.op, o.ty, home, value) } else { self.assign_int(o, home, value) }
     }
 
     #[inline]
@@ -313,6 +325,17 @@ impl Machine for OnePass {
     }
 
     fn address(&mut self, base: Operand, index: Option<Operand>, scale: u32, disp: i32) -> Operand {
+        if base.is_home_register() {
+            match index {
+                None => return Operand::mem(base.reg(), RSP, 0, disp, 0),
+                // At most one register of its own, so that the machine never wants them to be fewer.
+                Some(index) if index.is_reg() && scale <= 8 && scale.is_power_of_two() => {
+                    let scale = scale.trailing_zeros() as u8;
+                    return Operand::mem(base.reg(), index.reg(), scale, disp, index.owned());
+                }
+                Some(_) => {}
+            }
+        }
         self.buf.room();
         self.address_of(base, index, scale, disp)
     }
@@ -361,7 +384,6 @@ impl Machine for OnePass {
     }
 
     fn invert(&mut self, condition: Operand) -> Operand {
-        self.buf.room();
         self.invert_condition(condition)
     }
 
@@ -376,13 +398,11 @@ impl Machine for OnePass {
     }
 
     fn and(&mut self, list: JumpList, rhs: Operand) -> Operand {
-        self.buf.room();
         self.and_condition(list, rhs)
     }
 
     fn or(&mut self, list: JumpList, rhs: Operand) -> Operand {
         // a || b is !(!a && !b).
-        self.buf.room();
         let rhs = self.invert_condition(rhs);
         let neither = self.and_condition(list, rhs);
         self.invert_condition(neither)

@@ -28,10 +28,8 @@ pub(super) const CALLER_SAVED: u32 = (GPRS | XMMS) & !CALLEE_SAVED;
 /// Integer arguments, in order: rdi, rsi, rdx, rcx, r8, r9.
 pub(super) const ARGUMENTS: [Reg; 6] = [7, 6, 2, 1, 8, 9];
 
-/// In the body of a memory operand: a slot of the frame.
-const SLOT: u64 = 1 << 32;
-/// A slot that belongs to a temporary, not to a variable.
-const SLOT_OWNED: u64 = 1 << 33;
+/// In the body of a slot: it belongs to a temporary, not to a variable.
+const SLOT_OWNED: u64 = 1 << 32;
 
 /// A memory operand taken apart.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +51,18 @@ impl Operand {
         Operand { head: kind::REG as u64 | (reg as u64) << 8 | 1 << (32 + reg), body: 0 }
     }
 
+    /// Whether a memory operand has an index.
+    #[inline(always)]
+    pub(super) const fn has_index(self) -> bool {
+        self.head >> 16 & 0xff != Self::NO_INDEX
+    }
+
+    /// A temporary, given the bit of its register, too.
+    #[inline(always)]
+    pub(super) const fn temp_with(reg: Reg, bit: u32) -> Operand {
+        Operand { head: kind::REG as u64 | (reg as u64) << 8 | (bit as u64) << 32, body: 0 }
+    }
+
     /// A register that somebody else owns.
     #[inline(always)]
     pub(super) const fn reg_of(reg: Reg) -> Operand {
@@ -62,7 +72,13 @@ impl Operand {
     /// Whether the operand is a register that the operation may overwrite.
     #[inline(always)]
     pub(super) const fn is_temp(self) -> bool {
-        self.kind() == kind::REG && self.head & (Self::IN_PLACE | !0 << 32) != 0
+        self.kind() == kind::REG && self.may_be_overwritten()
+    }
+
+    /// Whether a register operand may be overwritten by the operation.
+    #[inline(always)]
+    pub(super) const fn may_be_overwritten(self) -> bool {
+        self.head & (Self::IN_PLACE | !0 << 32) != 0
     }
 
     #[inline(always)]
@@ -70,9 +86,22 @@ impl Operand {
         self.kind() == kind::REG
     }
 
+    /// Whether the operand is memory, in the frame or elsewhere.
     #[inline(always)]
     pub(super) const fn is_mem(self) -> bool {
+        matches!(self.kind(), kind::MEM | kind::SLOT)
+    }
+
+    /// Whether the operand is memory that is not in the frame.
+    #[inline(always)]
+    pub(super) const fn is_outer_mem(self) -> bool {
         self.kind() == kind::MEM
+    }
+
+    /// Whether the operand is memory that is not in the frame and needs no SIB byte: it has no index, and its base is not `r12`.
+    #[inline(always)]
+    pub(super) const fn is_plain_mem(self) -> bool {
+        self.head & 0x00ff_00ff == kind::MEM as u64 | Self::NO_INDEX << 16 && self.head & 0x700 != (RSP as u64) << 8
     }
 
     /// The register of a register operand, the base of a memory operand, the code of a condition.
@@ -97,8 +126,7 @@ impl Operand {
     /// A variable's slot in the frame.
     #[inline]
     pub(super) const fn slot(index: u32) -> Operand {
-        let Operand { head, body } = Operand::mem(RSP, RSP, 0, (index * 8) as i32, 0);
-        Operand { head, body: body | SLOT }
+        Operand { head: kind::SLOT as u64 | (RSP as u64) << 8 | Self::NO_INDEX << 16, body: (index * 8) as u64 }
     }
 
     /// A temporary's slot in the frame.
@@ -111,19 +139,25 @@ impl Operand {
     /// The number of the slot that this temporary owns.
     #[inline(always)]
     pub(super) const fn owned_slot(self) -> Option<u32> {
-        if self.kind() == kind::MEM && self.body & SLOT_OWNED != 0 { Some(self.body as u32 / 8) } else { None }
+        if self.kind() == kind::SLOT && self.body & SLOT_OWNED != 0 { Some(self.body as u32 / 8) } else { None }
     }
 
     /// The number of the slot that this operand is.
     #[inline(always)]
     pub(super) const fn slot_index(self) -> Option<u32> {
-        if self.kind() == kind::MEM && self.body & SLOT != 0 { Some(self.body as u32 / 8) } else { None }
+        if self.kind() == kind::SLOT { Some(self.body as u32 / 8) } else { None }
     }
 
     /// The same memory, owned by nobody.
     #[inline(always)]
     pub(super) const fn disowned(self) -> Operand {
         Operand { head: self.head & 0xffff_ffff & !IN_PLACE_OF_REG(self.head), body: self.body & !SLOT_OWNED }
+    }
+
+    /// The displacement of a memory operand.
+    #[inline(always)]
+    pub(super) const fn disp(self) -> i32 {
+        self.body as u32 as i32
     }
 
     /// The memory operand taken apart.
@@ -134,7 +168,7 @@ impl Operand {
             index: (self.head >> 16) as u8,
             scale: (self.head >> 24) as u8,
             disp: self.body as u32 as i32,
-            in_frame: self.body & SLOT != 0,
+            in_frame: self.kind() == kind::SLOT,
         }
     }
 
@@ -143,7 +177,6 @@ impl Operand {
     pub(super) const fn reads(self) -> u32 {
         match self.kind() {
             kind::REG => 1 << self.reg(),
-            kind::MEM if self.body & SLOT != 0 => 0,
             kind::MEM => {
                 let m = self.as_mem();
                 1 << m.base | if m.index == RSP { 0 } else { 1 << m.index }
@@ -163,13 +196,6 @@ const fn IN_PLACE_OF_REG(head: u64) -> u64 {
 #[inline(always)]
 pub(super) const fn is_wide(ty: Type) -> bool {
     const WIDE: u32 = types(8);
-    WIDE >> ty as u32 & 1 != 0
-}
-
-/// Whether the type is an integer or a pointer of 64 bits.
-#[inline(always)]
-pub(super) const fn is_wide_int(ty: Type) -> bool {
-    const WIDE: u32 = types(8) & !(1 << Type::F64 as u32);
     WIDE >> ty as u32 & 1 != 0
 }
 

@@ -15,15 +15,15 @@ use crate::machine::{Operand, kind};
 use crate::types::Type;
 
 /// Lower bits of a mask that stay free for operations themselves (R2).
-const SPARE: u32 = 3;
+pub(super) const SPARE: u32 = 3;
 /// Registers that stay for temporaries (R3).
-const TEMPORARIES: u32 = 4;
+pub(super) const TEMPORARIES: u32 = 4;
 /// Largest number of slots: a frame of 1 MiB.
 const MAX_SLOTS: u32 = 1 << 17;
 
 /// Whether a mask has more than `n` bits.
 #[inline(always)]
-fn has_more_than(mut mask: u32, n: u32) -> bool {
+pub(super) fn has_more_than(mut mask: u32, n: u32) -> bool {
     for _ in 0..n {
         mask &= mask.wrapping_sub(1);
     }
@@ -33,7 +33,7 @@ fn has_more_than(mut mask: u32, n: u32) -> bool {
 impl OnePass {
     /// The registers of a type's class.
     #[inline(always)]
-    fn class(ty: Type) -> u32 {
+    pub(super) fn class(ty: Type) -> u32 {
         if ty.is_float() { XMMS } else { GPRS }
     }
 
@@ -129,7 +129,7 @@ impl OnePass {
     pub(super) fn load(&mut self, ty: Type, reg: Reg, a: Operand) {
         match a.kind() {
             kind::REG => self.mov_reg(ty, reg, a.reg()),
-            kind::MEM => {
+            kind::MEM | kind::SLOT => {
                 let m = self.m(a);
                 load_mem(&mut self.buf, ty, reg, m);
             }
@@ -253,8 +253,9 @@ impl OnePass {
     }
 
     /// The home of a new variable with this value.
-    #[inline]
+    #[inline(never)]
     pub(super) fn declare_home(&mut self, ty: Type, init: Operand) -> Operand {
+        self.buf.room();
         let mut init = init;
         if init.kind() == kind::COND {
             init = self.settle_condition(init);
@@ -301,7 +302,7 @@ impl OnePass {
     pub(super) fn store_value(&mut self, ty: Type, to: Operand, a: Operand) {
         match a.kind() {
             kind::REG => self.store_reg(ty, to, a.reg()),
-            kind::MEM => {
+            kind::MEM | kind::SLOT => {
                 if a.head == to.head && a.body == to.body {
                     return;
                 }
