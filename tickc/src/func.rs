@@ -24,15 +24,22 @@ pub(crate) struct FuncData {
     pub(crate) entry: usize,
     pub(crate) finished: Finished,
     pub(crate) tier: Tier,
+    /// What most functions do without.
+    pub(crate) extra: Option<Box<Extra>>,
+}
+
+/// The rarer part of [`FuncData`].
+pub(crate) struct Extra {
     /// What the code refers to.
-    pub(crate) keep: Option<Box<[Keep]>>,
-    pub(crate) phases: Option<Box<Phases>>,
+    pub(crate) keep: Box<[Keep]>,
+    pub(crate) phases: Option<Phases>,
 }
 
 impl Drop for FuncData {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(keep) = self.keep.take() {
-            drop_flat(keep);
+        if let Some(extra) = self.extra.take() {
+            drop_flat(extra.keep);
         }
     }
 }
@@ -44,6 +51,7 @@ thread_local! {
 }
 
 /// Drops what a function kept alive. A function may have kept another one alive, and so on: the chain is taken down by a loop.
+#[inline(never)]
 fn drop_flat(keep: Box<[Keep]>) {
     let list = DROPPING.get();
     if !list.is_null() {
@@ -184,7 +192,7 @@ impl<S> Func<S> {
         Stats {
             instructions: dump::count_instructions(self.owner.code()),
             bytes: self.owner.node().len(),
-            phases: self.owner.data().phases.as_deref().copied(),
+            phases: self.owner.data().extra.as_ref().and_then(|extra| extra.phases),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::code_memory::{self, AllocError, CodeMemoryStats};
 use crate::emit::Emitter;
 use crate::error::Error;
 use crate::fragment::{Staged, flags};
-use crate::func::{Func, FuncData};
+use crate::func::{Extra, Func, FuncData};
 use crate::signature::Signature;
 use crate::{dump, x64};
 
@@ -194,14 +194,17 @@ impl Jit {
         if dump::dumps().asm {
             eprint!("tickc: {tier:?} {}\n{}", std::any::type_name::<S>(), dump::disassemble(place.bytes(), address));
         }
-        let phases = self.stats.then(|| Box::new(Phases { emit: middle - start, publish: timestamp() - middle }));
+        let phases = self.stats.then(|| Phases { emit: middle - start, publish: timestamp() - middle });
+        let extra = match (emitted.keep, phases) {
+            (None, None) => None,
+            (keep, phases) => Some(Box::new(Extra { keep: keep.unwrap_or_default(), phases })),
+        };
         let node = place.commit(FuncData {
             owners: AtomicU32::new(1),
             entry: address as usize + emitter.machine.entry() as usize,
             finished: emitted.finished,
             tier,
-            keep: emitted.keep,
-            phases,
+            extra,
         })?;
         let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
         // SAFETY: the code was emitted for the parameters and the result of `S`, and the node counts one owner.

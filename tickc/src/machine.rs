@@ -96,6 +96,12 @@ impl Operand {
         Operand { head: kind::MEM as u64 | self.head & 0xff00 | Self::NO_INDEX << 16, body: disp as u32 as u64 }
     }
 
+    /// The register of a variable that is read for the last time, as a temporary.
+    #[inline(always)]
+    pub(crate) const fn taken(self) -> Operand {
+        Operand { head: self.head | 1 << (32 + (self.head >> 8 & 31)), body: self.body }
+    }
+
     /// Whether this is a variable that lives in a register.
     #[inline(always)]
     pub(crate) const fn is_home_register(self) -> bool {
@@ -177,12 +183,6 @@ impl BinaryOp {
     #[inline(always)]
     pub(crate) const fn is_alu(self) -> bool {
         self as u8 <= BinaryOp::Xor as u8
-    }
-
-    /// Whether the operation on 64 bits is the same for signed and unsigned integers.
-    #[inline(always)]
-    pub(crate) const fn is_signless(self) -> bool {
-        self.is_alu() || matches!(self, BinaryOp::Mul | BinaryOp::Shl)
     }
 }
 
@@ -427,9 +427,9 @@ pub(crate) trait Machine {
     fn multiply_wide_constant(&mut self, a: Operand, c: u64) -> Operand {
         self.binary(Binary { op: BinaryOp::Mul, ty: Type::I64 }, a, Operand::constant(c))
     }
-    /// [`Machine::assign_binary`] on 64 bits with one of the operations of [`BinaryOp::is_signless`].
+    /// [`Machine::assign_binary`] on 64 bits with one of the operations of [`BinaryOp::is_alu`].
     #[inline]
-    fn assign_wide(&mut self, op: BinaryOp, home: Operand, value: Operand) {
+    fn assign_alu_wide(&mut self, op: BinaryOp, home: Operand, value: Operand) {
         self.assign_binary(Binary { op, ty: Type::I64 }, home, value);
     }
     /// [`Machine::compare`] on 64 bits.

@@ -75,8 +75,8 @@ impl Emitter {
     /// `home op= value` as the machine does it.
     #[inline(always)]
     pub(super) fn assign_operand(&mut self, o: Binary, home: Operand, value: Operand) {
-        if o.ty.is_wide_int() && o.op.is_signless() {
-            self.machine.assign_wide(o.op, home, value);
+        if o.ty.is_wide_int() && o.op.is_alu() {
+            self.machine.assign_alu_wide(o.op, home, value);
         } else {
             self.machine.assign_binary(o, home, value);
         }

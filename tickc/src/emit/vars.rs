@@ -176,7 +176,7 @@ impl Emitter {
     pub fn take<T: Value>(&mut self, v: Home<T>) -> Val<T> {
         if v.operand.kind() == kind::REG {
             self.vars.slots[v.index as usize].home = Operand::DEAD;
-            return Val::new(self.machine.take(v.operand));
+            return Val::new(v.operand.taken());
         }
         Val::new(v.operand)
     }
@@ -361,6 +361,9 @@ impl Emitter {
     pub fn end_scope<T: Value>(&mut self, scope: Scope, v: Val<T>) -> Val<T> {
         let mut operand = v.into_operand();
         match T::SHAPE {
+            // Mostly all variables have been taken.
+            Shape::Scalar(_)
+                if self.vars.slots[scope.first as usize..].iter().all(|slot| slot.home.kind() == kind::DEAD) => {}
             Shape::Scalar(ty) => {
                 for slot in &mut self.vars.slots[scope.first as usize..] {
                     if slot.local || slot.home.kind() == kind::DEAD || !self.machine.refers_to(operand, slot.home) {

@@ -194,11 +194,11 @@ impl OnePass {
         if list == 0 || self.buf.overflowed() {
             return;
         }
-        let mut at = self.buf.read_u32(list);
+        let mut at = list;
         loop {
             let next = self.buf.read_u32(at);
             self.buf.patch_i32(at, target.wrapping_sub(at + 4) as i32);
-            if at == list {
+            if next == list {
                 return;
             }
             at = next;

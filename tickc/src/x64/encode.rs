@@ -79,6 +79,12 @@ const fn register_bits(rex: u32, modrm: u32) -> [u32; 16] {
     bits
 }
 
+/// The `rm` bits of a register.
+#[inline(always)]
+pub(super) fn rm_bits(rm: Reg) -> u32 {
+    RM_BITS[usize::from(rm & 15)]
+}
+
 /// The `reg` and `rm` bits of two registers together.
 #[inline(always)]
 fn reg_rm(reg: Reg, rm: Reg) -> u32 {
@@ -88,8 +94,8 @@ fn reg_rm(reg: Reg, rm: Reg) -> u32 {
 impl Buffer {
     /// `op reg, rm` with two registers of 64 bits.
     #[inline(always)]
-    pub(super) fn wide_rr(&mut self, opcode: u8, reg: Reg, rm: Reg) {
-        let word = 0xc0_0048 | u32::from(opcode) << 8 | reg_rm(reg, rm);
+    pub(super) fn wide_rr(&mut self, opcode: u32, reg: Reg, rm: Reg) {
+        let word = 0xc0_0048 | opcode << 8 | reg_rm(reg, rm);
         self.packed(u64::from(word), 3);
     }
 
@@ -110,11 +116,11 @@ impl Buffer {
 
     /// `op reg, [base + disp]` of 64 bits, the displacement of `DISP` bytes (0, 1 or 4); see [`Operand::is_plain_mem`].
     #[inline(always)]
-    pub(super) fn wide_rm<const DISP: usize>(&mut self, opcode: u8, reg: Reg, base: Reg, disp: i32) {
+    pub(super) fn wide_rm<const DISP: usize>(&mut self, opcode: u32, reg: Reg, base: Reg, disp: i32) {
         debug_assert!(base & 7 != RSP);
         const { assert!(DISP == 0 || DISP == 1 || DISP == 4) };
         let mode = DISP.isqrt() as u32;
-        let word = 0x48 | u32::from(opcode) << 8 | mode << 22 | reg_rm(reg, base);
+        let word = 0x48 | opcode << 8 | mode << 22 | reg_rm(reg, base);
         self.packed(u64::from(word) | (disp as u64) << 24, 3 + DISP);
     }
 
@@ -122,19 +128,19 @@ impl Buffer {
     #[inline(always)]
     pub(super) fn wide_rm_imm<const DISP: usize, const IMM: usize>(
         &mut self,
-        opcode: u8,
+        opcode: u32,
         reg: Reg,
         base: Reg,
         disp: i32,
         imm: u64,
     ) {
-        self.wide_rm::<DISP>(opcode | u8::from(IMM == 1) << 1, reg, base, disp);
+        self.wide_rm::<DISP>(opcode | u32::from(IMM == 1) << 1, reg, base, disp);
         self.packed(imm, IMM);
     }
 
     /// `op reg, [base + index << scale + disp]` of 64 bits, the displacement of `DISP` bytes (0, 1 or 4).
     #[inline(always)]
-    pub(super) fn wide_rm_indexed<const DISP: usize>(&mut self, opcode: u8, reg: Reg, m: Operand) {
+    pub(super) fn wide_rm_indexed<const DISP: usize>(&mut self, opcode: u32, reg: Reg, m: Operand) {
         const { assert!(DISP == 0 || DISP == 1 || DISP == 4) };
         let (base, index, scale) = (m.head >> 8 & 15, m.head >> 16 & 15, m.head >> 24 & 3);
         let mode = DISP.isqrt() as u64;
@@ -196,7 +202,7 @@ impl Buffer {
 
     /// `op reg, [rsp + disp]` of 64 bits in one store; `disp` is not negative.
     #[inline(always)]
-    pub(super) fn slot_op(&mut self, opcode: u8, reg: Reg, disp: i32) {
+    pub(super) fn slot_op(&mut self, opcode: u32, reg: Reg, disp: i32) {
         debug_assert!(disp >= 0);
         let reg = u64::from(reg & 15);
         let near = disp < 128;
@@ -205,15 +211,19 @@ impl Buffer {
         self.packed(word, if near { 5 } else { 8 });
     }
 
-    /// `imul reg, [rsp + disp]` of 64 bits; `disp` is not negative.
+    /// `op reg, rm` of 64 bits in one store; `rm` is what follows the opcode from bit 16 on, with its part of the prefix in the
+    /// lowest bits, `len` all bytes of the instruction.
     #[inline(always)]
-    pub(super) fn slot_imul(&mut self, reg: Reg, disp: i32) {
-        let reg = u64::from(reg & 15);
-        let near = disp < 128;
-        let modrm = if near { 0x44 } else { 0x84 } | (reg & 7) << 3;
-        let word = 0x48 | reg >> 3 << 2 | 0xaf0f << 8 | modrm << 24 | 0x24 << 32;
-        self.packed(word, 5);
-        self.packed(disp as u64, if near { 1 } else { 4 });
+    pub(super) fn wide_op(&mut self, opcode: u32, reg: Reg, rm: u64, len: usize) {
+        self.packed(u64::from(0x48 | opcode << 8 | REG_BITS[usize::from(reg & 15)]) | rm, len);
+    }
+
+    /// `op reg, rm` with an opcode behind 0x0f, likewise.
+    #[inline(always)]
+    pub(super) fn wide_op0f(&mut self, opcode: u32, reg: Reg, rm: u64, len: usize) {
+        let word = u64::from(REG_BITS[usize::from(reg & 15)]) | rm;
+        self.packed(0x48 | word & 0xff | 0x0f << 8 | u64::from(opcode) << 16, 3);
+        self.packed(word >> 16, len - 2);
     }
 
     /// `op dst, src` of registers.

@@ -7,7 +7,7 @@
 use super::OnePass;
 use super::arith::{fits_wide, lea_factor};
 use super::branch::{cc, code_of};
-use super::encode::{Alu, op0f};
+use super::encode::{Alu, rm_bits};
 use super::regs::*;
 use super::values::{SPARE, TEMPORARIES, has_more_than};
 use crate::machine::{Binary, BinaryOp, Compare, Operand, kind};
@@ -21,14 +21,8 @@ const POOL: u32 = CALLER_SAVED & GPRS;
 
 /// The opcode `op reg, reg or memory`.
 #[inline(always)]
-const fn load_opcode(op: BinaryOp) -> u8 {
-    (op as u8) << 3 | 3
-}
-
-/// The opcode `op reg or memory, reg`.
-#[inline(always)]
-const fn store_opcode(op: BinaryOp) -> u8 {
-    (op as u8) << 3 | 1
+const fn load_opcode(op: BinaryOp) -> u32 {
+    (op as u32) << 3 | 3
 }
 
 /// Whether a displacement or an immediate takes one byte.
@@ -133,7 +127,10 @@ impl OnePass {
             kind::REG => self.buf.wide_imul(d, b.reg()),
             kind::CONST if alu => self.update_wide_constant(op, d, b.body),
             kind::SLOT if alu => self.buf.slot_op(load_opcode(op), d, self.slot_disp(b)),
-            kind::SLOT => self.buf.slot_imul(d, self.slot_disp(b)),
+            kind::SLOT => {
+                let (bits, len) = self.place_bits(b);
+                self.buf.wide_op0f(0xaf, d, bits, len);
+            }
             kind::MEM if alu => self.register_memory(load_opcode(op), d, b),
             _ => return false,
         }
@@ -154,7 +151,7 @@ impl OnePass {
 
     /// `op d, [b]` of 64 bits. Does not consume `b`.
     #[inline(always)]
-    pub(super) fn register_memory(&mut self, opcode: u8, d: Reg, b: Operand) {
+    pub(super) fn register_memory(&mut self, opcode: u32, d: Reg, b: Operand) {
         if b.is_outer_mem() && b.has_index() {
             match disp_len(b) {
                 0 => self.buf.wide_rm_indexed::<0>(opcode, d, b),
@@ -173,9 +170,9 @@ impl OnePass {
     }
 
     #[inline(never)]
-    fn register_memory_any(&mut self, opcode: u8, d: Reg, b: Operand) {
+    fn register_memory_any(&mut self, opcode: u32, d: Reg, b: Operand) {
         let m = self.m(b);
-        self.buf.rm(super::encode::op(opcode), true, d, m, false);
+        self.buf.rm(super::encode::op(opcode as u8), true, d, m, false);
     }
 
     /// `a * c` on 64 bits.
@@ -238,10 +235,10 @@ impl OnePass {
         slot.disp() + self.pushed
     }
 
-    /// `home op= value` on 64 bits.
+    /// `home op= value` on 64 bits, `op` one of the arithmetic opcodes.
     #[inline(always)]
-    pub(super) fn assign_wide_fast(&mut self, op: BinaryOp, home: Operand, value: Operand) {
-        if op.is_alu() && home.is_reg() && self.buf.has_room() {
+    pub(super) fn assign_alu_fast(&mut self, op: BinaryOp, home: Operand, value: Operand) {
+        if home.is_reg() && self.buf.has_room() {
             if value.is_reg() {
                 self.buf.wide_rr(load_opcode(op), home.reg(), value.reg());
                 self.free |= value.owned();
@@ -252,47 +249,72 @@ impl OnePass {
                 return;
             }
         }
-        self.assign_wide_any(op, home, value);
+        self.assign_alu_any(op, home, value);
     }
 
     #[inline(never)]
-    fn assign_wide_any(&mut self, op: BinaryOp, home: Operand, value: Operand) {
+    fn assign_alu_any(&mut self, op: BinaryOp, home: Operand, value: Operand) {
         self.buf.room();
-        let done = if home.is_reg() {
-            self.update_wide(op, home.reg(), value)
-        } else {
-            home.kind() == kind::SLOT && self.update_slot(op, self.slot_disp(home), value)
-        };
-        if !done {
+        if home.is_place() && value.is_place() {
+            self.assign_places(op, home, value);
+        } else if !(home.is_reg() && self.update_wide(op, home.reg(), value)) {
             self.assign_int(Binary { op, ty: WIDE }, home, value);
         }
     }
 
-    /// `slot op= b` on 64 bits with a register or another variable's slot: whether this was it. Consumes `b` then.
+    /// `home op= value` of registers and slots, `op` one of the arithmetic opcodes. Which of the two each is follows no pattern
+    /// that a processor could learn, so nothing here branches on it.
     #[inline(always)]
-    fn update_slot(&mut self, op: BinaryOp, disp: i32, b: Operand) -> bool {
-        let alu = op.is_alu();
-        if !alu && op != BinaryOp::Mul || !matches!(b.kind(), kind::REG | kind::SLOT) {
+    fn assign_places(&mut self, op: BinaryOp, home: Operand, value: Operand) {
+        let to_slot = home.kind() == kind::SLOT;
+        let both = to_slot && value.kind() == kind::SLOT;
+        // A slot comes into the scratch register on its way to another one; else this is written over.
+        let (bits, len) = self.place_bits(value);
+        self.buf.wide_op(0x8b, SCRATCH, bits, if both { len } else { 0 });
+        let (home_bits, home_len) = self.place_bits(home);
+        let opcode = (op as u32) << 3 | if to_slot { 1 } else { 3 };
+        let reg = if to_slot { value.reg() } else { home.reg() };
+        let reg = if both { SCRATCH } else { reg };
+        let (bits, len) = if to_slot { (home_bits, home_len) } else { (bits, len) };
+        self.buf.wide_op(opcode, reg, bits, len);
+        self.release_operand(value);
+    }
+
+    /// What follows the opcode of an instruction on a register or a slot, in the form of [`Buffer::wide_op`].
+    #[inline(always)]
+    fn place_bits(&self, place: Operand) -> (u64, usize) {
+        let disp = self.slot_disp(place);
+        let far = u32::from(disp > 127);
+        let slot = u64::from(0x2444_0000 + (far << 22)) | (disp as u64) << 32;
+        let reg = 0xc0_0000 | u64::from(rm_bits(place.reg()));
+        if place.is_reg() { (reg, 3) } else { (slot, 5 + 3 * far as usize) }
+    }
+
+    /// `home op= value` on 64 bits of registers and slots with a product or a shift to the left: whether this was it. Consumes
+    /// `value` then.
+    #[inline(always)]
+    pub(super) fn assign_wide(&mut self, op: BinaryOp, home: Operand, value: Operand) -> bool {
+        if !home.is_place() {
             return false;
         }
-        if alu {
-            let from = if b.is_reg() {
-                b.reg()
-            } else {
-                self.buf.slot_op(0x8b, SCRATCH, self.slot_disp(b));
-                SCRATCH
-            };
-            self.buf.slot_op(store_opcode(op), from, disp);
-        } else {
-            self.buf.slot_op(0x8b, SCRATCH, disp);
-            if b.is_reg() {
-                self.buf.rr(op0f(0xaf), true, SCRATCH, b.reg(), false);
-            } else {
-                self.buf.slot_imul(SCRATCH, self.slot_disp(b));
-            }
-            self.buf.slot_op(0x89, SCRATCH, disp);
+        let (bits, len) = self.place_bits(home);
+        if op == BinaryOp::Shl && value.is_const() {
+            self.buf.wide_op(0xc1, 4, bits, len);
+            self.buf.byte(value.body as u8);
+            return true;
         }
-        self.release_operand(b);
+        if op != BinaryOp::Mul || !value.is_place() {
+            return false;
+        }
+        let (factor, factor_len) = self.place_bits(value);
+        if home.is_reg() {
+            self.buf.wide_op0f(0xaf, home.reg(), factor, factor_len);
+        } else {
+            self.buf.wide_op(0x8b, SCRATCH, bits, len);
+            self.buf.wide_op0f(0xaf, SCRATCH, factor, factor_len);
+            self.buf.wide_op(0x89, SCRATCH, bits, len);
+        }
+        self.release_operand(value);
         true
     }
 
@@ -320,21 +342,33 @@ impl OnePass {
         Operand::condition(code_of(o.op, o.ty.is_signed()), 0, 0)
     }
 
+    /// The comparison of a register with a register or a constant, and any other.
     #[inline(never)]
     fn compare_wide_any(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
+        if !a.is_reg() || !self.buf.has_room() {
+            return self.compare_wide_rest(o, a, b);
+        }
+        if b.is_reg() {
+            self.buf.wide_rr(0x3b, a.reg(), b.reg());
+        } else if b.is_const() && b.body == 0 {
+            self.buf.wide_rr(0x85, a.reg(), a.reg());
+        } else if b.is_const() && fits_wide(b.body) {
+            self.buf.wide_ri(Alu::CMP.number(), a.reg(), b.body as i32);
+        } else {
+            return self.compare_wide_rest(o, a, b);
+        }
+        self.free |= a.owned() | b.owned();
+        Operand::condition(code_of(o.op, o.ty.is_signed()), 0, 0)
+    }
+
+    #[inline(never)]
+    fn compare_wide_rest(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
         self.buf.room();
-        if !a.is_reg() {
+        if !(a.is_reg() && b.is_outer_mem()) {
             return self.compare_int(o, a, b);
         }
-        match b.kind() {
-            kind::REG => self.buf.wide_rr(0x3b, a.reg(), b.reg()),
-            kind::MEM => self.register_memory(0x3b, a.reg(), b),
-            kind::CONST if b.body == 0 => self.buf.wide_rr(0x85, a.reg(), a.reg()),
-            kind::CONST if fits_wide(b.body) => self.buf.wide_ri(Alu::CMP.number(), a.reg(), b.body as i32),
-            _ => return self.compare_int(o, a, b),
-        }
-        self.release_operand(b);
-        self.free |= a.owned();
+        self.register_memory(0x3b, a.reg(), b);
+        self.free |= a.owned() | b.owned();
         Operand::condition(code_of(o.op, o.ty.is_signed()), 0, 0)
     }
 

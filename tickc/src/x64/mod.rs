@@ -220,8 +220,8 @@ impl Machine for OnePass {
         self.multiply_constant_fast(a, c)
     }
 
-    fn assign_wide(&mut self, op: BinaryOp, home: Operand, value: Operand) {
-        self.assign_wide_fast(op, home, value);
+    fn assign_alu_wide(&mut self, op: BinaryOp, home: Operand, value: Operand) {
+        self.assign_alu_fast(op, home, value);
     }
 
     fn compare_wide(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
@@ -290,6 +290,9 @@ impl Machine for OnePass {
 
     fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand) {
         self.buf.room();
+        if o.ty.is_wide_int() && self.assign_wide(o.op, home, value) {
+            return;
+        }
         if o.ty.is_float() { self.assign_float(o.op, o.ty, home, value) } else { self.assign_int(o, home, value) }
     }
 

@@ -92,6 +92,12 @@ impl Operand {
         matches!(self.kind(), kind::MEM | kind::SLOT)
     }
 
+    /// Whether the operand is a register or a slot.
+    #[inline(always)]
+    pub(super) const fn is_place(self) -> bool {
+        matches!(self.kind(), kind::REG | kind::SLOT)
+    }
+
     /// Whether the operand is memory that is not in the frame.
     #[inline(always)]
     pub(super) const fn is_outer_mem(self) -> bool {
