@@ -188,7 +188,7 @@ impl Jit {
         };
         drop(staged);
         let middle = if self.stats { timestamp() } else { 0 };
-        let mut place = code_memory::reserve(emitter.machine.code_len())?;
+        let mut place = code_memory::reserve(emitted.finished.len as usize)?;
         let address = place.exec().addr() as u64;
         emitter.machine.place(place.bytes(), address);
         if dump::dumps().asm {
@@ -201,7 +201,7 @@ impl Jit {
         };
         let node = place.commit(FuncData {
             owners: AtomicU32::new(1),
-            entry: address as usize + emitter.machine.entry() as usize,
+            entry: address as usize + emitted.finished.entry as usize,
             finished: emitted.finished,
             tier,
             extra,

@@ -313,6 +313,10 @@ pub(crate) struct Finished {
     /// Upper bound of the stack that it and all that it calls in dynamic code take, in bytes; only meaningful where
     /// `checks_stack` is false.
     pub stack: u32,
+    /// Length of the code in bytes.
+    pub len: u32,
+    /// Offset of the first instruction in the code.
+    pub entry: u32,
 }
 
 /// A tier's side of emission. See the head of this module for terms and invariants.
@@ -447,11 +451,7 @@ pub(crate) trait Machine {
 
     /// The limit of a function's size in bytes, if the one under construction is beyond it.
     fn overflowed(&self) -> Option<usize>;
-    /// Length of the code of the finished function in bytes.
-    fn code_len(&self) -> usize;
     /// Writes the code to `to`, from where it will be seen at `address` when it runs. `to` has that
     /// length.
     fn place(&self, to: &mut [u8], address: u64);
-    /// Offset of the first instruction of the function in its code.
-    fn entry(&self) -> u32;
 }

@@ -156,8 +156,8 @@ impl OnePass {
                 self.buf.byte(RET);
             }
             self.end = self.buf.pos();
-            (self.start, self.entry) = (GAP, GAP);
-            return Ok(Finished { traps: false, checks_stack: false, stack: 8 });
+            self.start = GAP;
+            return Ok(Finished { traps: false, checks_stack: false, stack: 8, len: self.end - GAP, entry: 0 });
         }
         self.finish_any(value)
     }
@@ -238,7 +238,13 @@ impl OnePass {
         }
         match self.error.take() {
             Some(error) => Err(error),
-            None => Ok(Finished { traps: self.traps, checks_stack, stack: frame.total + self.callee_stack }),
+            None => Ok(Finished {
+                traps: self.traps,
+                checks_stack,
+                stack: frame.total + self.callee_stack,
+                len: self.end - self.start,
+                entry: self.entry - self.start,
+            }),
         }
     }
 

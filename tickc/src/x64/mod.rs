@@ -464,10 +464,6 @@ impl Machine for OnePass {
         self.buf.overflowed().then_some(buffer::MAX_CODE)
     }
 
-    fn code_len(&self) -> usize {
-        (self.end - self.start) as usize
-    }
-
     fn place(&self, to: &mut [u8], address: u64) {
         to.copy_from_slice(self.buf.bytes(self.start));
         for &(at, target) in &self.near_calls {
@@ -475,9 +471,5 @@ impl Machine for OnePass {
             let from = address + at as u64 + 4;
             to[at..at + 4].copy_from_slice(&(target.wrapping_sub(from) as i32).to_le_bytes());
         }
-    }
-
-    fn entry(&self) -> u32 {
-        self.entry - self.start
     }
 }
