@@ -178,31 +178,30 @@ impl Jit {
         emitter.begin(flat.types(), flat.pairs, S::RET, calls);
         // A panic in here drops the emitter, and with it all that it holds.
         let value = staged.emit(&mut emitter);
-        let emitted = match emitter.finish(S::RET, value) {
-            Ok(emitted) => emitted,
-            Err(error) => {
-                emitter.abandon();
-                let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
-                return Err(error);
-            }
-        };
+        let finished = emitter.finish(S::RET, value);
+        if finished.failed {
+            let error = emitter.take_error();
+            let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
+            return Err(error);
+        }
+        let keep = emitter.take_keep();
         drop(staged);
         let middle = if self.stats { timestamp() } else { 0 };
-        let mut place = code_memory::reserve(emitted.finished.len as usize)?;
+        let mut place = code_memory::reserve(finished.len as usize)?;
         let address = place.exec().addr() as u64;
         emitter.machine.place(place.bytes(), address);
         if dump::dumps().asm {
             eprint!("tickc: {tier:?} {}\n{}", std::any::type_name::<S>(), dump::disassemble(place.bytes(), address));
         }
         let phases = self.stats.then(|| Phases { emit: middle - start, publish: timestamp() - middle });
-        let extra = match (emitted.keep, phases) {
+        let extra = match (keep, phases) {
             (None, None) => None,
             (keep, phases) => Some(Box::new(Extra { keep: keep.unwrap_or_default(), phases })),
         };
         let node = place.commit(FuncData {
             owners: AtomicU32::new(1),
-            entry: address as usize + emitted.finished.entry as usize,
-            finished: emitted.finished,
+            entry: address as usize + finished.entry as usize,
+            finished,
             tier,
             extra,
         })?;

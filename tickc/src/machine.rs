@@ -303,13 +303,15 @@ pub(crate) struct Prologue<'a> {
     pub calls: bool,
 }
 
-/// What is known of a function when it is complete.
+/// What is known of a function when it is complete. Two words, so that it travels in registers.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Finished {
     /// Whether it can trap, and thus returns a status beside its value.
     pub traps: bool,
     /// Whether it takes the stack limit as a hidden last argument.
     pub checks_stack: bool,
+    /// Whether something was wrong with it.
+    pub failed: bool,
     /// Upper bound of the stack that it and all that it calls in dynamic code take, in bytes; only meaningful where
     /// `checks_stack` is false.
     pub stack: u32,
@@ -325,8 +327,10 @@ pub(crate) struct Finished {
 pub(crate) trait Machine {
     /// Starts a function; pushes the home of each parameter on `homes`.
     fn begin(&mut self, prologue: &Prologue<'_>, homes: &mut Vec<Operand>);
-    /// Ends the function, after its last `ret` or with the value that falls out of its end.
-    fn finish(&mut self, value: Option<(Type, Operand)>) -> Result<Finished, Error>;
+    /// Ends the function. `open`: control comes out of its end, with `value`.
+    fn finish(&mut self, ty: Type, value: Operand, open: bool) -> Finished;
+    /// What was wrong with a function that [`Finished::failed`].
+    fn take_error(&mut self) -> Option<Error>;
     /// Forgets the function under construction (after an error or a panic).
     fn abandon(&mut self);
 

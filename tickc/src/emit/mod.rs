@@ -72,12 +72,6 @@ pub struct Emitter {
 /// Something that a function keeps alive.
 pub(crate) type Keep = Arc<dyn Any + Send + Sync>;
 
-/// What the emitter has to say of a finished function.
-pub(crate) struct Emitted {
-    pub(crate) finished: Finished,
-    pub(crate) keep: Option<Box<[Keep]>>,
-}
-
 impl std::fmt::Debug for Emitter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Emitter").field("function", &self.function).field("depth", &self.depth).finish_non_exhaustive()
@@ -120,19 +114,31 @@ impl Emitter {
 
     /// Ends the function with the value of its body.
     #[inline]
-    pub(crate) fn finish(&mut self, ty: Type, value: Operand) -> Result<Emitted, Error> {
-        let never = value == NEVER;
-        let finished = self.machine.finish((!never).then_some((ty, value)));
-        let keep = if self.keep.is_empty() { None } else { Some(std::mem::take(&mut self.keep).into_boxed_slice()) };
-        if let Some(error) = self.error.take() {
-            return Err(*error);
-        }
+    pub(crate) fn finish(&mut self, ty: Type, value: Operand) -> Finished {
+        let open = value != NEVER;
+        let mut finished = self.machine.finish(ty, value, open);
+        finished.failed |= self.error.is_some();
         debug_assert!(
-            never || finished.is_err() || self.machine.lost(&mut self.vars.homes()) == 0,
+            !open || finished.failed || self.machine.lost(&mut self.vars.homes()) == 0,
             "temporaries were lost: {:#x}",
             self.machine.lost(&mut self.vars.homes())
         );
-        Ok(Emitted { finished: finished?, keep })
+        finished
+    }
+
+    /// What was wrong with a function that failed; forgets the function.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_error(&mut self) -> Error {
+        let error = self.error.take().map(|error| *error).or_else(|| self.machine.take_error());
+        self.abandon();
+        error.expect("a function that failed has an error")
+    }
+
+    /// What the finished function must keep alive.
+    #[inline]
+    pub(crate) fn take_keep(&mut self) -> Option<Box<[Keep]>> {
+        if self.keep.is_empty() { None } else { Some(std::mem::take(&mut self.keep).into_boxed_slice()) }
     }
 
     /// Forgets the function under construction.

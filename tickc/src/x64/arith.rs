@@ -83,15 +83,6 @@ impl OnePass {
         if o.op.commutes() && b.is_temp() {
             return self.alu_into(alu, o.ty, b, a);
         }
-        if a.is_outer_mem() && o.ty.is_wide_int() {
-            self.free |= a.owned();
-            let (d, crowded) = self.alloc_result(GPRS);
-            self.register_memory(0x8b, d, a);
-            if !self.update_wide(o.op, d, b) {
-                self.alu_temp(o, Operand::temp(d), b);
-            }
-            return self.born(o.ty, d, crowded);
-        }
         if let Some(sum) = self.lea_sum(o, a, b) {
             return sum;
         }
@@ -472,7 +463,9 @@ impl OnePass {
     }
 
     /// `a & b != 0`, `b` a constant or a register.
+    #[inline(never)]
     pub(super) fn test_bits(&mut self, ty: Type, a: Operand, b: Operand, nonzero: bool) -> Operand {
+        self.buf.room();
         let code = if nonzero { cc::NE } else { cc::E };
         if b.is_const() && b.body <= 0x7f && a.is_mem() {
             let m = self.m(a);

@@ -66,7 +66,25 @@ impl OnePass {
                 return self.alu_wide_memory(op, a, b);
             }
         }
-        self.binary_wide_any(op, a, b)
+        self.alu_wide_load(op, a, b)
+    }
+
+    /// `[a] op b` on 64 bits, and any other.
+    #[inline(never)]
+    fn alu_wide_load(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
+        let free = self.free | a.owned();
+        let pool = free & POOL;
+        let turned = op.commutes() && b.is_temp();
+        if turned || !(a.is_outer_mem() && has_more_than(pool, SPARE) && self.buf.has_room()) {
+            return self.binary_wide_any(op, a, b);
+        }
+        let bit = pool & pool.wrapping_neg();
+        let d = bit.trailing_zeros() as Reg;
+        self.free = free ^ bit;
+        self.used |= bit;
+        self.register_memory(0x8b, d, a);
+        let a = Operand::temp_with(d, bit);
+        if self.update_wide(op, d, b) { a } else { self.binary_int(Binary { op, ty: WIDE }, a, b) }
     }
 
     /// `a op bits` on 64 bits in the register of the temporary `a`.
@@ -370,6 +388,21 @@ impl OnePass {
         self.register_memory(0x3b, a.reg(), b);
         self.free |= a.owned() | b.owned();
         Operand::condition(code_of(o.op, o.ty.is_signed()), 0, 0)
+    }
+
+    /// The condition that memory has one of the bits of a byte, or none: whether it is in reach of the short form.
+    #[inline(never)]
+    pub(super) fn test_plain(&mut self, a: Operand, bits: u8, nonzero: bool) -> Operand {
+        self.free |= a.owned();
+        let base = u64::from(a.reg());
+        let modrm = |mode: u64| 0xf6 | (mode << 6 | base) << 8 | u64::from(a.disp() as u32) << 16;
+        match disp_len(a) {
+            0 => self.buf.packed(modrm(0), 2),
+            1 => self.buf.packed(modrm(1), 3),
+            _ => self.buf.packed(modrm(2), 6),
+        }
+        self.buf.byte(bits);
+        Operand::condition(if nonzero { cc::NE } else { cc::E }, 0, 0)
     }
 
     /// The condition that a register has one of the bits of a byte, or none.

@@ -145,10 +145,9 @@ impl OnePass {
         self.exits = self.merge_lists(self.exits, jump);
     }
 
-    pub(super) fn finish_function(&mut self, value: Option<(Type, Operand)>) -> Result<Finished, Error> {
-        if let Some((ty, value)) = value
-            && self.is_plain()
-        {
+    #[inline(always)]
+    pub(super) fn finish_function(&mut self, ty: Type, value: Operand, open: bool) -> Finished {
+        if open && self.is_plain() {
             if value.kind() == kind::COND {
                 self.return_condition(value);
             } else {
@@ -157,9 +156,9 @@ impl OnePass {
             }
             self.end = self.buf.pos();
             self.start = GAP;
-            return Ok(Finished { traps: false, checks_stack: false, stack: 8, len: self.end - GAP, entry: 0 });
+            return Finished { stack: 8, len: self.end - GAP, ..Finished::default() };
         }
-        self.finish_any(value)
+        self.finish_any(ty, value, open)
     }
 
     /// Returns a condition from a function without a frame: returning twice is shorter than meeting.
@@ -187,20 +186,16 @@ impl OnePass {
     }
 
     #[inline(never)]
-    fn finish_any(&mut self, value: Option<(Type, Operand)>) -> Result<Finished, Error> {
-        let settled = match value {
-            Some((ty, v)) if v.kind() != kind::COND || self.has_frame() => {
-                self.put_result(ty, v);
-                None
-            }
-            Some((_, condition)) => Some(condition),
-            None => None,
-        };
+    fn finish_any(&mut self, ty: Type, value: Operand, open: bool) -> Finished {
+        let condition = (open && value.kind() == kind::COND && !self.has_frame()).then_some(value);
+        if open && condition.is_none() {
+            self.put_result(ty, value);
+        }
         // From here on nothing changes the frame any more.
         let frame = self.frame();
         let checks_stack = self.recursive || self.needs_limit || frame.total + self.callee_stack > UNCHECKED_STACK;
         self.traps |= checks_stack;
-        if let Some(condition) = settled {
+        if let Some(condition) = condition {
             // Without a frame, returning twice is shorter than meeting.
             let is_false = self.jump_false(condition);
             self.buf.mov_ri(RAX, 1);
@@ -211,7 +206,7 @@ impl OnePass {
                 self.land_list(self.returns);
                 self.emit_return(&frame, true);
             }
-        } else if value.is_some() || self.returns != 0 {
+        } else if open || self.returns != 0 {
             self.land_list(self.returns);
             self.emit_return(&frame, true);
         }
@@ -234,17 +229,15 @@ impl OnePass {
             self.buf.patch_i32(at, entry.wrapping_sub(at + 4) as i32);
         }
         if self.buf.overflowed() {
-            return Err(Error::CodeTooLarge { limit: buffer::MAX_CODE });
+            self.error = Some(Error::CodeTooLarge { limit: buffer::MAX_CODE });
         }
-        match self.error.take() {
-            Some(error) => Err(error),
-            None => Ok(Finished {
-                traps: self.traps,
-                checks_stack,
-                stack: frame.total + self.callee_stack,
-                len: self.end - self.start,
-                entry: self.entry - self.start,
-            }),
+        Finished {
+            traps: self.traps,
+            checks_stack,
+            failed: self.error.is_some(),
+            stack: frame.total + self.callee_stack,
+            len: self.end - self.start,
+            entry: self.entry - self.start,
         }
     }
 

@@ -194,9 +194,13 @@ impl Machine for OnePass {
         self.begin_function(prologue, homes);
     }
 
-    fn finish(&mut self, value: Option<(Type, Operand)>) -> Result<Finished, Error> {
+    fn finish(&mut self, ty: Type, value: Operand, open: bool) -> Finished {
         self.buf.room();
-        self.finish_function(value)
+        self.finish_function(ty, value, open)
+    }
+
+    fn take_error(&mut self) -> Option<Error> {
+        self.error.take()
     }
 
     fn abandon(&mut self) {
@@ -238,10 +242,15 @@ impl Machine for OnePass {
     }
 
     fn test(&mut self, ty: Type, a: Operand, b: Operand, nonzero: bool) -> Operand {
-        if a.is_reg() && b.is_const() && b.body <= 0x7f && self.buf.has_room() {
-            return self.test_byte(a, b.body as u8, nonzero);
+        if b.is_const() && b.body <= 0x7f && self.buf.has_room() {
+            if a.is_reg() {
+                return self.test_byte(a, b.body as u8, nonzero);
+            }
+            // Little-endian: the lowest byte comes first.
+            if a.is_plain_mem() && a.reg() < 8 {
+                return self.test_plain(a, b.body as u8, nonzero);
+            }
         }
-        self.buf.room();
         self.test_bits(ty, a, b, nonzero)
     }
 
