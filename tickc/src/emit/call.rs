@@ -150,8 +150,9 @@ impl Emitter {
         match T::SHAPE {
             Shape::Unit => {}
             Shape::Scalar(_) => {
-                self.declare_at(self.homes[index]);
+                let home = self.homes[index];
                 self.next_param += 1;
+                return self.home_at(home);
             }
             Shape::Pair => {
                 self.declare_at(self.homes[index]);

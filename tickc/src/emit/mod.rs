@@ -40,6 +40,8 @@ use vars::Variables;
 const MAX_DEPTH: u32 = 4096;
 /// How many fragments one function may instantiate.
 const MAX_FRAGMENTS: u32 = 1 << 24;
+/// One fragment instantiated, in [`Emitter::fragments`].
+const ENTERED: u64 = 1 << 32;
 /// How much stack emission leaves free, in KiB.
 const STACK_RESERVE_KIB: u32 = if cfg!(debug_assertions) { 256 } else { 128 };
 
@@ -51,10 +53,8 @@ pub struct Emitter {
     vars: Variables,
     /// How many loops, arms and right-hand sides of `&&` and `||` the current place lies in; 0: reached once in each call.
     nesting: u32,
-    /// How many fragments the current place lies in.
-    depth: u32,
-    /// How many fragments have been instantiated in this function.
-    entered: u32,
+    /// How many fragments the current place lies in, and in the upper half, how many have been instantiated in this function.
+    fragments: u64,
     /// The lowest address that emission may use of this thread's stack.
     stack_floor: usize,
     /// What `enter` compares with: `stack_floor`, or after an error `usize::MAX`, so that no further fragment is entered. Fragments
@@ -74,7 +74,10 @@ pub(crate) type Keep = Arc<dyn Any + Send + Sync>;
 
 impl std::fmt::Debug for Emitter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Emitter").field("function", &self.function).field("depth", &self.depth).finish_non_exhaustive()
+        f.debug_struct("Emitter")
+            .field("function", &self.function)
+            .field("depth", &self.depth())
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,8 +89,7 @@ impl Emitter {
             function: 0,
             vars: Variables::default(),
             nesting: 0,
-            depth: 0,
-            entered: 0,
+            fragments: 0,
             stack_floor,
             enter_floor: stack_floor,
             error: None,
@@ -104,8 +106,7 @@ impl Emitter {
         self.function = vars::next_function();
         self.vars.clear();
         self.nesting = 0;
-        self.depth = 0;
-        self.entered = 0;
+        self.fragments = 0;
         self.next_param = 0;
         self.ret = ret;
         self.homes.clear();
@@ -149,44 +150,49 @@ impl Emitter {
         self.enter_floor = self.stack_floor;
     }
 
+    /// How many fragments the current place lies in.
+    #[inline(always)]
+    fn depth(&self) -> u32 {
+        self.fragments as u32
+    }
+
     /// Goes one fragment deeper, if there is room.
     #[inline(always)]
     pub(crate) fn enter(&mut self) -> bool {
-        self.depth += 1;
-        self.entered += 1;
-        if self.depth > MAX_DEPTH || crate::stack::pointer() < self.enter_floor {
+        self.fragments += ENTERED + 1;
+        if self.depth() > MAX_DEPTH || crate::stack::pointer() < self.enter_floor {
             return self.too_deep();
         }
         // Fragments that splice others twice over double the work at each level: now and then it is looked at how much it is.
-        self.entered & 0xfff != 0 || self.is_bounded()
+        self.fragments & 0xfff * ENTERED != 0 || self.is_bounded()
     }
 
     #[cold]
     #[inline(never)]
     fn is_bounded(&mut self) -> bool {
-        if self.entered > MAX_FRAGMENTS {
+        if self.fragments / ENTERED > u64::from(MAX_FRAGMENTS) {
             self.set_error(Error::TooManyFragments { limit: MAX_FRAGMENTS });
         } else if let Some(limit) = self.machine.overflowed() {
             self.set_error(Error::CodeTooLarge { limit });
         } else {
             return true;
         }
-        self.depth -= 1;
+        self.fragments -= 1;
         false
     }
 
     /// Leaves a fragment.
     #[inline(always)]
     pub(crate) fn leave(&mut self) {
-        self.depth -= 1;
+        self.fragments -= 1;
     }
 
     #[cold]
     #[inline(never)]
     fn too_deep(&mut self) -> bool {
-        let error = Error::NestingTooDeep { depth: self.depth, limit: MAX_DEPTH, stack_kib: STACK_RESERVE_KIB };
+        let error = Error::NestingTooDeep { depth: self.depth(), limit: MAX_DEPTH, stack_kib: STACK_RESERVE_KIB };
         self.set_error(error);
-        self.depth -= 1;
+        self.fragments -= 1;
         false
     }
 

@@ -293,6 +293,12 @@ impl Emitter {
         }
     }
 
+    /// Declares a variable known by its name only, whose home is known.
+    #[inline]
+    pub(super) fn home_at<T: Value>(&mut self, operand: Operand) -> Home<T> {
+        Home { operand, index: self.push_slot(operand, false), marker: PhantomData }
+    }
+
     /// Declares a variable whose home is known.
     #[inline]
     pub(super) fn declare_at(&mut self, home: Operand) -> u32 {

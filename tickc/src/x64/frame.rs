@@ -23,6 +23,27 @@ const RET: u8 = 0xc3;
 /// A displacement to be patched.
 const UNKNOWN: i32 = i32::MAX;
 
+/// The homes of parameters that stay in the registers where they arrive.
+static ARRIVED: [Operand; ARGUMENTS.len()] = {
+    let mut homes = [Operand::UNIT; ARGUMENTS.len()];
+    let mut i = 0;
+    while i < ARGUMENTS.len() {
+        homes[i] = Operand::reg_of(ARGUMENTS[i]);
+        i += 1;
+    }
+    homes
+};
+/// The registers of the first so many of them.
+static USED: [u32; ARGUMENTS.len()] = {
+    let mut used = [0; ARGUMENTS.len()];
+    let mut i = 1;
+    while i < ARGUMENTS.len() {
+        used[i] = used[i - 1] | 1 << ARGUMENTS[i - 1];
+        i += 1;
+    }
+    used
+};
+
 impl OnePass {
     pub(super) fn begin_function(&mut self, prologue: &Prologue<'_>, homes: &mut Vec<Operand>) {
         self.buf.reset(GAP as usize);
@@ -87,11 +108,9 @@ impl OnePass {
         if count >= ARGUMENTS.len() || self.calls || prologue.params.iter().any(|ty| ty.is_float()) {
             return false;
         }
-        for &reg in &ARGUMENTS[..count] {
-            homes.push(Operand::reg_of(reg));
-            self.used |= 1 << reg;
-        }
-        self.free &= !self.used;
+        homes.extend_from_slice(&ARRIVED[..count]);
+        self.used = USED[count];
+        self.free = (GPRS | XMMS) & !self.used;
         self.limit_location = Location::Reg(ARGUMENTS[count]);
         true
     }
