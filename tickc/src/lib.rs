@@ -136,7 +136,7 @@ pub use tickc_macros::Record;
 /// [`Jit::compile`].
 pub use tickc_macros::tick;
 pub use trap::Trap;
-pub use types::{Element, Ref, RefMut, Scalar, Slice, SliceMut, Type, Value};
+pub use types::{DynamicType, Element, Ref, RefMut, Scalar, Slice, SliceMut, Type};
 
 /// What a program that uses `tickc` wants in scope.
 pub mod prelude {
@@ -158,7 +158,7 @@ pub mod __private {
     };
     pub use crate::machine::{Operand, Target};
     pub use crate::record::{Field, Record, same_type};
-    pub use crate::types::{Element, Element as FieldType, Exclusive, Scalar, Shared, Value};
+    pub use crate::types::{DynamicType, Element, Element as FieldType, Exclusive, Scalar, Shared};
 
     /// Whether instantiating a capture may change variables or memory.
     #[inline(always)]

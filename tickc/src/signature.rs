@@ -1,7 +1,7 @@
 //! Signatures of dynamic functions: what `fn(A, …) -> R` means to the compiler and to the caller.
 
 use crate::record::Record;
-use crate::types::{Element, Ref, RefMut, Scalar, Shape, Slice, SliceMut, Type, Value};
+use crate::types::{DynamicType, Element, Ref, RefMut, Scalar, Shape, Slice, SliceMut, Type};
 
 /// The signature of a dynamic function: implemented by `fn(A, …) -> R` for up to 12 parameters.
 ///
@@ -65,7 +65,7 @@ impl Flat {
     message = "`{Self}` cannot be a parameter of a dynamic function",
     note = "parameters are scalars, `Slice<X>`, `SliceMut<X>`, `Ref<R>` and `RefMut<R>`"
 )]
-pub trait Param: Value {
+pub trait Param: DynamicType {
     /// What the caller passes.
     type Arg<'x>;
     /// How it is passed, by the rules of C.
@@ -132,7 +132,7 @@ impl<R: Record> Param for RefMut<R> {
     message = "`{Self}` cannot be the result of a dynamic function",
     note = "results are scalars and `()`"
 )]
-pub trait Return: Value {
+pub trait Return: DynamicType {
     /// Its type.
     #[doc(hidden)]
     const TYPE: Type;
@@ -193,7 +193,7 @@ impl Return for () {
 #[doc(hidden)]
 pub trait ParamList: 'static {
     /// The signature with result `R`.
-    type Fn<R: Value>;
+    type Fn<R: DynamicType>;
     /// The parameters, as scalars.
     const FLAT: &'static Flat;
 }
@@ -201,7 +201,7 @@ pub trait ParamList: 'static {
 macro_rules! arities {
     ($($($p:ident)*;)*) => {$(
         impl<$($p: Param,)*> ParamList for ($($p,)*) {
-            type Fn<R: Value> = fn($($p),*) -> R;
+            type Fn<R: DynamicType> = fn($($p),*) -> R;
             const FLAT: &'static Flat = &const { Flat::new(&[$($p::SHAPE),*]) };
         }
         impl<$($p: Param,)* R: Return> Signature for fn($($p),*) -> R {

@@ -133,7 +133,7 @@ impl std::fmt::Display for Type {
     }
 }
 
-/// How a [`Value`] is held by dynamic code.
+/// How a [`DynamicType`] is held by dynamic code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
     /// Nothing: `()`.
@@ -155,7 +155,7 @@ use sealed::Sealed;
     message = "`{Self}` is not a type of dynamic code",
     note = "dynamic code knows the scalar types, `Slice<X>`, `SliceMut<X>`, `Ref<R>`, `RefMut<R>` and `()`"
 )]
-pub trait Value: 'static {
+pub trait DynamicType: 'static {
     /// How the value is held.
     const SHAPE: Shape;
 }
@@ -165,7 +165,7 @@ pub trait Value: 'static {
     message = "`{Self}` is not a scalar of dynamic code",
     note = "scalars are `bool`, `i8`…`i64`, `u8`…`u64`, `isize`, `usize`, `f32`, `f64` and raw pointers"
 )]
-pub trait Scalar: Value + Copy + Sealed {
+pub trait Scalar: DynamicType + Copy + Sealed {
     /// The type as a value.
     const TYPE: Type;
     /// The bits of the value in canonical form (see [`Type`]): sign- or zero-extended to 64 bits.
@@ -204,7 +204,7 @@ pub trait CastFrom<S>: Scalar {}
 macro_rules! scalars {
     ($($t:ident $v:ident $($marker:ident)*;)*) => {$(
         impl Sealed for $t {}
-        impl Value for $t { const SHAPE: Shape = Shape::Scalar(Type::$v); }
+        impl DynamicType for $t { const SHAPE: Shape = Shape::Scalar(Type::$v); }
         impl Element for $t { const SCALAR: Option<Type> = Some(Type::$v); }
         $(impl $marker for $t {})*
     )*};
@@ -274,7 +274,7 @@ pub trait Pointer: Scalar {
 macro_rules! pointers {
     ($($mutability:ident $access:ident),*) => {$(
         impl<X: 'static> Sealed for *$mutability X {}
-        impl<X: 'static> Value for *$mutability X { const SHAPE: Shape = Shape::Scalar(Type::Ptr); }
+        impl<X: 'static> DynamicType for *$mutability X { const SHAPE: Shape = Shape::Scalar(Type::Ptr); }
         impl<X: 'static> Element for *$mutability X { const SCALAR: Option<Type> = Some(Type::Ptr); }
         impl<X: 'static> Scalar for *$mutability X {
             const TYPE: Type = Type::Ptr;
@@ -362,7 +362,7 @@ macro_rules! value_types {
         impl<$x: $bound> std::fmt::Debug for $name<$x> {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(stringify!($name)) }
         }
-        impl<$x: $bound> Value for $name<$x> { const SHAPE: Shape = $shape; }
+        impl<$x: $bound> DynamicType for $name<$x> { const SHAPE: Shape = $shape; }
     )*};
 }
 value_types! {
@@ -376,13 +376,13 @@ value_types! {
     RefMut<R: Record> Shape::Scalar(Type::Ptr);
 }
 
-impl Value for () {
+impl DynamicType for () {
     const SHAPE: Shape = Shape::Unit;
 }
 
 /// Slices of both kinds, as the base of an index.
 #[diagnostic::on_unimplemented(message = "`{Self}` cannot be indexed", note = "only `Slice<X>` and `SliceMut<X>` can")]
-pub trait Indexable: Value {
+pub trait Indexable: DynamicType {
     /// What an index yields.
     type Elem: Element;
     /// Whether elements may be written.
@@ -399,7 +399,7 @@ impl<X: Element> Indexable for SliceMut<X> {
 
 /// References to records of both kinds, as the base of a field access.
 #[diagnostic::on_unimplemented(message = "`{Self}` has no fields", note = "only `Ref<R>` and `RefMut<R>` have")]
-pub trait RecordRef: Value {
+pub trait RecordRef: DynamicType {
     /// The record.
     type Record: Record;
     /// Whether fields may be written.
@@ -416,7 +416,7 @@ impl<R: Record> RecordRef for RefMut<R> {
 
 /// Values that have a zero, so that a `Var::local()` of them can start at it: scalars (0, `false`, null) and slices (empty).
 #[diagnostic::on_unimplemented(message = "a local of type `{Self}` has no zero to start at")]
-pub trait Zero: Value {}
+pub trait Zero: DynamicType {}
 impl<T: Scalar> Zero for T {}
 impl<X: Element> Zero for Slice<X> {}
 impl<X: Element> Zero for SliceMut<X> {}

@@ -5,7 +5,7 @@ use super::{Emitter, Val, Var};
 use crate::func::Func;
 use crate::machine::{Operand, Target};
 use crate::signature::{Param, ParamList, Return};
-use crate::types::{Scalar, Shape, Type, Value};
+use crate::types::{DynamicType, Scalar, Shape, Type};
 
 /// Arguments of a call: a tuple of `Val`s.
 pub trait Arguments {
@@ -33,7 +33,7 @@ impl Flattened {
         self.len += 1;
     }
 
-    fn push_value<T: Value>(&mut self, e: &Emitter, v: Val<T>) {
+    fn push_value<T: DynamicType>(&mut self, e: &Emitter, v: Val<T>) {
         let operand = v.into_operand();
         match T::SHAPE {
             Shape::Unit => {}
@@ -80,7 +80,7 @@ pub trait Callable {
 
 macro_rules! arities {
     ($($($p:ident $i:tt)*;)*) => {$(
-        impl<$($p: Value,)*> Arguments for ($(Val<$p>,)*) {
+        impl<$($p: DynamicType,)*> Arguments for ($(Val<$p>,)*) {
             #[allow(unused_variables, reason = "without parameters")]
             fn flatten(self, e: &Emitter, each: &mut Flattened) {
                 $(each.push_value(e, self.$i);)*

@@ -33,7 +33,7 @@ pub use vars::{Home, Named, Scope};
 
 use crate::error::Error;
 use crate::machine::{Finished, Machine, Operand, Prologue};
-use crate::types::{Scalar, Shape, Type, Value};
+use crate::types::{DynamicType, Scalar, Shape, Type};
 use vars::Variables;
 
 /// How many levels fragments may be nested within each other.
@@ -193,14 +193,14 @@ impl Emitter {
 
     /// Fails, with some value to go on with.
     #[cold]
-    pub(crate) fn fail<T: Value>(&mut self, error: Error) -> Val<T> {
+    pub(crate) fn fail<T: DynamicType>(&mut self, error: Error) -> Val<T> {
         self.set_error(error);
         self.poison()
     }
 
     /// Some value of type `T`, to go on with after an error.
     #[cold]
-    pub(crate) fn poison<T: Value>(&mut self) -> Val<T> {
+    pub(crate) fn poison<T: DynamicType>(&mut self) -> Val<T> {
         Val::new(match T::SHAPE {
             Shape::Unit => Operand::UNIT,
             Shape::Scalar(_) => Operand::constant(0),
@@ -227,7 +227,7 @@ impl Emitter {
 
     /// A value where control never comes.
     #[inline]
-    pub fn never<T: Value>(&mut self) -> Val<T> {
+    pub fn never<T: DynamicType>(&mut self) -> Val<T> {
         match T::SHAPE {
             Shape::Unit => Val::new(Operand::UNIT),
             Shape::Scalar(_) => Val::new(NEVER),
@@ -249,7 +249,7 @@ impl Emitter {
 
     /// Drops the value of an expression statement.
     #[inline(always)]
-    pub fn discard<T: Value>(&mut self, v: Val<T>) {
+    pub fn discard<T: DynamicType>(&mut self, v: Val<T>) {
         let operand = v.into_operand();
         if let Shape::Scalar(_) = T::SHAPE
             && !operand.is_const()
@@ -264,7 +264,7 @@ impl Emitter {
 
     /// The value as it is now, whatever is emitted next.
     #[inline]
-    pub fn pin<T: Value>(&mut self, v: Val<T>) -> Val<T> {
+    pub fn pin<T: DynamicType>(&mut self, v: Val<T>) -> Val<T> {
         let operand = v.into_operand();
         Val::new(match T::SHAPE {
             Shape::Unit => operand,
@@ -276,13 +276,13 @@ impl Emitter {
 
     /// [`Emitter::pin`], if what is emitted next may have effects.
     #[inline(always)]
-    pub fn pin_if<T: Value>(&mut self, v: Val<T>, effects: bool) -> Val<T> {
+    pub fn pin_if<T: DynamicType>(&mut self, v: Val<T>, effects: bool) -> Val<T> {
         if effects { self.pin(v) } else { self.hold(v) }
     }
 
     /// The value, not a condition.
     #[inline(always)]
-    pub fn hold<T: Value>(&mut self, v: Val<T>) -> Val<T> {
+    pub fn hold<T: DynamicType>(&mut self, v: Val<T>) -> Val<T> {
         let operand = v.into_operand();
         if operand.kind() == crate::machine::kind::COND {
             return Val::new(self.machine.settle(operand));

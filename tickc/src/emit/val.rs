@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::machine::Operand;
-use crate::types::{Value, Zero};
+use crate::types::{DynamicType, Zero};
 
 /// A value of dynamic code while it is being emitted. Consumed exactly once.
 #[must_use]
@@ -168,11 +168,11 @@ impl<T: Zero> Var<T> {
 )]
 pub trait AsVar {
     /// The variable's type.
-    type Ty: Value;
+    type Ty: DynamicType;
     /// The variable.
     fn as_var(&self) -> Var<Self::Ty>;
 }
-impl<T: Value> AsVar for Var<T> {
+impl<T: DynamicType> AsVar for Var<T> {
     type Ty = T;
     #[inline(always)]
     fn as_var(&self) -> Var<T> {

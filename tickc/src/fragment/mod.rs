@@ -19,7 +19,7 @@ use crate::emit::{Emitter, OfThisThread, Val};
 use crate::error::Error;
 use crate::machine::Operand;
 use crate::signature::{ParamList, Signature};
-use crate::types::Value;
+use crate::types::DynamicType;
 use arena::{Boxed, Dropping};
 
 /// What a fragment is known to do, as far as it matters for code around it.
@@ -134,7 +134,7 @@ impl<T> std::fmt::Debug for Code<'_, T> {
     }
 }
 
-impl<T: Value> Code<'static, T> {
+impl<T: DynamicType> Code<'static, T> {
     /// A fragment whose instantiation makes `compile` return `error`: for generators that can fail.
     ///
     /// ```
@@ -194,7 +194,7 @@ impl<S: Signature> Staged<'_, S> {
 
 /// Makes the fragment of a quotation. Only `tick!` calls this.
 #[inline(always)]
-pub fn quote<'a, T: Value, H, F>(hoists: H, flags: u32, body: F) -> Code<'a, T>
+pub fn quote<'a, T: DynamicType, H, F>(hoists: H, flags: u32, body: F) -> Code<'a, T>
 where
     H: Hoists + 'a,
     F: Fn(&mut Emitter, &H) -> Val<T> + 'a,
@@ -207,7 +207,7 @@ where
 pub fn staged<'a, P, R, H, F>(hoists: H, flags: u32, body: F) -> Staged<'a, P::Fn<R>>
 where
     P: ParamList,
-    R: Value,
+    R: DynamicType,
     H: Hoists + 'a,
     F: Fn(&mut Emitter, &H) -> Val<R> + 'a,
 {
@@ -215,7 +215,7 @@ where
 }
 
 #[inline(always)]
-fn fragment<T: Value, H, F>(hoists: H, flags: u32, body: F) -> Handle
+fn fragment<T: DynamicType, H, F>(hoists: H, flags: u32, body: F) -> Handle
 where
     H: Hoists,
     F: Fn(&mut Emitter, &H) -> Val<T>,
@@ -239,7 +239,10 @@ where
 
 /// # Safety
 /// `header` is that of a live `Fragment<H, F>`.
-unsafe fn emit<T: Value, H, F: Fn(&mut Emitter, &H) -> Val<T>>(header: NonNull<Header>, e: &mut Emitter) -> Operand {
+unsafe fn emit<T: DynamicType, H, F: Fn(&mut Emitter, &H) -> Val<T>>(
+    header: NonNull<Header>,
+    e: &mut Emitter,
+) -> Operand {
     // SAFETY: by the caller's promise.
     let fragment = unsafe { header.cast::<Fragment<H, F>>().as_ref() };
     (fragment.body)(e, &fragment.hoists).into_operand()
@@ -248,7 +251,7 @@ unsafe fn emit<T: Value, H, F: Fn(&mut Emitter, &H) -> Val<T>>(header: NonNull<H
 /// A fragment counted on its own (see [`arena`]): the captures lie behind the header in a box of their own.
 #[cold]
 #[inline(never)]
-fn boxed<T: Value, H, F>(header: Header, hoists: H, body: F) -> Handle
+fn boxed<T: DynamicType, H, F>(header: Header, hoists: H, body: F) -> Handle
 where
     F: Fn(&mut Emitter, &H) -> Val<T>,
 {
@@ -260,7 +263,7 @@ where
     }
     /// # Safety
     /// As [`emit`], for a `Whole<H, F>`.
-    unsafe fn emit<T: Value, H, F: Fn(&mut Emitter, &H) -> Val<T>>(
+    unsafe fn emit<T: DynamicType, H, F: Fn(&mut Emitter, &H) -> Val<T>>(
         header: NonNull<Header>,
         e: &mut Emitter,
     ) -> Operand {
