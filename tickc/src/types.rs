@@ -147,17 +147,22 @@ pub enum Shape {
 pub(crate) mod sealed {
     /// Keeps the traits of this crate from being implemented outside.
     pub trait Sealed {}
+    /// The same for [`Element`](super::Element), which records are too.
+    pub trait SealedElement {}
 }
-use sealed::Sealed;
+use sealed::{Sealed, SealedElement};
 
 /// What a `Code<T>` can yield and a `Var<T>` can hold: scalars, slices, references to records, and `()`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a type of dynamic code",
     note = "dynamic code knows the scalar types, `Slice<X>`, `SliceMut<X>`, `Ref<R>`, `RefMut<R>` and `()`"
 )]
-pub trait DynamicType: 'static {
+pub trait DynamicType: Sealed + 'static {
     /// How the value is held.
     const SHAPE: Shape;
+    /// Whether it refers to a record of a certain type, which a scalar of the same shape, a raw pointer, does not.
+    #[doc(hidden)]
+    const IS_REF: bool = false;
 }
 
 /// A scalar: `bool`, the integers, `f32`, `f64`, raw pointers.
@@ -165,7 +170,7 @@ pub trait DynamicType: 'static {
     message = "`{Self}` is not a scalar of dynamic code",
     note = "scalars are `bool`, `i8`…`i64`, `u8`…`u64`, `isize`, `usize`, `f32`, `f64` and raw pointers"
 )]
-pub trait Scalar: DynamicType + Copy + Sealed {
+pub trait Scalar: DynamicType + Copy {
     /// The type as a value.
     const TYPE: Type;
     /// The bits of the value in canonical form (see [`Type`]): sign- or zero-extended to 64 bits.
@@ -204,6 +209,7 @@ pub trait CastFrom<S>: Scalar {}
 macro_rules! scalars {
     ($($t:ident $v:ident $($marker:ident)*;)*) => {$(
         impl Sealed for $t {}
+        impl SealedElement for $t {}
         impl DynamicType for $t { const SHAPE: Shape = Shape::Scalar(Type::$v); }
         impl Element for $t { const SCALAR: Option<Type> = Some(Type::$v); }
         $(impl $marker for $t {})*
@@ -274,6 +280,7 @@ pub trait Pointer: Scalar {
 macro_rules! pointers {
     ($($mutability:ident $access:ident),*) => {$(
         impl<X: 'static> Sealed for *$mutability X {}
+        impl<X: 'static> SealedElement for *$mutability X {}
         impl<X: 'static> DynamicType for *$mutability X { const SHAPE: Shape = Shape::Scalar(Type::Ptr); }
         impl<X: 'static> Element for *$mutability X { const SCALAR: Option<Type> = Some(Type::Ptr); }
         impl<X: 'static> Scalar for *$mutability X {
@@ -328,10 +335,12 @@ impl<X: 'static, Y: 'static> CastFrom<*const X> for *mut Y {}
     message = "`{Self}` cannot be read by dynamic code",
     note = "fields and elements are scalars, `#[derive(Record)]` structs, and arrays of them"
 )]
-pub trait Element: Copy + 'static {
+pub trait Element: SealedElement + Copy + 'static {
     /// The scalar type, when the element is one scalar.
     const SCALAR: Option<Type>;
 }
+impl<R: Record> SealedElement for R {}
+impl<X: Element, const N: usize> SealedElement for [X; N] {}
 impl<R: Record> Element for R {
     const SCALAR: Option<Type> = None;
 }
@@ -362,7 +371,11 @@ macro_rules! value_types {
         impl<$x: $bound> std::fmt::Debug for $name<$x> {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(stringify!($name)) }
         }
-        impl<$x: $bound> DynamicType for $name<$x> { const SHAPE: Shape = $shape; }
+        impl<$x: $bound> Sealed for $name<$x> {}
+        impl<$x: $bound> DynamicType for $name<$x> {
+            const SHAPE: Shape = $shape;
+            const IS_REF: bool = matches!($shape, Shape::Scalar(_));
+        }
     )*};
 }
 value_types! {
@@ -376,6 +389,7 @@ value_types! {
     RefMut<R: Record> Shape::Scalar(Type::Ptr);
 }
 
+impl Sealed for () {}
 impl DynamicType for () {
     const SHAPE: Shape = Shape::Unit;
 }

@@ -94,7 +94,7 @@ pub fn splice_capture<S: Splice>(splice: &S) -> S::Captured {
 /// What `$` accepts: run-time constants.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a run-time constant",
-    label = "`$` takes scalars, `Arc<[X]>`, `&'static [X]`, `extern \"C\"` function pointers and `Func`s",
+    label = "`$` takes scalars, `Arc<[X]>`, `&'static [X]`, `extern \"C\"` function pointers, `Func`s and `HostFn`s",
     note = "a dynamic variable has no value until the code runs; splice it with `@`"
 )]
 pub trait Lift: Clone {}

@@ -64,6 +64,7 @@ impl OnePass {
         if on_stack || self.calls {
             for (home, &ty) in homes.iter_mut().zip(prologue.params) {
                 if home.is_const() {
+                    self.buf.room();
                     *home = self.load_param(ty, home.body as u32);
                 } else if self.calls && !ty.is_float() {
                     *home = self.move_param(ty, home.reg());
