@@ -2,14 +2,16 @@
 #![allow(unsafe_code, reason = "asserts that the code just published has the signature it was quoted with")]
 
 use std::cell::Cell;
+use std::fmt;
 use std::sync::atomic::AtomicU32;
 
 use crate::code_memory::{self, AllocError, CodeMemoryStats};
 use crate::emit::Emitter;
 use crate::error::Error;
-use crate::fragment::{Staged, flags};
+use crate::fragment::{Handle, Staged, flags};
 use crate::func::{Func, FuncData};
-use crate::signature::Signature;
+use crate::signature::{Flat, Signature};
+use crate::types::Type;
 use crate::{dump, x64};
 
 /// How code is generated.
@@ -105,6 +107,18 @@ impl JitBuilder {
     }
 }
 
+/// What is compiled, as far as its signature goes.
+pub(crate) struct Quoted<'a> {
+    /// Types of the parameters, as in [`crate::machine::Prologue`].
+    pub(crate) params: &'a [Type],
+    pub(crate) pairs: u32,
+    pub(crate) ret: Type,
+    /// The signature for a reader.
+    pub(crate) name: &'a dyn fmt::Display,
+    /// The number of the function whose variables the parameters are, if the body does not declare them itself.
+    pub(crate) function: Option<u64>,
+}
+
 fn check_tier(tier: Tier) -> Result<(), Error> {
     if tier == Tier::OnePass && cfg!(all(target_arch = "x86_64", target_os = "linux")) {
         Ok(())
@@ -141,6 +155,16 @@ impl Jit {
         JitBuilder { tier: Tier::OnePass, stats: false }
     }
 
+    /// A `Jit` with the default settings but for the tier, which is known to be there.
+    pub(crate) fn of_tier(tier: Tier) -> Jit {
+        Jit { tier, stats: false }
+    }
+
+    /// The tier that `compile` uses.
+    pub(crate) fn tier(&self) -> Tier {
+        self.tier
+    }
+
     /// The state of the code memory, which all `Jit`s of a process share. Takes a lock; for diagnostics.
     ///
     /// # Errors
@@ -167,18 +191,28 @@ impl Jit {
     /// # Errors
     /// As [`Jit::compile`], and [`Error::TierUnavailable`].
     pub fn compile_with<S: Signature>(&self, tier: Tier, staged: Staged<'_, S>) -> Result<Func<S>, Error> {
+        let Flat { pairs, .. } = *S::FLAT;
+        let name = &std::any::type_name::<S>();
+        let quoted = Quoted { params: S::FLAT.types(), pairs, ret: S::RET, name, function: None };
+        self.compile_quoted(tier, &quoted, staged.into_handle())
+    }
+
+    /// Compiles a fragment as the body of a function, whose signature is `S`.
+    pub(crate) fn compile_quoted<S>(&self, tier: Tier, quoted: &Quoted<'_>, body: Handle) -> Result<Func<S>, Error> {
         check_tier(tier)?;
         let mut emitter = match ONE_PASS.try_with(Cell::take) {
             Ok(Some(emitter)) => emitter,
             _ => Box::new(Emitter::new(Box::new(x64::OnePass::new()?))),
         };
         let start = if self.stats { timestamp() } else { 0 };
-        let flat = S::FLAT;
-        let calls = staged.flags() & flags::CALLS != 0;
-        emitter.begin(flat.types(), flat.pairs, S::RET, calls);
+        let calls = body.known() & flags::CALLS != 0;
+        emitter.begin(quoted.params, quoted.pairs, quoted.ret, calls);
+        if let Some(function) = quoted.function {
+            emitter.declare_params(function);
+        }
         // A panic in here drops the emitter, and with it all that it holds.
-        let value = staged.emit(&mut emitter);
-        let emitted = match emitter.finish(S::RET, value) {
+        let value = body.emit(&mut emitter);
+        let emitted = match emitter.finish(quoted.ret, value) {
             Ok(emitted) => emitted,
             Err(error) => {
                 emitter.abandon();
@@ -186,13 +220,13 @@ impl Jit {
                 return Err(error);
             }
         };
-        drop(staged);
+        drop(body);
         let middle = if self.stats { timestamp() } else { 0 };
         let mut place = code_memory::reserve(emitter.machine.code_len())?;
         let address = place.exec().addr() as u64;
         emitter.machine.place(place.bytes(), address);
         if dump::dumps().asm {
-            eprint!("tickc: {tier:?} {}\n{}", std::any::type_name::<S>(), dump::disassemble(place.bytes(), address));
+            eprint!("tickc: {tier:?} {}\n{}", quoted.name, dump::disassemble(place.bytes(), address));
         }
         let phases = self.stats.then(|| Box::new(Phases { emit: middle - start, publish: timestamp() - middle }));
         let node = place.commit(FuncData {
@@ -204,7 +238,8 @@ impl Jit {
             phases,
         })?;
         let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
-        // SAFETY: the code was emitted for the parameters and the result of `S`, and the node counts one owner.
+        // SAFETY: the code was emitted for the parameters and the result of `S`, as the callers say, and the node counts one
+        // owner.
         Ok(unsafe { Func::new(node) })
     }
 }

@@ -48,6 +48,7 @@ mod types;
 mod x64;
 
 pub use code_memory::CodeMemoryStats;
+pub use dynamic::{AnyCode, AnyVar, DynCall, DynCallee, DynFunc, IntoArgument, Value};
 pub use emit::Var;
 pub use error::Error;
 pub use fragment::{Code, Staged};

@@ -29,6 +29,7 @@ pub use call::{Arguments, Callable, ExternFn};
 pub use control::{If, Logic, Loop, Match, Pat, Round, round};
 pub(crate) use val::OfThisThread;
 pub use val::{AsVar, Place, Val, Var, var_of};
+pub(crate) use vars::next_function;
 pub use vars::{Home, Named, Scope};
 
 use crate::error::Error;
@@ -201,11 +202,17 @@ impl Emitter {
     /// Some value of type `T`, to go on with after an error.
     #[cold]
     pub(crate) fn poison<T: DynamicType>(&mut self) -> Val<T> {
-        Val::new(match T::SHAPE {
+        Val::new(self.poison_of(T::SHAPE))
+    }
+
+    /// The same, of a value of this shape.
+    #[cold]
+    pub(crate) fn poison_of(&mut self, shape: Shape) -> Operand {
+        match shape {
             Shape::Unit => Operand::UNIT,
             Shape::Scalar(_) => Operand::constant(0),
             Shape::Pair => self.constant_pair(0, 0),
-        })
+        }
     }
 
     /// Keeps something alive as long as the function.
@@ -265,13 +272,30 @@ impl Emitter {
     /// The value as it is now, whatever is emitted next.
     #[inline]
     pub fn pin<T: DynamicType>(&mut self, v: Val<T>) -> Val<T> {
-        let operand = v.into_operand();
-        Val::new(match T::SHAPE {
+        Val::new(self.pin_operand(T::SHAPE, v.into_operand()))
+    }
+
+    #[inline(always)]
+    fn pin_operand(&mut self, shape: Shape, operand: Operand) -> Operand {
+        match shape {
             Shape::Unit => operand,
             Shape::Scalar(_) if operand.is_const() => operand,
             Shape::Scalar(ty) => self.machine.pin(ty, operand),
             Shape::Pair => Operand::pair(self.declare_pair(operand)),
-        })
+        }
+    }
+
+    /// [`Emitter::pin_if`] for a value of this shape.
+    pub(crate) fn keep_value(&mut self, shape: Shape, operand: Operand, effects: bool) -> Operand {
+        if effects { self.pin_operand(shape, operand) } else { self.hold(Val::<()>::new(operand)).into_operand() }
+    }
+
+    /// Declares the parameters, as variables of the function with this number (see [`next_function`]).
+    pub(crate) fn declare_params(&mut self, function: u64) {
+        self.function = function;
+        for i in 0..self.homes.len() {
+            self.declare_at(self.homes[i]);
+        }
     }
 
     /// [`Emitter::pin`], if what is emitted next may have effects.

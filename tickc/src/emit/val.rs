@@ -138,8 +138,14 @@ impl<T> Var<T> {
 
     /// The handle as a word.
     #[inline(always)]
-    pub(super) fn bits(self) -> u64 {
+    pub(crate) fn bits(self) -> u64 {
         self.bits
+    }
+
+    /// The handle from its word; the variable is one of type `T`.
+    #[inline(always)]
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Var { bits, marker: PhantomData, thread: PhantomData }
     }
 
     /// Its number, if it is a `Var::local()`.

@@ -24,7 +24,7 @@ thread_local! {
 /// # Panics
 /// When they are used up: a variable of a function with the same number would be taken for another one, of another type.
 #[inline]
-pub(super) fn next_function() -> u64 {
+pub(crate) fn next_function() -> u64 {
     let number = NEXT_FUNCTION.get();
     assert!(number < 1 << 39, "a thread compiles at most 2^39 functions");
     NEXT_FUNCTION.set(number + 1);
@@ -329,7 +329,7 @@ impl Emitter {
 
     /// The homes of pointer and length of a slice.
     #[inline]
-    pub(super) fn pair_homes(&self, pair: Operand) -> (Operand, Operand) {
+    pub(crate) fn pair_homes(&self, pair: Operand) -> (Operand, Operand) {
         debug_assert_eq!(pair.kind(), kind::PAIR);
         let index = pair.body as usize;
         (self.vars.slots[index].home, self.vars.slots[index + 1].home)

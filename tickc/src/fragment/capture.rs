@@ -60,17 +60,11 @@ impl<T: DynamicType> Captured for Code<'_, T> {
     type Ty = T;
     #[inline(always)]
     fn instantiate(&self, e: &mut Emitter) -> Val<T> {
-        if e.enter() {
-            let value = self.handle.emit(e);
-            e.leave();
-            Val::new(value)
-        } else {
-            e.poison()
-        }
+        Val::new(self.handle.instantiate(e, T::SHAPE))
     }
     #[inline(always)]
     fn effects(&self) -> bool {
-        self.handle.flags() & (flags::EFFECTS | flags::CALLS | flags::DEFERRED) != 0
+        self.handle.has_effects()
     }
 }
 impl<T: DynamicType> Captured for Var<T> {
@@ -176,7 +170,7 @@ impl<T> Hoist for Code<'_, T> {
     const NEEDS_DROP: bool = false;
     #[inline(always)]
     fn flags(&self) -> u32 {
-        self.handle.flags() & !BOXED
+        self.handle.known()
     }
     #[inline(always)]
     fn is_boxed(&self) -> bool {
