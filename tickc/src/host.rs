@@ -112,7 +112,7 @@ impl<S: Signature> HostFn<S> {
 
 /// A closure that a [`HostFn`] can be made of. `M` is the type of the closure as a function pointer, which rustc finds.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be called by dynamic code",
+    message = "this closure cannot be called by dynamic code",
     label = "not a closure of scalars, `&[X]` and `&R`",
     note = "a `HostFn` is made of an `Fn` with up to 12 arguments, each a scalar, a `&[X]` or a `&R` of a record, and a scalar or \
             `()` as its result"

@@ -148,7 +148,7 @@ fn values_know_their_types() {
     assert_eq!(Value::from(std::ptr::without_provenance::<i64>(0xff8)).to_string(), "0xff8");
     assert_eq!(Value::Unit.to_string(), "()");
     assert_eq!(<*mut u8>::try_from(Value::Ptr(16)).unwrap().addr(), 16);
-    assert_eq!(bool::try_from(Value::Bool(true)).unwrap(), true);
+    assert!(bool::try_from(Value::Bool(true)).unwrap());
     assert_eq!(f64::try_from(Value::I64(1)).unwrap_err().to_string(), "the value is of type i64, not f64");
 }
 
@@ -492,7 +492,8 @@ fn arguments_of_every_kind() {
                 let code = tick!(@k + 1);
                 let any: AnyCode = (&code).into();
                 let mut call = DynCall::new(&host);
-                call.arg(s).arg(tick!(@p)).arg(any).arg(&Value::F32(0.5));
+                let half = [Value::F32(0.5)];
+                call.arg(s).arg(tick!(@p)).arg(any).arg(&half[0]);
                 call.code::<f32>()
             })
         }))
@@ -641,7 +642,8 @@ fn wrong_calls_are_refused_by_compile() {
     struct Other {
         _red: u8,
     }
-    let refused = |code: &dyn Fn(Var<Slice<u16>>, Var<Ref<Other>>, Var<*const Pixel>) -> DynCall<'static>| {
+    type Builder<'a> = &'a dyn Fn(Var<Slice<u16>>, Var<Ref<Other>>, Var<*const Pixel>) -> DynCall<'static>;
+    let refused = |code: Builder<'_>| {
         let function = tick!(|s: Slice<u16>, p: Ref<Other>, q: *const Pixel| -> u8 { @(code(s, p, q).code::<u8>()) });
         jit().compile(function).unwrap_err().to_string()
     };

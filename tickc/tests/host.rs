@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use support::{QUIET, alone, on_stack, silence_expected_panics};
 use tickc::prelude::*;
 
+type Unary = Func<fn(i64) -> i64>;
+
 fn jit() -> Jit {
     Jit::new().unwrap()
 }
@@ -383,7 +385,7 @@ fn a_deferred_constant_may_be_a_closure() {
 #[test]
 fn recursion_through_a_closure_ends_in_a_trap() {
     on_stack(1024, || {
-        static AGAIN: OnceLock<Func<fn(i64) -> i64>> = OnceLock::new();
+        static AGAIN: OnceLock<Unary> = OnceLock::new();
         let depth = Arc::new(AtomicI64::new(0));
         let deepest = Arc::clone(&depth);
         let host = HostFn::new(move |n: i64| {
@@ -412,7 +414,7 @@ fn recursion_through_a_closure_that_panics_ends_in_the_panic() {
     }
     on_stack(1024, || {
         std::panic::set_hook(Box::new(|_| ()));
-        static AGAIN: OnceLock<Func<fn(i64) -> i64>> = OnceLock::new();
+        static AGAIN: OnceLock<Unary> = OnceLock::new();
         let host = HostFn::new(|n: i64| AGAIN.get().unwrap().call(n + 1));
         let f = jit().compile(tick!(|n: i64| -> i64 { $host(n) })).unwrap();
         AGAIN.set(f.clone()).unwrap();

@@ -9,10 +9,9 @@ use std::rc::Rc;
 use super::{AnyCode, AnyVar, Described, DynFunc, MAX_PARAMS, Value};
 use crate::emit::{Callable, Emitter, OfThisThread, Val, Var};
 use crate::error::Error;
-use crate::fragment::{Borrows, Code, Handle, Splice, flags, quote};
+use crate::fragment::{Borrows, Code, Handle, flags, quote};
 use crate::machine::{Operand, Target};
 use crate::signature::Return;
-use crate::types::sealed::Sealed;
 use crate::types::{DynamicType, Shape, Type};
 
 /// A call in dynamic code, built argument by argument, where their number and types are known only at run time. 'C's
@@ -254,7 +253,7 @@ impl private::Callee for DynFunc {
     message = "`{Self}` cannot be an argument of dynamic code",
     note = "arguments are `Code<T>`, `Var<T>`, `AnyCode`, `AnyVar` and `Value`; make a constant with `Value::from(x)`"
 )]
-pub trait IntoArgument<'a>: Sealed {
+pub trait IntoArgument<'a> {
     /// The argument.
     #[doc(hidden)]
     fn into_argument(self) -> Argument<'a>;
@@ -266,41 +265,39 @@ impl<'a> Argument<'a> {
     }
 }
 
-impl<T> Sealed for Code<'_, T> {}
 impl<'a, T: DynamicType> IntoArgument<'a> for Code<'a, T> {
     fn into_argument(self) -> Argument<'a> {
         Argument::new(self.into_handle(), Described::of::<T>())
     }
 }
-impl<T> Sealed for Var<T> {}
 impl<'a, T: DynamicType> IntoArgument<'a> for Var<T> {
     fn into_argument(self) -> Argument<'a> {
-        quote((self.capture(), ()), flags::NONE, |e: &mut Emitter, captured: &(Var<T>, ())| e.splice(&captured.0))
-            .into_argument()
+        quote((), flags::NONE, move |e: &mut Emitter, (): &()| e.get(self)).into_argument()
     }
 }
-impl Sealed for AnyCode<'_> {}
 impl<'a> IntoArgument<'a> for AnyCode<'a> {
     fn into_argument(self) -> Argument<'a> {
         let ty = Described::scalar(self.ty());
         Argument::new(self.handle, ty)
     }
 }
-impl Sealed for AnyVar {}
 impl<'a> IntoArgument<'a> for AnyVar {
     fn into_argument(self) -> Argument<'a> {
         self.code().into_argument()
     }
 }
-impl Sealed for Value {}
 impl<'a> IntoArgument<'a> for Value {
     fn into_argument(self) -> Argument<'a> {
         AnyCode::from(self).into_argument()
     }
 }
-impl<A: Sealed> Sealed for &A {}
-impl<'a, A: IntoArgument<'a> + Clone> IntoArgument<'a> for &A {
-    fn into_argument(self) -> Argument<'a> {
-        self.clone().into_argument()
-    }
+macro_rules! by_reference {
+    ($({$($generics:tt)*} $t:ty),*) => {$(
+        impl<'a, $($generics)*> IntoArgument<'a> for &$t {
+            fn into_argument(self) -> Argument<'a> {
+                self.clone().into_argument()
+            }
+        }
+    )*};
 }
+by_reference!({T: DynamicType} Code<'a, T>, {T: DynamicType} Var<T>, {} AnyCode<'a>, {} AnyVar, {} Value);

@@ -10,15 +10,21 @@ use crate::types::{DynamicType, Shape, Type};
 #[derive(Clone, Copy)]
 pub struct Described {
     shape: Shape,
-    /// Of a type that is no scalar: which one, and what it is called.
-    exact: Option<(fn() -> TypeId, fn() -> &'static str)>,
+    /// Of a type that is no scalar: which one.
+    exact: Option<Exact>,
+}
+
+#[derive(Clone, Copy)]
+struct Exact {
+    id: fn() -> TypeId,
+    name: fn() -> &'static str,
 }
 
 impl Described {
     /// The description of `T`.
     pub(crate) const fn of<T: DynamicType>() -> Described {
         let is_scalar = !T::IS_REF && !matches!(T::SHAPE, Shape::Pair);
-        let exact: (fn() -> TypeId, fn() -> &'static str) = (TypeId::of::<T>, std::any::type_name::<T>);
+        let exact = Exact { id: TypeId::of::<T>, name: std::any::type_name::<T> };
         Described { shape: T::SHAPE, exact: if is_scalar { None } else { Some(exact) } }
     }
 
@@ -37,7 +43,7 @@ impl PartialEq for Described {
     fn eq(&self, other: &Described) -> bool {
         match (self.exact, other.exact) {
             (None, None) => self.shape == other.shape,
-            (Some((a, _)), Some((b, _))) => a() == b(),
+            (Some(a), Some(b)) => (a.id)() == (b.id)(),
             _ => false,
         }
     }
@@ -46,7 +52,7 @@ impl PartialEq for Described {
 impl fmt::Display for Described {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.exact, self.shape) {
-            (Some((_, name)), _) => f.write_str(&name().replace("tickc::types::", "")),
+            (Some(exact), _) => f.write_str(&(exact.name)().replace("tickc::types::", "")),
             (None, Shape::Scalar(ty)) => ty.fmt(f),
             (None, _) => Type::Unit.fmt(f),
         }
