@@ -269,39 +269,51 @@ fn code_of(var: AnyVar) -> (Code<'static, u64>, Code<'static, f64>) {
     }
 }
 
-/// Compiles the function that takes a pointer and the fields, and stores their bytes behind the pointer.
-///
-/// # Errors
-/// That no code could be generated.
-pub fn compile_pack(jit: &Jit, format: &Format) -> Result<DynFunc, tickc::Error> {
-    let params: Vec<Type> = std::iter::once(Type::Ptr).chain(format.types()).collect();
-    jit.compile_dyn(&params, Type::Unit, |params| {
-        let to = params[0].typed::<*mut u8>().expect("the first parameter is a pointer");
-        let stores = format.fields.iter().zip(&params[1..]).fold(tick!({}), |before, (&field, &param)| {
-            let (bits, _) = code_of(param);
-            let bytes = format.bytes(field);
-            tick!(move {
-                @before;
-                let bits = @bits;
-                for (offset, shift) in $(bytes) {
-                    unsafe { *@to.add(offset) = (bits >> shift) as u8; }
-                }
-            })
-        });
-        stores.into()
-    })
+/// A compiled packing of records.
+#[derive(Debug)]
+pub struct Packer {
+    /// Takes a pointer and the fields, and stores their bytes behind the pointer.
+    function: DynFunc,
+    size: usize,
 }
 
-/// Packs a record by a function of [`compile_pack`] for this format.
-///
-/// # Errors
-/// The values are not those of the format.
-pub fn pack_by(function: &DynFunc, format: &Format, values: &[Value]) -> Result<Vec<u8>, tickc::Error> {
-    let mut bytes = vec![0_u8; format.size];
-    let pointer = Value::from(bytes.as_mut_ptr());
-    let args: Vec<Value> = std::iter::once(pointer).chain(values.iter().copied()).collect();
-    function.call(&args)?;
-    Ok(bytes)
+impl Packer {
+    /// Compiles the packing of records of this format.
+    ///
+    /// # Errors
+    /// That no code could be generated.
+    pub fn compile(jit: &Jit, format: &Format) -> Result<Packer, tickc::Error> {
+        let params: Vec<Type> = std::iter::once(Type::Ptr).chain(format.types()).collect();
+        let function = jit.compile_dyn(&params, Type::Unit, |params| {
+            let to = params[0].typed::<*mut u8>().expect("the first parameter is a pointer");
+            let stores = format.fields.iter().zip(&params[1..]).fold(tick!({}), |before, (&field, &param)| {
+                let (bits, _) = code_of(param);
+                let bytes = format.bytes(field);
+                tick!(move {
+                    @before;
+                    let bits = @bits;
+                    for (offset, shift) in $(bytes) {
+                        // SAFETY: `pack` passes room for a record, in which all offsets lie.
+                        unsafe { *@to.add(offset) = (bits >> shift) as u8; }
+                    }
+                })
+            });
+            stores.into()
+        })?;
+        Ok(Packer { function, size: format.size })
+    }
+
+    /// The bytes of a record.
+    ///
+    /// # Errors
+    /// The values are not those of the format.
+    pub fn pack(&self, values: &[Value]) -> Result<Vec<u8>, tickc::Error> {
+        let mut bytes = vec![0_u8; self.size];
+        let pointer = Value::from(bytes.as_mut_ptr());
+        let args: Vec<Value> = std::iter::once(pointer).chain(values.iter().copied()).collect();
+        self.function.call(&args)?;
+        Ok(bytes)
+    }
 }
 
 /// A compiled unpacking: from a record's bytes to the sum of its fields. Traps where there are too few bytes.
@@ -356,10 +368,10 @@ pub fn compile_weigh(jit: &Jit, tier: Tier, format: &Format) -> Result<Func<Weig
 pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
     let Arguments { ref format, ref values, effort } = *arguments;
     let jit = Jit::new()?;
-    let packing = compile_pack(&jit, format)?;
+    let packer = Packer::compile(&jit, format)?;
     if !values.is_empty() {
         let values = format.parse(values)?;
-        let bytes = pack_by(&packing, format, &values)?;
+        let bytes = packer.pack(&values)?;
         if bytes != pack(format, &values) {
             return Err(Error::Differs { name: "marshal", version: "packing".into() });
         }
@@ -372,7 +384,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Error> {
     let mut records = Vec::with_capacity(RECORDS);
     for _ in 0..RECORDS {
         let values = format.random(&mut random);
-        let bytes = pack_by(&packing, format, &values)?;
+        let bytes = packer.pack(&values)?;
         if bytes != pack(format, &values) {
             return Err(Error::Differs { name: "marshal", version: "packing".into() });
         }
@@ -456,12 +468,12 @@ mod tests {
         let mut random = SplitMix::new(9);
         for text in ["", "x", "<?bBhHiIqQfd", ">?bBhHiIqQfd", "<7x2d5f", ">500b", "<b30q30d3xf"] {
             let format = format(text);
-            let packing = compile_pack(&jit, &format).unwrap();
+            let packer = Packer::compile(&jit, &format).unwrap();
             for &(tier, name) in tiers::TIERS {
                 let unpacking = compile_weigh(&jit, tier, &format).unwrap();
                 for _ in 0..20 {
                     let values = format.random(&mut random);
-                    let bytes = pack_by(&packing, &format, &values).unwrap();
+                    let bytes = packer.pack(&values).unwrap();
                     assert_eq!(bytes, pack(&format, &values), "{text}, {name}");
                     assert_eq!(unpacking.call(&bytes).to_bits(), weigh(&format, &bytes).to_bits(), "{text}, {name}");
                 }
