@@ -113,8 +113,6 @@ pub(crate) struct Quoted<'a> {
     pub(crate) params: &'a [Type],
     pub(crate) pairs: u32,
     pub(crate) ret: Type,
-    /// The signature for a reader.
-    pub(crate) name: &'a dyn fmt::Display,
     /// The number of the function whose variables the parameters are, if the body does not declare them itself.
     pub(crate) function: Option<u64>,
 }
@@ -192,13 +190,19 @@ impl Jit {
     /// As [`Jit::compile`], and [`Error::TierUnavailable`].
     pub fn compile_with<S: Signature>(&self, tier: Tier, staged: Staged<'_, S>) -> Result<Func<S>, Error> {
         let Flat { pairs, .. } = *S::FLAT;
-        let name = &std::any::type_name::<S>();
-        let quoted = Quoted { params: S::FLAT.types(), pairs, ret: S::RET, name, function: None };
-        self.compile_quoted(tier, &quoted, staged.into_handle())
+        let quoted = Quoted { params: S::FLAT.types(), pairs, ret: S::RET, function: None };
+        self.compile_quoted(tier, quoted, staged.into_handle(), std::any::type_name::<S>)
     }
 
-    /// Compiles a fragment as the body of a function, whose signature is `S`.
-    pub(crate) fn compile_quoted<S>(&self, tier: Tier, quoted: &Quoted<'_>, body: Handle) -> Result<Func<S>, Error> {
+    /// Compiles a fragment as the body of a function, whose signature is `S`; `name` is what a reader calls it.
+    #[inline(always)]
+    pub(crate) fn compile_quoted<S, N: fmt::Display>(
+        &self,
+        tier: Tier,
+        quoted: Quoted<'_>,
+        body: Handle,
+        name: impl FnOnce() -> N,
+    ) -> Result<Func<S>, Error> {
         check_tier(tier)?;
         let mut emitter = match ONE_PASS.try_with(Cell::take) {
             Ok(Some(emitter)) => emitter,
@@ -226,7 +230,7 @@ impl Jit {
         let address = place.exec().addr() as u64;
         emitter.machine.place(place.bytes(), address);
         if dump::dumps().asm {
-            eprint!("tickc: {tier:?} {}\n{}", quoted.name, dump::disassemble(place.bytes(), address));
+            eprint!("tickc: {tier:?} {}\n{}", name(), dump::disassemble(place.bytes(), address));
         }
         let phases = self.stats.then(|| Box::new(Phases { emit: middle - start, publish: timestamp() - middle }));
         let node = place.commit(FuncData {

@@ -82,8 +82,9 @@ impl Jit {
         if code.ty() != ret {
             return Err(Error::WrongType { what: "body of the function", expected: ret, found: code.ty() });
         }
-        let quoted = Quoted { params, pairs: 0, ret, name: &Prototype(params, ret), function: Some(function) };
-        let function = self.compile_quoted::<Untyped>(self.tier(), &quoted, code.handle)?;
+        let quoted = Quoted { params, pairs: 0, ret, function: Some(function) };
+        let function =
+            self.compile_quoted::<Untyped, _>(self.tier(), quoted, code.handle, || Prototype(params, ret).to_string())?;
         Ok(DynFunc::new(function, params, ret))
     }
 }

@@ -60,10 +60,10 @@ impl Convention {
         pairs: u32,
         mut each: impl FnMut(usize, Location),
     ) {
+        // With more than 32 words there is no pair: signatures with slices have at most 25.
+        let starts_pair = |i: usize| pairs & 1_u32.wrapping_shl(i as u32) != 0;
         let mut previous = Location::Stack(0);
         for (i, ty) in types.enumerate() {
-            // Slices are among the first 32, as only signatures written in Rust have any.
-            let starts_pair = |i: usize| i < 32 && pairs & 1 << i != 0;
             let second = i > 0 && starts_pair(i - 1);
             let location = if second { self.second(previous) } else { self.next(ty, starts_pair(i)) };
             each(i, location);

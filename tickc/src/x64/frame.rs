@@ -64,7 +64,6 @@ impl OnePass {
         if on_stack || self.calls {
             for (home, &ty) in homes.iter_mut().zip(prologue.params) {
                 if home.is_const() {
-                    self.buf.room();
                     *home = self.load_param(ty, home.body as u32);
                 } else if self.calls && !ty.is_float() {
                     *home = self.move_param(ty, home.reg());
@@ -83,6 +82,7 @@ impl OnePass {
 
     /// The home of a parameter that arrives on the stack.
     fn load_param(&mut self, ty: Type, word: u32) -> Operand {
+        self.buf.room();
         let m = Mem { base: RSP, index: RSP, scale: 0, disp: UNKNOWN, in_frame: false };
         super::values::load_mem(&mut self.buf, if ty.is_float() { Type::U64 } else { ty }, SCRATCH, m);
         let at = self.buf.pos() - 4;
