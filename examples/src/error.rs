@@ -34,6 +34,9 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// The arguments do not fit each other.
+    #[error("{0}")]
+    Input(String),
     /// The condition has no value for one of the records.
     #[error("the condition has no value for the order with id {id}: {undefined}")]
     Undefined {

@@ -9,6 +9,10 @@
 //! | [`dot`] | one of the two vectors, with its zeros | the other vector |
 //! | [`query`] | a condition typed on the command line | 200,000 records from a CSV file |
 //! | [`convolve`] | the mask and the shape of the picture | the pixels |
+//! | [`marshal`] | the format of a record | its fields |
+//! | [`arguments`] | number and types of a call's arguments | the values |
+//!
+//! (The last two are not part of the tour.)
 //!
 //! Around them:
 //!
@@ -18,17 +22,19 @@
 //! | [`tiers`] | the compilers that are compared |
 //! | [`outcome`] | what one specialisation cost and gained, and the table that shows it |
 //! | [`measure`] | timing a use and a compilation, with a progress bar |
-//! | [`clock`] | the time-stamp counter (the only `unsafe` of this crate) |
+//! | [`clock`] | the time-stamp counter |
 //! | [`cli`] | from arguments to an exit code |
 //! | [`text_error`] | a mistake in a text the user typed, with a caret under it |
 //! | [`picture`], [`mask`] | PNG files and convolution masks |
 //! | [`splitmix`] | reproducible pseudo-random numbers |
 
+pub mod arguments;
 pub mod cli;
 pub mod clock;
 pub mod convolve;
 pub mod dot;
 mod error;
+pub mod marshal;
 pub mod mask;
 pub mod measure;
 pub mod outcome;

@@ -10,6 +10,8 @@ const POWER: &str = env!("CARGO_BIN_EXE_power");
 const DOT: &str = env!("CARGO_BIN_EXE_dot");
 const QUERY: &str = env!("CARGO_BIN_EXE_query");
 const CONVOLVE: &str = env!("CARGO_BIN_EXE_convolve");
+const MARSHAL: &str = env!("CARGO_BIN_EXE_marshal");
+const ARGUMENTS: &str = env!("CARGO_BIN_EXE_arguments");
 
 fn run(program: &str, arguments: &[&str]) -> Output {
     Command::new(program).args(arguments).output().expect("cargo has built the program")
@@ -65,7 +67,7 @@ fn small_picture(name: &str) -> String {
 
 #[test]
 fn every_program_helps() {
-    for program in [TOUR, POWER, DOT, QUERY, CONVOLVE, env!("CARGO_BIN_EXE_make-orders")] {
+    for program in [TOUR, POWER, DOT, QUERY, CONVOLVE, MARSHAL, ARGUMENTS, env!("CARGO_BIN_EXE_make-orders")] {
         assert!(accepted(program, &["--help"]).contains("Usage:"), "{program}");
     }
 }
@@ -165,4 +167,34 @@ fn a_wrong_convolution_is_explained() {
     refused(CONVOLVE, &["--input", &data("orders.csv")], 1, &["orders.csv: not a readable PNG file"]);
     refused(CONVOLVE, &["--input", "/nonexistent.png"], 1, &["cannot open /nonexistent.png"]);
     refused(CONVOLVE, &["--quick", "--output", "/nonexistent/x.png"], 1, &["cannot create /nonexistent/x.png"]);
+}
+
+#[test]
+fn records_are_packed_and_unpacked() {
+    for format in [">b2hi?Qfd3xH", "<40q", "<60d?", "b"] {
+        specialised(MARSHAL, &["--quick", "--format", format], 1);
+    }
+    let bytes = accepted(MARSHAL, &["--format", ">hx2B?f", "-2", "7", "255", "true", "-1.5"]);
+    assert_eq!(bytes, "ff fe 00 07 ff 01 bf c0 00 00\n");
+    refused(MARSHAL, &["--format", "<hz"], 2, &["not one of the fields", "at column 3", "\n      ^"]);
+    refused(MARSHAL, &["--format", "600b"], 2, &["more than 500 fields", "at column 1"]);
+    refused(MARSHAL, &["--format", "hh", "1"], 1, &["error: the format hh has 2 fields, but 1 values are given"]);
+    refused(MARSHAL, &["--format", "hB", "1", "256"], 1, &["error: value 2 is '256', which is no u8"]);
+}
+
+#[test]
+fn twelve_arguments_are_passed() {
+    assert!(accepted(ARGUMENTS, &[]).contains("sum: 123456299736.5,"));
+    let mut values = ["1i8", "1f64", "1u16", "1f32", "1i64", "false", "1u8", "1i32", "1f64", "1u64", "-1i16", "0f32"];
+    assert!(accepted(ARGUMENTS, &values).contains("sum: 38,"), "{}", accepted(ARGUMENTS, &values));
+    values[2] = "1i32";
+    refused(
+        ARGUMENTS,
+        &values,
+        1,
+        &["cannot generate code: argument 3, at ", "is of type i32, but the function takes u16"],
+    );
+    refused(ARGUMENTS, &values[..11], 1, &["wrong number of arguments", ": 11, but the function takes 12"]);
+    refused(ARGUMENTS, &["1"], 2, &["with its type"]);
+    refused(ARGUMENTS, &["300u8"], 2, &["'300' is no u8"]);
 }

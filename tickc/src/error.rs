@@ -1,5 +1,6 @@
 //! What can go wrong before dynamic code runs.
 
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::jit::Tier;
@@ -90,6 +91,68 @@ pub enum Error {
     /// `return` of a slice; functions return scalars.
     #[error("`return` of a slice: functions return scalars")]
     ReturnsSlice,
+    /// Something whose type is known only at run time is of another type than it was taken for.
+    #[error("the {what} is of type {found}, not {expected}")]
+    WrongType {
+        /// What it is.
+        what: &'static str,
+        /// The type that was asked for.
+        expected: crate::types::Type,
+        /// The type that it has.
+        found: crate::types::Type,
+    },
+    /// An argument whose type is known only at run time does not fit the function's parameter.
+    #[error("argument {number}, at {place}, is of type {found}, but the function takes {expected}")]
+    ArgumentType {
+        /// Which argument, from 1.
+        number: usize,
+        /// Where the argument was added to the call, or the function called.
+        place: &'static Location<'static>,
+        /// The parameter's type.
+        expected: String,
+        /// The argument's.
+        found: String,
+    },
+    /// A call that was built at run time has not as many arguments as the function parameters.
+    #[error("wrong number of arguments in the call at {place}: {found}, but the function takes {expected}")]
+    ArgumentCount {
+        /// Where the call was begun, or the function called.
+        place: &'static Location<'static>,
+        /// The number of parameters.
+        expected: usize,
+        /// The number of arguments.
+        found: usize,
+    },
+    /// The result of a call that was built at run time is used as another type.
+    #[error("the result of the call at {place} is of type {found}, not {expected}")]
+    ResultType {
+        /// Where the call was begun.
+        place: &'static Location<'static>,
+        /// The type that was asked for.
+        expected: crate::types::Type,
+        /// The type that the function returns.
+        found: crate::types::Type,
+    },
+    /// A signature known only at run time has a parameter of type `()`.
+    #[error("parameter {number} is of type (): parameters are scalars")]
+    UnitParameter {
+        /// Which parameter, from 1.
+        number: usize,
+    },
+    /// A signature known only at run time has too many parameters.
+    #[error("the function has {found} parameters: the limit is {limit}")]
+    TooManyParameters {
+        /// How many it has.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A call of a function whose signature is known only at run time ended in a trap.
+    #[error("{message}")]
+    Trapped {
+        /// What the trap says, and the panic, if that is what it was.
+        message: String,
+    },
     /// A generator gave up through `Code::fail`.
     #[error("{0}")]
     Failed(Arc<dyn std::error::Error + Send + Sync>),

@@ -172,6 +172,21 @@ impl<S> fmt::Debug for Func<S> {
     }
 }
 
+/// Whether both are the same compiled function, as for function pointers.
+impl<S> PartialEq for Func<S> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.owner.0 == other.owner.0
+    }
+}
+impl<S> Eq for Func<S> {}
+
+impl<S> std::hash::Hash for Func<S> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.owner.0.hash(state);
+    }
+}
+
 impl<S> Func<S> {
     /// The function whose code was just published.
     ///
@@ -180,6 +195,14 @@ impl<S> Func<S> {
     #[inline]
     pub(crate) unsafe fn new(node: NonNull<Node<FuncData>>) -> Self {
         Func { owner: Owner(node), marker: PhantomData }
+    }
+
+    /// The same function under another signature.
+    ///
+    /// # Safety
+    /// The code follows the calling convention of `T`, too, and takes whatever safe Rust passes under it.
+    pub(crate) unsafe fn with_signature<T>(&self) -> Func<T> {
+        Func { owner: self.owner.clone(), marker: PhantomData }
     }
 
     /// The tier that compiled it.
@@ -216,10 +239,10 @@ impl<S> Func<S> {
 
 /// What a function that can trap returns: rax and rdx, or xmm0 and rax.
 #[repr(C)]
-#[derive(Clone, Copy)]
-struct WithStatus<W> {
-    value: W,
-    status: u64,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WithStatus<W> {
+    pub(crate) value: W,
+    pub(crate) status: u64,
 }
 
 macro_rules! arities {
@@ -267,7 +290,11 @@ macro_rules! arities {
                     };
                     f($($a),*)
                 };
-                if status == 0 { Ok(R::from_word(value)) } else { Err(trap_of_status(status)) }
+                if status == 0 {
+                    return Ok(R::from_word(value));
+                }
+                // SAFETY: the status of the call that has just ended.
+                Err(unsafe { trap_of_status(status) })
             }
         }
     )*};

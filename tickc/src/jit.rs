@@ -2,14 +2,16 @@
 #![allow(unsafe_code, reason = "asserts that the code just published has the signature it was quoted with")]
 
 use std::cell::Cell;
+use std::fmt;
 use std::sync::atomic::AtomicU32;
 
 use crate::code_memory::{self, AllocError, CodeMemoryStats};
 use crate::emit::Emitter;
 use crate::error::Error;
-use crate::fragment::{Staged, flags};
+use crate::fragment::{Handle, Staged, flags};
 use crate::func::{Extra, Func, FuncData};
-use crate::signature::Signature;
+use crate::signature::{Flat, Signature};
+use crate::types::Type;
 use crate::{dump, x64};
 
 /// How code is generated.
@@ -105,6 +107,16 @@ impl JitBuilder {
     }
 }
 
+/// What is compiled, as far as its signature goes.
+pub(crate) struct Quoted<'a> {
+    /// Types of the parameters, as in [`crate::machine::Prologue`].
+    pub(crate) params: &'a [Type],
+    pub(crate) pairs: u32,
+    pub(crate) ret: Type,
+    /// The number of the function whose variables the parameters are, if the body does not declare them itself.
+    pub(crate) function: Option<u64>,
+}
+
 fn check_tier(tier: Tier) -> Result<(), Error> {
     if tier == Tier::OnePass && cfg!(all(target_arch = "x86_64", target_os = "linux")) {
         Ok(())
@@ -141,6 +153,16 @@ impl Jit {
         JitBuilder { tier: Tier::OnePass, stats: false }
     }
 
+    /// A `Jit` with the default settings but for the tier, which is known to be there.
+    pub(crate) fn of_tier(tier: Tier) -> Jit {
+        Jit { tier, stats: false }
+    }
+
+    /// The tier that `compile` uses.
+    pub(crate) fn tier(&self) -> Tier {
+        self.tier
+    }
+
     /// The state of the code memory, which all `Jit`s of a process share. Takes a lock; for diagnostics.
     ///
     /// # Errors
@@ -167,31 +189,47 @@ impl Jit {
     /// # Errors
     /// As [`Jit::compile`], and [`Error::TierUnavailable`].
     pub fn compile_with<S: Signature>(&self, tier: Tier, staged: Staged<'_, S>) -> Result<Func<S>, Error> {
+        let Flat { pairs, .. } = *S::FLAT;
+        let quoted = Quoted { params: S::FLAT.types(), pairs, ret: S::RET, function: None };
+        self.compile_quoted(tier, quoted, staged.into_handle(), std::any::type_name::<S>)
+    }
+
+    /// Compiles a fragment as the body of a function, whose signature is `S`; `name` is what a reader calls it.
+    #[inline(always)]
+    pub(crate) fn compile_quoted<S, N: fmt::Display>(
+        &self,
+        tier: Tier,
+        quoted: Quoted<'_>,
+        body: Handle,
+        name: impl FnOnce() -> N,
+    ) -> Result<Func<S>, Error> {
         check_tier(tier)?;
         let mut emitter = match ONE_PASS.try_with(Cell::take) {
             Ok(Some(emitter)) => emitter,
             _ => Box::new(Emitter::new(Box::new(x64::OnePass::new()?))),
         };
         let start = if self.stats { timestamp() } else { 0 };
-        let flat = S::FLAT;
-        let calls = staged.flags() & flags::CALLS != 0;
-        emitter.begin(flat.types(), flat.pairs, S::RET, calls);
+        let calls = body.known() & flags::CALLS != 0;
+        emitter.begin(quoted.params, quoted.pairs, quoted.ret, calls);
+        if let Some(function) = quoted.function {
+            emitter.declare_params(function);
+        }
         // A panic in here drops the emitter, and with it all that it holds.
-        let value = staged.emit(&mut emitter);
-        let finished = emitter.finish(S::RET, value);
+        let value = body.emit(&mut emitter);
+        let finished = emitter.finish(quoted.ret, value);
         if finished.failed {
             let error = emitter.take_error();
             let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
             return Err(error);
         }
         let keep = emitter.take_keep();
-        drop(staged);
+        drop(body);
         let middle = if self.stats { timestamp() } else { 0 };
         let mut place = code_memory::reserve(finished.len as usize)?;
         let address = place.exec().addr() as u64;
         emitter.machine.place(place.bytes(), address);
         if dump::dumps().asm {
-            eprint!("tickc: {tier:?} {}\n{}", std::any::type_name::<S>(), dump::disassemble(place.bytes(), address));
+            eprint!("tickc: {tier:?} {}\n{}", name(), dump::disassemble(place.bytes(), address));
         }
         let phases = self.stats.then(|| Phases { emit: middle - start, publish: timestamp() - middle });
         let extra = match (keep, phases) {
@@ -206,7 +244,8 @@ impl Jit {
             extra,
         })?;
         let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
-        // SAFETY: the code was emitted for the parameters and the result of `S`, and the node counts one owner.
+        // SAFETY: the code was emitted for the parameters and the result of `S`, as the callers say, and the node counts one
+        // owner.
         Ok(unsafe { Func::new(node) })
     }
 }

@@ -32,10 +32,12 @@ extern crate self as tickc;
 
 mod code_memory;
 mod dump;
+mod dynamic;
 mod emit;
 mod error;
 mod fragment;
 mod func;
+mod host;
 mod jit;
 mod machine;
 mod record;
@@ -46,10 +48,12 @@ mod types;
 mod x64;
 
 pub use code_memory::CodeMemoryStats;
+pub use dynamic::{AnyCode, AnyVar, DynCall, DynCallee, DynFunc, IntoArgument, Value};
 pub use emit::Var;
 pub use error::Error;
 pub use fragment::{Code, Staged};
 pub use func::Func;
+pub use host::{HostClosure, HostFn};
 pub use jit::{Jit, JitBuilder, Phases, Stats, Tier};
 pub use record::Record;
 pub use signature::{Param, Return, Signature};
@@ -89,7 +93,7 @@ pub use tickc_macros::Record;
 /// | `@name`, `@(expr)` | [`Code<T>`](Code), [`Var<T>`](Var) | the fragment, instantiated here; the variable |
 /// | `@v = e`, `@(v[i]) += e` | [`Var<T>`](Var) | assignment |
 /// | `$name`, `$(expr)`, `lift!(expr)` | scalars; `Arc<[X]>`, `&'static [X]` | a run-time constant, folded through every operation; a slice that the function keeps alive |
-/// | `$f(a, b)` | [`Func`], `extern "C" fn` pointers | a call |
+/// | `$f(a, b)` | [`Func`], [`HostFn`], `extern "C" fn` pointers | a call |
 /// | `for x in $(iterable) { … }` | `IntoIterator + Clone` | unrolled; `x`, any pattern, is then a Rust value: `$(x.0)`, `@(code[x])`, bare `x` |
 /// | `if $(c) { … } else { … }`, `match $(v) { … }` | `bool`; anything | only the live arm is instantiated |
 ///
@@ -136,12 +140,12 @@ pub use tickc_macros::Record;
 /// [`Jit::compile`].
 pub use tickc_macros::tick;
 pub use trap::Trap;
-pub use types::{Element, Ref, RefMut, Scalar, Slice, SliceMut, Type, Value};
+pub use types::{DynamicType, Element, Ref, RefMut, Scalar, Slice, SliceMut, Type};
 
 /// What a program that uses `tickc` wants in scope.
 pub mod prelude {
     pub use crate::{
-        Code, Error, Func, Jit, Record, Ref, RefMut, Signature, Slice, SliceMut, Staged, Tier, Trap, Var, tick,
+        Code, Error, Func, HostFn, Jit, Record, Ref, RefMut, Signature, Slice, SliceMut, Staged, Tier, Trap, Var, tick,
     };
 }
 
@@ -158,7 +162,7 @@ pub mod __private {
     };
     pub use crate::machine::{Operand, Target};
     pub use crate::record::{Field, Record, same_type};
-    pub use crate::types::{Element, Element as FieldType, Exclusive, Scalar, Shared, Value};
+    pub use crate::types::{DynamicType, Element, Element as FieldType, Exclusive, Scalar, Shared};
 
     /// Whether instantiating a capture may change variables or memory.
     #[inline(always)]

@@ -288,6 +288,18 @@ pub enum Target {
         /// Bound of the stack it takes, as in `Finished::stack`.
         stack: u32,
     },
+    /// A Rust closure. It returns a status as a function of our own that traps does, a status that is to be handed on as it
+    /// is, and looks itself whether there is stack left.
+    Host {
+        /// What comes before the other arguments: the address of the closure.
+        data: u64,
+        /// Address of the function to call, by the rules of C, with `data` and the arguments.
+        shim: u64,
+        /// The same for an interpreter: address of an
+        /// `unsafe extern "C" fn(arguments: *const u64, value: *mut u64) -> u64`, which takes `data` and the arguments as
+        /// words in canonical form, a slice as two, stores the value's canonical bits, and returns the status.
+        words: u64,
+    },
 }
 
 /// What the emitter knows of a function before the first operation.

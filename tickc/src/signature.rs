@@ -1,7 +1,9 @@
 //! Signatures of dynamic functions: what `fn(A, …) -> R` means to the compiler and to the caller.
 
+use crate::dynamic::Described;
 use crate::record::Record;
-use crate::types::{Element, Ref, RefMut, Scalar, Shape, Slice, SliceMut, Type, Value};
+use crate::types::sealed::Sealed;
+use crate::types::{DynamicType, Element, Ref, RefMut, Scalar, Shape, Slice, SliceMut, Type};
 
 /// The signature of a dynamic function: implemented by `fn(A, …) -> R` for up to 12 parameters.
 ///
@@ -11,10 +13,13 @@ use crate::types::{Element, Ref, RefMut, Scalar, Shape, Slice, SliceMut, Type, V
     message = "`{Self}` is not the signature of a dynamic function",
     note = "signatures are written `fn(A, B) -> R`, with up to 12 parameters; results are scalars or `()`"
 )]
-pub trait Signature: 'static {
+pub trait Signature: Sealed + 'static {
     /// The parameters, as scalars.
     #[doc(hidden)]
     const FLAT: &'static Flat;
+    /// The parameters.
+    #[doc(hidden)]
+    const PARAMS: &'static [Described];
     /// Type of the result.
     #[doc(hidden)]
     const RET: Type;
@@ -65,7 +70,7 @@ impl Flat {
     message = "`{Self}` cannot be a parameter of a dynamic function",
     note = "parameters are scalars, `Slice<X>`, `SliceMut<X>`, `Ref<R>` and `RefMut<R>`"
 )]
-pub trait Param: Value {
+pub trait Param: DynamicType {
     /// What the caller passes.
     type Arg<'x>;
     /// How it is passed, by the rules of C.
@@ -90,8 +95,8 @@ impl<T: Scalar> Param for T {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct RawSlice {
-    pointer: *const (),
-    len: usize,
+    pub(crate) pointer: *const (),
+    pub(crate) len: usize,
 }
 
 impl<X: Element> Param for Slice<X> {
@@ -132,16 +137,38 @@ impl<R: Record> Param for RefMut<R> {
     message = "`{Self}` cannot be the result of a dynamic function",
     note = "results are scalars and `()`"
 )]
-pub trait Return: Value {
+pub trait Return: DynamicType {
     /// Its type.
     #[doc(hidden)]
     const TYPE: Type;
     /// The register class that it comes back in, beside a status: `u64` or `f64`.
     #[doc(hidden)]
-    type Word: Copy;
+    type Word: Word;
     /// The value in the register.
     #[doc(hidden)]
     fn from_word(word: Self::Word) -> Self;
+    /// The register with the value.
+    #[doc(hidden)]
+    fn into_word(self) -> Self::Word;
+}
+
+/// A register with a value in it.
+#[doc(hidden)]
+pub trait Word: Copy + Default {
+    /// The canonical bits of the value.
+    fn bits(self) -> u64;
+}
+impl Word for u64 {
+    #[inline(always)]
+    fn bits(self) -> u64 {
+        self
+    }
+}
+impl Word for f64 {
+    #[inline(always)]
+    fn bits(self) -> u64 {
+        self.to_bits()
+    }
 }
 
 macro_rules! integer_returns {
@@ -151,6 +178,8 @@ macro_rules! integer_returns {
             type Word = u64;
             #[inline(always)]
             fn from_word(word: u64) -> Self { Scalar::from_bits(word) }
+            #[inline(always)]
+            fn into_word(self) -> u64 { Scalar::to_bits(self) }
         }
     )*};
 }
@@ -162,6 +191,8 @@ macro_rules! pointer_returns {
             type Word = u64;
             #[inline(always)]
             fn from_word(word: u64) -> Self { Scalar::from_bits(word) }
+            #[inline(always)]
+            fn into_word(self) -> u64 { Scalar::to_bits(self) }
         }
     )*};
 }
@@ -173,6 +204,10 @@ impl Return for f32 {
     fn from_word(word: f64) -> Self {
         f32::from_bits(word.to_bits() as u32)
     }
+    #[inline(always)]
+    fn into_word(self) -> f64 {
+        f64::from_bits(u64::from(f32::to_bits(self)))
+    }
 }
 impl Return for f64 {
     const TYPE: Type = Type::F64;
@@ -181,31 +216,44 @@ impl Return for f64 {
     fn from_word(word: f64) -> Self {
         word
     }
+    #[inline(always)]
+    fn into_word(self) -> f64 {
+        self
+    }
 }
 impl Return for () {
     const TYPE: Type = Type::Unit;
     type Word = u64;
     #[inline(always)]
     fn from_word(_: u64) -> Self {}
+    #[inline(always)]
+    fn into_word(self) -> u64 {
+        0
+    }
 }
 
 /// The parameters of a quoted function as a tuple.
 #[doc(hidden)]
 pub trait ParamList: 'static {
     /// The signature with result `R`.
-    type Fn<R: Value>;
+    type Fn<R: DynamicType>;
     /// The parameters, as scalars.
     const FLAT: &'static Flat;
+    /// The parameters.
+    const PARAMS: &'static [Described];
 }
 
 macro_rules! arities {
     ($($($p:ident)*;)*) => {$(
         impl<$($p: Param,)*> ParamList for ($($p,)*) {
-            type Fn<R: Value> = fn($($p),*) -> R;
+            type Fn<R: DynamicType> = fn($($p),*) -> R;
             const FLAT: &'static Flat = &const { Flat::new(&[$($p::SHAPE),*]) };
+            const PARAMS: &'static [Described] = &[$(Described::of::<$p>()),*];
         }
+        impl<$($p: Param,)* R: Return> Sealed for fn($($p),*) -> R {}
         impl<$($p: Param,)* R: Return> Signature for fn($($p),*) -> R {
             const FLAT: &'static Flat = <($($p,)*) as ParamList>::FLAT;
+            const PARAMS: &'static [Described] = <($($p,)*) as ParamList>::PARAMS;
             const RET: Type = R::TYPE;
         }
     )*};

@@ -7,6 +7,7 @@
 //! A function that may need more stack than a page, because it recurses or calls such a function, takes one hidden argument
 //! after its own: the lowest address that its frames may reach. It keeps it in a register that calls preserve, and compares
 //! `rsp` with it on entry.
+#![allow(unsafe_code, reason = "the status of a panic is the address of its payload")]
 
 use std::any::Any;
 use std::fmt;
@@ -67,13 +68,31 @@ impl TrapKind {
 /// The status of `trap(code)` is `CODE_STATUS | code`.
 pub(crate) const CODE_STATUS: u64 = 1 << 32;
 
+/// The status of a closure's panic is `HOST_PANIC_STATUS | address` of its payload in a box of its own. No address of a
+/// process has that bit.
+const HOST_PANIC_STATUS: u64 = 1 << 63;
+
+/// A status that stands for a panic with this payload. Whoever ends the call takes it out by [`trap_of_status`], once.
+#[cold]
+pub(crate) fn status_of_panic(payload: Box<dyn Any + Send>) -> u64 {
+    HOST_PANIC_STATUS | Box::into_raw(Box::new(payload)).expose_provenance() as u64
+}
+
 /// The trap that a status stands for.
+///
+/// # Safety
+/// The status is that of a call of generated code that has just ended, and is not used again.
 ///
 /// # Panics
 /// On a status that no generated code returns.
 #[cold]
-pub(crate) fn trap_of_status(status: u64) -> Trap {
+pub(crate) unsafe fn trap_of_status(status: u64) -> Trap {
     match status {
+        _ if status & HOST_PANIC_STATUS != 0 => {
+            let payload = std::ptr::with_exposed_provenance_mut((status & !HOST_PANIC_STATUS) as usize);
+            // SAFETY: only `status_of_panic` makes such a status, from a box; by the caller's promise nobody else takes it.
+            Trap::HostPanic(*unsafe { Box::<Box<dyn Any + Send>>::from_raw(payload) })
+        }
         1 => Trap::DivisionByZero,
         2 => Trap::DivisionOverflow,
         3 => Trap::IndexOutOfBounds,

@@ -139,7 +139,7 @@ impl std::fmt::Display for Type {
     }
 }
 
-/// How a [`Value`] is held by dynamic code.
+/// How a [`DynamicType`] is held by dynamic code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
     /// Nothing: `()`.
@@ -153,17 +153,22 @@ pub enum Shape {
 pub(crate) mod sealed {
     /// Keeps the traits of this crate from being implemented outside.
     pub trait Sealed {}
+    /// The same for [`Element`](super::Element), which records are too.
+    pub trait SealedElement {}
 }
-use sealed::Sealed;
+use sealed::{Sealed, SealedElement};
 
 /// What a `Code<T>` can yield and a `Var<T>` can hold: scalars, slices, references to records, and `()`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a type of dynamic code",
     note = "dynamic code knows the scalar types, `Slice<X>`, `SliceMut<X>`, `Ref<R>`, `RefMut<R>` and `()`"
 )]
-pub trait Value: 'static {
+pub trait DynamicType: Sealed + 'static {
     /// How the value is held.
     const SHAPE: Shape;
+    /// Whether it refers to a record of a certain type, which a scalar of the same shape, a raw pointer, does not.
+    #[doc(hidden)]
+    const IS_REF: bool = false;
 }
 
 /// A scalar: `bool`, the integers, `f32`, `f64`, raw pointers.
@@ -171,7 +176,7 @@ pub trait Value: 'static {
     message = "`{Self}` is not a scalar of dynamic code",
     note = "scalars are `bool`, `i8`…`i64`, `u8`…`u64`, `isize`, `usize`, `f32`, `f64` and raw pointers"
 )]
-pub trait Scalar: Value + Copy + Sealed {
+pub trait Scalar: DynamicType + Copy {
     /// The type as a value.
     const TYPE: Type;
     /// The bits of the value in canonical form (see [`Type`]): sign- or zero-extended to 64 bits.
@@ -210,7 +215,8 @@ pub trait CastFrom<S>: Scalar {}
 macro_rules! scalars {
     ($($t:ident $v:ident $($marker:ident)*;)*) => {$(
         impl Sealed for $t {}
-        impl Value for $t { const SHAPE: Shape = Shape::Scalar(Type::$v); }
+        impl SealedElement for $t {}
+        impl DynamicType for $t { const SHAPE: Shape = Shape::Scalar(Type::$v); }
         impl Element for $t { const SCALAR: Option<Type> = Some(Type::$v); }
         $(impl $marker for $t {})*
     )*};
@@ -280,7 +286,8 @@ pub trait Pointer: Scalar {
 macro_rules! pointers {
     ($($mutability:ident $access:ident),*) => {$(
         impl<X: 'static> Sealed for *$mutability X {}
-        impl<X: 'static> Value for *$mutability X { const SHAPE: Shape = Shape::Scalar(Type::Ptr); }
+        impl<X: 'static> SealedElement for *$mutability X {}
+        impl<X: 'static> DynamicType for *$mutability X { const SHAPE: Shape = Shape::Scalar(Type::Ptr); }
         impl<X: 'static> Element for *$mutability X { const SCALAR: Option<Type> = Some(Type::Ptr); }
         impl<X: 'static> Scalar for *$mutability X {
             const TYPE: Type = Type::Ptr;
@@ -334,10 +341,12 @@ impl<X: 'static, Y: 'static> CastFrom<*const X> for *mut Y {}
     message = "`{Self}` cannot be read by dynamic code",
     note = "fields and elements are scalars, `#[derive(Record)]` structs, and arrays of them"
 )]
-pub trait Element: Copy + 'static {
+pub trait Element: SealedElement + Copy + 'static {
     /// The scalar type, when the element is one scalar.
     const SCALAR: Option<Type>;
 }
+impl<R: Record> SealedElement for R {}
+impl<X: Element, const N: usize> SealedElement for [X; N] {}
 impl<R: Record> Element for R {
     const SCALAR: Option<Type> = None;
 }
@@ -368,7 +377,11 @@ macro_rules! value_types {
         impl<$x: $bound> std::fmt::Debug for $name<$x> {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(stringify!($name)) }
         }
-        impl<$x: $bound> Value for $name<$x> { const SHAPE: Shape = $shape; }
+        impl<$x: $bound> Sealed for $name<$x> {}
+        impl<$x: $bound> DynamicType for $name<$x> {
+            const SHAPE: Shape = $shape;
+            const IS_REF: bool = matches!($shape, Shape::Scalar(_));
+        }
     )*};
 }
 value_types! {
@@ -382,13 +395,14 @@ value_types! {
     RefMut<R: Record> Shape::Scalar(Type::Ptr);
 }
 
-impl Value for () {
+impl Sealed for () {}
+impl DynamicType for () {
     const SHAPE: Shape = Shape::Unit;
 }
 
 /// Slices of both kinds, as the base of an index.
 #[diagnostic::on_unimplemented(message = "`{Self}` cannot be indexed", note = "only `Slice<X>` and `SliceMut<X>` can")]
-pub trait Indexable: Value {
+pub trait Indexable: DynamicType {
     /// What an index yields.
     type Elem: Element;
     /// Whether elements may be written.
@@ -405,7 +419,7 @@ impl<X: Element> Indexable for SliceMut<X> {
 
 /// References to records of both kinds, as the base of a field access.
 #[diagnostic::on_unimplemented(message = "`{Self}` has no fields", note = "only `Ref<R>` and `RefMut<R>` have")]
-pub trait RecordRef: Value {
+pub trait RecordRef: DynamicType {
     /// The record.
     type Record: Record;
     /// Whether fields may be written.
@@ -422,7 +436,7 @@ impl<R: Record> RecordRef for RefMut<R> {
 
 /// Values that have a zero, so that a `Var::local()` of them can start at it: scalars (0, `false`, null) and slices (empty).
 #[diagnostic::on_unimplemented(message = "a local of type `{Self}` has no zero to start at")]
-pub trait Zero: Value {}
+pub trait Zero: DynamicType {}
 impl<T: Scalar> Zero for T {}
 impl<X: Element> Zero for Slice<X> {}
 impl<X: Element> Zero for SliceMut<X> {}

@@ -2,10 +2,12 @@
 
 use super::vars::Home;
 use super::{Emitter, Val, Var};
+use crate::dynamic::Described;
 use crate::func::Func;
+use crate::host::HostFn;
 use crate::machine::{Operand, Target};
-use crate::signature::{Param, ParamList, Return};
-use crate::types::{Scalar, Shape, Type, Value};
+use crate::signature::{Param, ParamList, Return, Signature};
+use crate::types::{DynamicType, Scalar, Shape, Type};
 
 /// Arguments of a call: a tuple of `Val`s.
 pub trait Arguments {
@@ -33,7 +35,7 @@ impl Flattened {
         self.len += 1;
     }
 
-    fn push_value<T: Value>(&mut self, e: &Emitter, v: Val<T>) {
+    fn push_value<T: DynamicType>(&mut self, e: &Emitter, v: Val<T>) {
         let operand = v.into_operand();
         match T::SHAPE {
             Shape::Unit => {}
@@ -63,12 +65,16 @@ pub trait ExternFn: Copy {
     fn address(self) -> u64;
 }
 
-/// A run-time constant that can be called: an `extern "C"` function pointer or a [`Func`].
+/// A run-time constant that can be called: an `extern "C"` function pointer, a [`Func`] or a
+/// [`HostFn`](crate::HostFn).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be called from dynamic code",
-    note = "callable are `extern \"C\"` function pointers and `Func`s"
+    note = "callable are `extern \"C\"` function pointers, `Func`s and `HostFn`s"
 )]
 pub trait Callable {
+    /// The parameters.
+    #[doc(hidden)]
+    const PARAMS: &'static [Described];
     /// The arguments.
     type Args: Arguments;
     /// The result.
@@ -80,7 +86,7 @@ pub trait Callable {
 
 macro_rules! arities {
     ($($($p:ident $i:tt)*;)*) => {$(
-        impl<$($p: Value,)*> Arguments for ($(Val<$p>,)*) {
+        impl<$($p: DynamicType,)*> Arguments for ($(Val<$p>,)*) {
             #[allow(unused_variables, reason = "without parameters")]
             fn flatten(self, e: &Emitter, each: &mut Flattened) {
                 $(each.push_value(e, self.$i);)*
@@ -98,11 +104,19 @@ macro_rules! arities {
         }
         impl<$($p: Scalar,)* R: Return> crate::fragment::Lift for extern "C" fn($($p),*) -> R {}
         impl<$($p: Scalar,)* R: Return> Callable for extern "C" fn($($p),*) -> R {
+            const PARAMS: &'static [Described] = <fn($($p),*) -> R as Signature>::PARAMS;
             type Args = ($(Val<$p>,)*);
             type Ret = R;
             fn target(&self, _: &mut Emitter) -> Target { Target::Native(*self as usize as u64) }
         }
         impl<$($p: Param,)* R: Return> Callable for Func<fn($($p),*) -> R> {
+            const PARAMS: &'static [Described] = <fn($($p),*) -> R as Signature>::PARAMS;
+            type Args = ($(Val<$p>,)*);
+            type Ret = R;
+            fn target(&self, e: &mut Emitter) -> Target { self.target_in(e) }
+        }
+        impl<$($p: Param,)* R: Return> Callable for HostFn<fn($($p),*) -> R> {
+            const PARAMS: &'static [Described] = <fn($($p),*) -> R as Signature>::PARAMS;
             type Args = ($(Val<$p>,)*);
             type Ret = R;
             fn target(&self, e: &mut Emitter) -> Target { self.target_in(e) }
@@ -124,9 +138,12 @@ arities! {
     A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10;
     A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7 I 8 J 9 K 10 L 11;
 }
-impl<S: crate::signature::Signature> crate::fragment::Lift for Func<S> {}
-impl<S: crate::signature::Signature> crate::fragment::Lift for &Func<S> {}
+impl<S: Signature> crate::fragment::Lift for Func<S> {}
+impl<S: Signature> crate::fragment::Lift for &Func<S> {}
+impl<S: Signature> crate::fragment::Lift for HostFn<S> {}
+impl<S: Signature> crate::fragment::Lift for &HostFn<S> {}
 impl<C: Callable> Callable for &C {
+    const PARAMS: &'static [Described] = C::PARAMS;
     type Args = C::Args;
     type Ret = C::Ret;
     fn target(&self, e: &mut Emitter) -> Target {

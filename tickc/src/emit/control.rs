@@ -7,7 +7,7 @@ use super::vars::Home;
 use super::{Emitter, Val, Var};
 use crate::error::Error;
 use crate::machine::{Binary, BinaryOp, Compare, Comparison, JumpList, Operand, Place};
-use crate::types::{Int, Shape, Type, Value};
+use crate::types::{DynamicType, Int, Shape, Type};
 
 /// `a && b` or `a || b` while it is emitted.
 #[must_use]
@@ -220,7 +220,7 @@ impl Emitter {
     }
 
     /// The value of one of several arms into the place where they meet.
-    fn join<T: Value>(&mut self, join: &mut Join, v: Val<T>) {
+    fn join<T: DynamicType>(&mut self, join: &mut Join, v: Val<T>) {
         let operand = v.into_operand();
         match (T::SHAPE, join.index) {
             (Shape::Unit, _) => {}
@@ -238,7 +238,7 @@ impl Emitter {
     }
 
     /// The value that has met, as a temporary.
-    fn joined<T: Value>(&mut self, join: Join) -> Val<T> {
+    fn joined<T: DynamicType>(&mut self, join: Join) -> Val<T> {
         match (T::SHAPE, join.index) {
             (Shape::Unit, _) => Val::new(Operand::UNIT),
             (_, None) => self.never(),
@@ -262,19 +262,19 @@ impl Emitter {
 
     /// The end of the first arm.
     #[inline]
-    pub fn then_end<T: Value>(&mut self, i: &mut If<T>, v: Val<T>) {
+    pub fn then_end<T: DynamicType>(&mut self, i: &mut If<T>, v: Val<T>) {
         if i.else_live { self.join(&mut i.join, v) } else { i.only = Some(v) }
     }
 
     /// The end of a first arm that control does not come out of.
     #[inline]
-    pub fn then_never<T: Value>(&mut self, i: &mut If<T>) {
+    pub fn then_never<T: DynamicType>(&mut self, i: &mut If<T>) {
         i.open = false;
     }
 
     /// Whether the second arm is emitted.
     #[inline]
-    pub fn else_begin<T: Value>(&mut self, i: &mut If<T>) -> bool {
+    pub fn else_begin<T: DynamicType>(&mut self, i: &mut If<T>) -> bool {
         if i.then_live && i.else_live {
             if i.open {
                 i.to_end = self.machine.jump();
@@ -287,17 +287,17 @@ impl Emitter {
 
     /// The end of the second arm.
     #[inline]
-    pub fn else_end<T: Value>(&mut self, i: &mut If<T>, v: Val<T>) {
+    pub fn else_end<T: DynamicType>(&mut self, i: &mut If<T>, v: Val<T>) {
         if i.then_live { self.join(&mut i.join, v) } else { i.only = Some(v) }
     }
 
     /// The end of a second arm that control does not come out of.
     #[inline]
-    pub fn else_never<T: Value>(&mut self, _: &mut If<T>) {}
+    pub fn else_never<T: DynamicType>(&mut self, _: &mut If<T>) {}
 
     /// The value of the whole.
     #[inline]
-    pub fn if_end<T: Value>(&mut self, i: If<T>) -> Val<T> {
+    pub fn if_end<T: DynamicType>(&mut self, i: If<T>) -> Val<T> {
         if !(i.then_live && i.else_live) {
             return match i.only {
                 Some(only) => only,
@@ -346,7 +346,7 @@ impl Emitter {
     }
 
     /// `loop`, before its body.
-    pub fn loop_begin<T: Value>(&mut self) -> Loop<T> {
+    pub fn loop_begin<T: DynamicType>(&mut self) -> Loop<T> {
         let join = Join {
             index: match T::SHAPE {
                 Shape::Unit => None,
@@ -364,7 +364,7 @@ impl Emitter {
     }
 
     /// Behind the body.
-    pub fn loop_end<T: Value>(&mut self, l: Loop<T>) -> Val<T> {
+    pub fn loop_end<T: DynamicType>(&mut self, l: Loop<T>) -> Val<T> {
         let again = self.machine.jump();
         self.machine.send(again, l.top);
         self.machine.send(l.continues, l.top);
@@ -436,14 +436,14 @@ impl Emitter {
     }
 
     /// `break v`
-    pub fn break_value<T: Value>(&mut self, l: &mut Loop<T>, v: Val<T>) {
+    pub fn break_value<T: DynamicType>(&mut self, l: &mut Loop<T>, v: Val<T>) {
         self.join(&mut l.join, v);
         let jump = self.machine.jump();
         l.breaks = self.machine.merge(l.breaks, jump);
     }
 
     /// `continue`
-    pub fn continue_<T: Value>(&mut self, l: &mut Loop<T>) {
+    pub fn continue_<T: DynamicType>(&mut self, l: &mut Loop<T>) {
         let jump = self.machine.jump();
         l.continues = self.machine.merge(l.continues, jump);
     }
@@ -479,7 +479,7 @@ impl Emitter {
     }
 
     /// An arm with patterns: whether it is emitted.
-    pub fn arm<S: Int, T: Value>(&mut self, m: &mut Match<S, T>, patterns: &[Pat<S>]) -> bool {
+    pub fn arm<S: Int, T: DynamicType>(&mut self, m: &mut Match<S, T>, patterns: &[Pat<S>]) -> bool {
         if m.scrutinee.is_const() {
             let value = m.scrutinee.body;
             let holds = |&(op, c): &(Comparison, u64)| super::fold::fold_compare(op, S::TYPE, value, c);
@@ -517,7 +517,7 @@ impl Emitter {
     }
 
     /// The arm `_`: whether it is emitted.
-    pub fn arm_default<S: Int, T: Value>(&mut self, m: &mut Match<S, T>) -> bool {
+    pub fn arm_default<S: Int, T: DynamicType>(&mut self, m: &mut Match<S, T>) -> bool {
         m.last = true;
         if m.scrutinee.is_const() {
             return !m.found;
@@ -527,22 +527,22 @@ impl Emitter {
     }
 
     /// The arm `name`: whether it is emitted, and the variable.
-    pub fn arm_bind<S: Int, T: Value>(&mut self, m: &mut Match<S, T>) -> (bool, Var<S>) {
+    pub fn arm_bind<S: Int, T: DynamicType>(&mut self, m: &mut Match<S, T>) -> (bool, Var<S>) {
         (self.arm_default(m), Var::new(self.function, m.index))
     }
 
     /// The end of an arm.
-    pub fn arm_end<S: Int, T: Value>(&mut self, m: &mut Match<S, T>, v: Val<T>) {
+    pub fn arm_end<S: Int, T: DynamicType>(&mut self, m: &mut Match<S, T>, v: Val<T>) {
         if m.scrutinee.is_const() { m.only = Some(v) } else { self.join(&mut m.join, v) }
     }
 
     /// The end of an arm that control does not come out of.
-    pub fn arm_never<S: Int, T: Value>(&mut self, m: &mut Match<S, T>) {
+    pub fn arm_never<S: Int, T: DynamicType>(&mut self, m: &mut Match<S, T>) {
         m.open = false;
     }
 
     /// The value of the whole.
-    pub fn match_end<S: Int, T: Value>(&mut self, m: Match<S, T>) -> Val<T> {
+    pub fn match_end<S: Int, T: DynamicType>(&mut self, m: Match<S, T>) -> Val<T> {
         if m.scrutinee.is_const() {
             return match m.only {
                 Some(only) => only,
@@ -559,7 +559,7 @@ impl Emitter {
     }
 
     /// `return v`
-    pub fn ret<T: Value>(&mut self, v: Val<T>) {
+    pub fn ret<T: DynamicType>(&mut self, v: Val<T>) {
         let ty = match T::SHAPE {
             Shape::Scalar(ty) => ty,
             Shape::Unit => Type::Unit,

@@ -5,12 +5,12 @@ use crate::machine::{Binary, BinaryOp, Compare, Comparison, Operand};
 use crate::record::{Field, Record};
 use crate::trap::TrapKind;
 use crate::types::{
-    Bits, Element, Indexable, Int, Number, Pointer, RecordRef, Ref, RefMut, Scalar, Shape, Type, Value, Writable,
+    Bits, DynamicType, Element, Indexable, Int, Number, Pointer, RecordRef, Ref, RefMut, Scalar, Shape, Type, Writable,
 };
 
 impl Emitter {
     /// A constant slice. Whoever passes it keeps it alive as long as the function.
-    pub(crate) fn lit_slice<X: Element, S: Value>(&mut self, slice: &[X]) -> Val<S> {
+    pub(crate) fn lit_slice<X: Element, S: DynamicType>(&mut self, slice: &[X]) -> Val<S> {
         debug_assert_eq!(S::SHAPE, Shape::Pair);
         let pair = self.constant_pair(slice.as_ptr().expose_provenance() as u64, slice.len() as u64);
         Val::new(pair)

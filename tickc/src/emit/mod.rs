@@ -29,11 +29,12 @@ pub use call::{Arguments, Callable, ExternFn};
 pub use control::{If, Logic, Loop, Match, Pat, Round, round};
 pub(crate) use val::OfThisThread;
 pub use val::{AsVar, Place, Val, Var, var_of};
+pub(crate) use vars::next_function;
 pub use vars::{Home, Named, Scope};
 
 use crate::error::Error;
 use crate::machine::{Finished, Machine, Operand, Prologue};
-use crate::types::{Scalar, Shape, Type, Value};
+use crate::types::{DynamicType, Scalar, Shape, Type};
 use vars::Variables;
 
 /// How many levels fragments may be nested within each other.
@@ -205,19 +206,25 @@ impl Emitter {
 
     /// Fails, with some value to go on with.
     #[cold]
-    pub(crate) fn fail<T: Value>(&mut self, error: Error) -> Val<T> {
+    pub(crate) fn fail<T: DynamicType>(&mut self, error: Error) -> Val<T> {
         self.set_error(error);
         self.poison()
     }
 
     /// Some value of type `T`, to go on with after an error.
     #[cold]
-    pub(crate) fn poison<T: Value>(&mut self) -> Val<T> {
-        Val::new(match T::SHAPE {
+    pub(crate) fn poison<T: DynamicType>(&mut self) -> Val<T> {
+        Val::new(self.poison_of(T::SHAPE))
+    }
+
+    /// The same, of a value of this shape.
+    #[cold]
+    pub(crate) fn poison_of(&mut self, shape: Shape) -> Operand {
+        match shape {
             Shape::Unit => Operand::UNIT,
             Shape::Scalar(_) => Operand::constant(0),
             Shape::Pair => self.constant_pair(0, 0),
-        })
+        }
     }
 
     /// Keeps something alive as long as the function.
@@ -239,7 +246,7 @@ impl Emitter {
 
     /// A value where control never comes.
     #[inline]
-    pub fn never<T: Value>(&mut self) -> Val<T> {
+    pub fn never<T: DynamicType>(&mut self) -> Val<T> {
         match T::SHAPE {
             Shape::Unit => Val::new(Operand::UNIT),
             Shape::Scalar(_) => Val::new(NEVER),
@@ -261,7 +268,7 @@ impl Emitter {
 
     /// Drops the value of an expression statement.
     #[inline(always)]
-    pub fn discard<T: Value>(&mut self, v: Val<T>) {
+    pub fn discard<T: DynamicType>(&mut self, v: Val<T>) {
         let operand = v.into_operand();
         if let Shape::Scalar(_) = T::SHAPE
             && !operand.is_const()
@@ -276,25 +283,42 @@ impl Emitter {
 
     /// The value as it is now, whatever is emitted next.
     #[inline]
-    pub fn pin<T: Value>(&mut self, v: Val<T>) -> Val<T> {
-        let operand = v.into_operand();
-        Val::new(match T::SHAPE {
+    pub fn pin<T: DynamicType>(&mut self, v: Val<T>) -> Val<T> {
+        Val::new(self.pin_operand(T::SHAPE, v.into_operand()))
+    }
+
+    #[inline(always)]
+    fn pin_operand(&mut self, shape: Shape, operand: Operand) -> Operand {
+        match shape {
             Shape::Unit => operand,
             Shape::Scalar(_) if operand.is_const() => operand,
             Shape::Scalar(ty) => self.machine.pin(ty, operand),
             Shape::Pair => Operand::pair(self.declare_pair(operand)),
-        })
+        }
+    }
+
+    /// [`Emitter::pin_if`] for a value of this shape.
+    pub(crate) fn keep_value(&mut self, shape: Shape, operand: Operand, effects: bool) -> Operand {
+        if effects { self.pin_operand(shape, operand) } else { self.hold(Val::<()>::new(operand)).into_operand() }
+    }
+
+    /// Declares the parameters, as variables of the function with this number (see [`next_function`]).
+    pub(crate) fn declare_params(&mut self, function: u64) {
+        self.function = function;
+        for i in 0..self.homes.len() {
+            self.declare_at(self.homes[i]);
+        }
     }
 
     /// [`Emitter::pin`], if what is emitted next may have effects.
     #[inline(always)]
-    pub fn pin_if<T: Value>(&mut self, v: Val<T>, effects: bool) -> Val<T> {
+    pub fn pin_if<T: DynamicType>(&mut self, v: Val<T>, effects: bool) -> Val<T> {
         if effects { self.pin(v) } else { self.hold(v) }
     }
 
     /// The value, not a condition.
     #[inline(always)]
-    pub fn hold<T: Value>(&mut self, v: Val<T>) -> Val<T> {
+    pub fn hold<T: DynamicType>(&mut self, v: Val<T>) -> Val<T> {
         let operand = v.into_operand();
         if operand.kind() == crate::machine::kind::COND {
             return Val::new(self.machine.settle(operand));

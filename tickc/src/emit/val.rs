@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::machine::Operand;
-use crate::types::{Value, Zero};
+use crate::types::{DynamicType, Zero};
 
 /// A value of dynamic code while it is being emitted. Consumed exactly once.
 #[must_use]
@@ -138,8 +138,14 @@ impl<T> Var<T> {
 
     /// The handle as a word.
     #[inline(always)]
-    pub(super) fn bits(self) -> u64 {
+    pub(crate) fn bits(self) -> u64 {
         self.bits
+    }
+
+    /// The handle from its word; the variable is one of type `T`.
+    #[inline(always)]
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Var { bits, marker: PhantomData, thread: PhantomData }
     }
 
     /// Its number, if it is a `Var::local()`.
@@ -168,11 +174,11 @@ impl<T: Zero> Var<T> {
 )]
 pub trait AsVar {
     /// The variable's type.
-    type Ty: Value;
+    type Ty: DynamicType;
     /// The variable.
     fn as_var(&self) -> Var<Self::Ty>;
 }
-impl<T: Value> AsVar for Var<T> {
+impl<T: DynamicType> AsVar for Var<T> {
     type Ty = T;
     #[inline(always)]
     fn as_var(&self) -> Var<T> {

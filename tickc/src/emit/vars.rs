@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use super::{Emitter, Val, Var};
 use crate::error::Error;
 use crate::machine::{Binary, BinaryOp, Operand, kind};
-use crate::types::{Bits, Int, Number, Scalar, Shape, Type, Value};
+use crate::types::{Bits, DynamicType, Int, Number, Scalar, Shape, Type};
 
 thread_local! {
     static NEXT_FUNCTION: Cell<u64> = const { Cell::new(1) };
@@ -24,7 +24,7 @@ thread_local! {
 /// # Panics
 /// When they are used up: a variable of a function with the same number would be taken for another one, of another type.
 #[inline]
-pub(super) fn next_function() -> u64 {
+pub(crate) fn next_function() -> u64 {
     let number = NEXT_FUNCTION.get();
     assert!(number < 1 << 39, "a thread compiles at most 2^39 functions");
     NEXT_FUNCTION.set(number + 1);
@@ -102,7 +102,7 @@ impl<T> Copy for Home<T> {}
 /// What an expansion names: a [`Home`], or a handle ([`Var`]), which is looked up.
 pub trait Named: Copy {
     /// The variable's type.
-    type Ty: Value;
+    type Ty: DynamicType;
     /// What reading it yields; `None` sets the error.
     #[doc(hidden)]
     fn operand(self, e: &mut Emitter) -> Option<Operand>;
@@ -113,14 +113,14 @@ pub trait Named: Copy {
         self.operand(e)
     }
 }
-impl<T: Value> Named for Home<T> {
+impl<T: DynamicType> Named for Home<T> {
     type Ty = T;
     #[inline(always)]
     fn operand(self, _: &mut Emitter) -> Option<Operand> {
         Some(self.operand)
     }
 }
-impl<T: Value> Named for Var<T> {
+impl<T: DynamicType> Named for Var<T> {
     type Ty = T;
     #[inline(always)]
     fn operand(self, e: &mut Emitter) -> Option<Operand> {
@@ -173,7 +173,7 @@ impl Emitter {
 
     /// Reads a variable for the last time: its home becomes a temporary.
     #[inline]
-    pub fn take<T: Value>(&mut self, v: Home<T>) -> Val<T> {
+    pub fn take<T: DynamicType>(&mut self, v: Home<T>) -> Val<T> {
         if v.operand.kind() == kind::REG {
             self.vars.slots[v.index as usize].home = Operand::DEAD;
             return Val::new(v.operand.taken());
@@ -184,19 +184,19 @@ impl Emitter {
     /// Reads a variable that the expression around assigns: `v = v * 2 + 1`. The operations may overwrite it, as nothing
     /// reads it between here and the assignment.
     #[inline(always)]
-    pub fn get_in_place<T: Value>(&mut self, v: Home<T>) -> Val<T> {
+    pub fn get_in_place<T: DynamicType>(&mut self, v: Home<T>) -> Val<T> {
         Val::new(if v.operand.kind() == kind::REG { v.operand.in_place() } else { v.operand })
     }
 
     /// The handle of a variable that Rust code asks for.
     #[inline]
-    pub fn var<T: Value>(&mut self, v: Home<T>) -> Var<T> {
+    pub fn var<T: DynamicType>(&mut self, v: Home<T>) -> Var<T> {
         Var::new(self.function, v.index)
     }
 
     /// The variable at `index`, known to be in scope.
     #[inline(always)]
-    pub(super) fn home_of<T: Value>(&self, index: u32) -> Home<T> {
+    pub(super) fn home_of<T: DynamicType>(&self, index: u32) -> Home<T> {
         let operand = match T::SHAPE {
             Shape::Pair => Operand::pair(index),
             _ => self.vars.slots[index as usize].home,
@@ -206,7 +206,7 @@ impl Emitter {
 
     /// The index of a local, or of a variable that is not in scope, which sets the error.
     #[inline(never)]
-    fn index_of_other<T: Value>(&mut self, v: Var<T>) -> Option<u32> {
+    fn index_of_other<T: DynamicType>(&mut self, v: Var<T>) -> Option<u32> {
         let Some(number) = v.local_number() else {
             let place = if v.function() == self.function { "after its scope had ended" } else { "in another function" };
             self.set_error(Error::VariableOutOfScope { ty: std::any::type_name::<T>(), place });
@@ -255,14 +255,14 @@ impl Emitter {
 
     /// Declares a variable with this value, whose handle Rust code asks for.
     #[inline]
-    pub fn let_<T: Value>(&mut self, v: Val<T>) -> Var<T> {
+    pub fn let_<T: DynamicType>(&mut self, v: Val<T>) -> Var<T> {
         let home = self.let_home(v);
         self.var(home)
     }
 
     /// Declares a variable with this value, known by its name only.
     #[inline]
-    pub fn let_home<T: Value>(&mut self, v: Val<T>) -> Home<T> {
+    pub fn let_home<T: DynamicType>(&mut self, v: Val<T>) -> Home<T> {
         let operand = v.into_operand();
         match T::SHAPE {
             Shape::Unit => Home { operand, index: self.push_slot(Operand::UNIT, false), marker: PhantomData },
@@ -279,7 +279,7 @@ impl Emitter {
 
     /// Declares a variable that is never assigned: a constant needs no home.
     #[inline]
-    pub fn let_immutable<T: Value>(&mut self, v: Val<T>) -> Home<T> {
+    pub fn let_immutable<T: DynamicType>(&mut self, v: Val<T>) -> Home<T> {
         match T::SHAPE {
             Shape::Scalar(_) => {
                 let operand = v.into_operand();
@@ -295,7 +295,7 @@ impl Emitter {
 
     /// Declares a variable known by its name only, whose home is known.
     #[inline]
-    pub(super) fn home_at<T: Value>(&mut self, operand: Operand) -> Home<T> {
+    pub(super) fn home_at<T: DynamicType>(&mut self, operand: Operand) -> Home<T> {
         Home { operand, index: self.push_slot(operand, false), marker: PhantomData }
     }
 
@@ -330,7 +330,7 @@ impl Emitter {
 
     /// The homes of pointer and length of a slice.
     #[inline]
-    pub(super) fn pair_homes(&self, pair: Operand) -> (Operand, Operand) {
+    pub(crate) fn pair_homes(&self, pair: Operand) -> (Operand, Operand) {
         debug_assert_eq!(pair.kind(), kind::PAIR);
         let index = pair.body as usize;
         (self.vars.slots[index].home, self.vars.slots[index + 1].home)
@@ -364,7 +364,7 @@ impl Emitter {
 
     /// Closes a scope whose block has a value, which may stand for a variable of the scope.
     #[inline]
-    pub fn end_scope<T: Value>(&mut self, scope: Scope, v: Val<T>) -> Val<T> {
+    pub fn end_scope<T: DynamicType>(&mut self, scope: Scope, v: Val<T>) -> Val<T> {
         let mut operand = v.into_operand();
         match T::SHAPE {
             // Mostly all variables have been taken.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::arena::{self, Chunk};
 use super::{BOXED, Code, flags};
 use crate::emit::{Emitter, Val, Var};
-use crate::types::{Element, Scalar, Slice, Value};
+use crate::types::{DynamicType, Element, Scalar, Slice};
 
 /// What `@` accepts: `Code`, `Var`, and references to them.
 #[diagnostic::on_unimplemented(
@@ -24,21 +24,21 @@ pub trait Splice {
 /// What is kept of a splice.
 pub trait Captured {
     /// The type of dynamic value.
-    type Ty: Value;
+    type Ty: DynamicType;
     /// Emits it.
     fn instantiate(&self, e: &mut Emitter) -> Val<Self::Ty>;
     /// Whether emitting it may change variables or memory.
     fn effects(&self) -> bool;
 }
 
-impl<'a, T: Value> Splice for Code<'a, T> {
+impl<'a, T: DynamicType> Splice for Code<'a, T> {
     type Captured = Code<'a, T>;
     #[inline(always)]
     fn capture(&self) -> Self::Captured {
         self.clone()
     }
 }
-impl<T: Value> Splice for Var<T> {
+impl<T: DynamicType> Splice for Var<T> {
     type Captured = Var<T>;
     #[inline(always)]
     fn capture(&self) -> Self::Captured {
@@ -56,24 +56,18 @@ macro_rules! through_pointers {
 }
 through_pointers!(&S, &mut S, Box<S>, std::rc::Rc<S>);
 
-impl<T: Value> Captured for Code<'_, T> {
+impl<T: DynamicType> Captured for Code<'_, T> {
     type Ty = T;
     #[inline(always)]
     fn instantiate(&self, e: &mut Emitter) -> Val<T> {
-        if e.enter() {
-            let value = self.handle.emit(e);
-            e.leave();
-            Val::new(value)
-        } else {
-            e.poison()
-        }
+        Val::new(self.handle.instantiate(e, T::SHAPE))
     }
     #[inline(always)]
     fn effects(&self) -> bool {
-        self.handle.flags() & (flags::EFFECTS | flags::CALLS | flags::DEFERRED) != 0
+        self.handle.has_effects()
     }
 }
-impl<T: Value> Captured for Var<T> {
+impl<T: DynamicType> Captured for Var<T> {
     type Ty = T;
     #[inline(always)]
     fn instantiate(&self, e: &mut Emitter) -> Val<T> {
@@ -94,7 +88,7 @@ pub fn splice_capture<S: Splice>(splice: &S) -> S::Captured {
 /// What `$` accepts: run-time constants.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a run-time constant",
-    label = "`$` takes scalars, `Arc<[X]>`, `&'static [X]`, `extern \"C\"` function pointers and `Func`s",
+    label = "`$` takes scalars, `Arc<[X]>`, `&'static [X]`, `extern \"C\"` function pointers, `Func`s and `HostFn`s",
     note = "a dynamic variable has no value until the code runs; splice it with `@`"
 )]
 pub trait Lift: Clone {}
@@ -106,7 +100,7 @@ pub trait Lift: Clone {}
 )]
 pub trait LiftValue: Lift {
     /// The type of dynamic value.
-    type Ty: Value;
+    type Ty: DynamicType;
     /// Emits it.
     fn lift(&self, e: &mut Emitter) -> Val<Self::Ty>;
 }
@@ -176,7 +170,7 @@ impl<T> Hoist for Code<'_, T> {
     const NEEDS_DROP: bool = false;
     #[inline(always)]
     fn flags(&self) -> u32 {
-        self.handle.flags() & !BOXED
+        self.handle.known()
     }
     #[inline(always)]
     fn is_boxed(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::emit::{Emitter, OfThisThread, Val};
 use crate::error::Error;
 use crate::machine::Operand;
 use crate::signature::{ParamList, Signature};
-use crate::types::Value;
+use crate::types::{DynamicType, Shape};
 use arena::{Boxed, Dropping};
 
 /// What a fragment is known to do, as far as it matters for code around it.
@@ -53,26 +53,49 @@ struct Fragment<H, F> {
 }
 
 /// Something that is dropped.
-trait Owned {}
+pub(crate) trait Owned {}
 
 /// Tells rustc that dropping a handle may drop captures that borrow for `'a`.
-type Borrows<'a> = PhantomData<Box<dyn Owned + 'a>>;
+pub(crate) type Borrows<'a> = PhantomData<Box<dyn Owned + 'a>>;
 
 /// An owning handle of a fragment, its type forgotten.
-struct Handle(NonNull<Header>);
+pub(crate) struct Handle(NonNull<Header>);
 
 impl Handle {
-    /// Instantiates the fragment.
+    /// Instantiates the fragment as the body of a function.
     #[inline(always)]
-    fn emit(&self, e: &mut Emitter) -> Operand {
+    pub(crate) fn emit(&self, e: &mut Emitter) -> Operand {
         // SAFETY: the handle keeps the fragment alive, and the header's function is that of its fragment.
         unsafe { (self.0.as_ref().emit)(self.0, e) }
+    }
+
+    /// Instantiates the fragment, which yields a value of this shape, within another.
+    #[inline(always)]
+    pub(crate) fn instantiate(&self, e: &mut Emitter, shape: Shape) -> Operand {
+        if !e.enter() {
+            return e.poison_of(shape);
+        }
+        let value = self.emit(e);
+        e.leave();
+        value
     }
 
     #[inline(always)]
     fn flags(&self) -> u32 {
         // SAFETY: the handle keeps the fragment alive.
         unsafe { self.0.as_ref().flags }
+    }
+
+    /// What is known of the fragment: see [`flags`].
+    #[inline(always)]
+    pub(crate) fn known(&self) -> u32 {
+        self.flags() & !BOXED
+    }
+
+    /// Whether instantiating it may change variables or memory.
+    #[inline(always)]
+    pub(crate) fn has_effects(&self) -> bool {
+        self.flags() & (flags::EFFECTS | flags::CALLS | flags::DEFERRED) != 0
     }
 }
 
@@ -134,7 +157,19 @@ impl<T> std::fmt::Debug for Code<'_, T> {
     }
 }
 
-impl<T: Value> Code<'static, T> {
+impl<T> Code<'_, T> {
+    /// The fragment, its type forgotten.
+    pub(crate) fn into_handle(self) -> Handle {
+        self.handle
+    }
+
+    /// A fragment that is known to yield a `T`.
+    pub(crate) fn from_handle(handle: Handle) -> Self {
+        Code { handle, marker: PhantomData, borrows: PhantomData, thread: PhantomData }
+    }
+}
+
+impl<T: DynamicType> Code<'static, T> {
     /// A fragment whose instantiation makes `compile` return `error`: for generators that can fail.
     ///
     /// ```
@@ -179,22 +214,16 @@ impl<S> std::fmt::Debug for Staged<'_, S> {
 }
 
 impl<S: Signature> Staged<'_, S> {
-    /// Instantiates the function's body.
+    /// The function's body.
     #[inline(always)]
-    pub(crate) fn emit(&self, e: &mut Emitter) -> Operand {
-        self.handle.emit(e)
-    }
-
-    /// See [`flags`].
-    #[inline(always)]
-    pub(crate) fn flags(&self) -> u32 {
-        self.handle.flags()
+    pub(crate) fn into_handle(self) -> Handle {
+        self.handle
     }
 }
 
 /// Makes the fragment of a quotation. Only `tick!` calls this.
 #[inline(always)]
-pub fn quote<'a, T: Value, H, F>(hoists: H, flags: u32, body: F) -> Code<'a, T>
+pub fn quote<'a, T: DynamicType, H, F>(hoists: H, flags: u32, body: F) -> Code<'a, T>
 where
     H: Hoists + 'a,
     F: Fn(&mut Emitter, &H) -> Val<T> + 'a,
@@ -207,7 +236,7 @@ where
 pub fn staged<'a, P, R, H, F>(hoists: H, flags: u32, body: F) -> Staged<'a, P::Fn<R>>
 where
     P: ParamList,
-    R: Value,
+    R: DynamicType,
     H: Hoists + 'a,
     F: Fn(&mut Emitter, &H) -> Val<R> + 'a,
 {
@@ -215,7 +244,7 @@ where
 }
 
 #[inline(always)]
-fn fragment<T: Value, H, F>(hoists: H, flags: u32, body: F) -> Handle
+fn fragment<T: DynamicType, H, F>(hoists: H, flags: u32, body: F) -> Handle
 where
     H: Hoists,
     F: Fn(&mut Emitter, &H) -> Val<T>,
@@ -239,7 +268,10 @@ where
 
 /// # Safety
 /// `header` is that of a live `Fragment<H, F>`.
-unsafe fn emit<T: Value, H, F: Fn(&mut Emitter, &H) -> Val<T>>(header: NonNull<Header>, e: &mut Emitter) -> Operand {
+unsafe fn emit<T: DynamicType, H, F: Fn(&mut Emitter, &H) -> Val<T>>(
+    header: NonNull<Header>,
+    e: &mut Emitter,
+) -> Operand {
     // SAFETY: by the caller's promise.
     let fragment = unsafe { header.cast::<Fragment<H, F>>().as_ref() };
     (fragment.body)(e, &fragment.hoists).into_operand()
@@ -248,7 +280,7 @@ unsafe fn emit<T: Value, H, F: Fn(&mut Emitter, &H) -> Val<T>>(header: NonNull<H
 /// A fragment counted on its own (see [`arena`]): the captures lie behind the header in a box of their own.
 #[cold]
 #[inline(never)]
-fn boxed<T: Value, H, F>(header: Header, hoists: H, body: F) -> Handle
+fn boxed<T: DynamicType, H, F>(header: Header, hoists: H, body: F) -> Handle
 where
     F: Fn(&mut Emitter, &H) -> Val<T>,
 {
@@ -260,7 +292,7 @@ where
     }
     /// # Safety
     /// As [`emit`], for a `Whole<H, F>`.
-    unsafe fn emit<T: Value, H, F: Fn(&mut Emitter, &H) -> Val<T>>(
+    unsafe fn emit<T: DynamicType, H, F: Fn(&mut Emitter, &H) -> Val<T>>(
         header: NonNull<Header>,
         e: &mut Emitter,
     ) -> Operand {

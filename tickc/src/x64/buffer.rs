@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// Largest function in bytes.
 pub(super) const MAX_CODE: usize = 16 << 20;
-/// What the longest operation (a call with 24 arguments and every register to be saved) may write, amply.
+/// What the longest operation (a call, which saves every register; each argument makes room anew) may write, amply.
 const SLACK: usize = 16 << 10;
 
 /// Machine code under construction.

@@ -60,10 +60,12 @@ impl Convention {
         pairs: u32,
         mut each: impl FnMut(usize, Location),
     ) {
+        // With more than 32 words there is no pair: signatures with slices have at most 25.
+        let starts_pair = |i: usize| pairs & 1_u32.wrapping_shl(i as u32) != 0;
         let mut previous = Location::Stack(0);
         for (i, ty) in types.enumerate() {
-            let second = i > 0 && pairs & 1 << (i - 1) != 0;
-            let location = if second { self.second(previous) } else { self.next(ty, pairs & 1 << i != 0) };
+            let second = i > 0 && starts_pair(i - 1);
+            let location = if second { self.second(previous) } else { self.next(ty, starts_pair(i)) };
             each(i, location);
             previous = location;
         }
@@ -85,22 +87,27 @@ impl OnePass {
             Target::SelfCall => (true, true, false),
             Target::Dynamic { traps, checks_stack, .. } => (traps, checks_stack, false),
             Target::Native(_) => (false, false, true),
+            // Canonical as a value of our own, and with a status.
+            Target::Host { .. } => (true, false, false),
         };
-        match target {
-            Target::SelfCall => self.recursive = true,
-            Target::Dynamic { stack, .. } => self.callee_stack = self.callee_stack.max(stack),
-            Target::Native(_) => {}
-        }
         self.traps |= traps;
         self.needs_limit |= checks_stack;
 
         // Conditions become values while their flags are alive: only the last argument can be one.
-        let mut operands = [(Type::Unit, Operand::UNIT); 24];
-        let operands = &mut operands[..args.len()];
+        let mut operands = std::mem::take(&mut self.operands);
+        let mut locations = std::mem::take(&mut self.locations);
+        operands.clear();
+        locations.clear();
+        let mut pairs = pairs;
+        if let Target::Host { data, .. } = target {
+            operands.push((Type::Ptr, Operand::constant(data)));
+            pairs <<= 1;
+        }
         let mut owned = 0;
-        for (to, &(ty, from)) in operands.iter_mut().zip(args) {
-            *to = (ty, if from.kind() == kind::COND { self.settle_condition(from) } else { from });
-            owned |= to.1.owned();
+        for &(ty, from) in args {
+            let operand = if from.kind() == kind::COND { self.settle_condition(from) } else { from };
+            operands.push((ty, operand));
+            owned |= operand.owned();
         }
 
         // What lives in registers that the call destroys, but for what the call consumes.
@@ -116,12 +123,18 @@ impl OnePass {
         let saved = &saved[..saves];
 
         let mut convention = Convention::default();
-        let mut locations = [Location::Stack(0); 25];
-        convention.locate(operands.iter().map(|&(ty, _)| ty), pairs, |i, location| locations[i] = location);
+        convention.locate(operands.iter().map(|&(ty, _)| ty), pairs, |_, location| locations.push(location));
         let limit = checks_stack.then(|| convention.next(Type::Usize, false));
+        match target {
+            Target::SelfCall => self.recursive = true,
+            Target::Dynamic { stack, .. } => {
+                self.callee_stack = self.callee_stack.max(stack.saturating_add(convention.stack * 8));
+            }
+            Target::Native(_) | Target::Host { .. } => self.callee_stack = self.callee_stack.max(convention.stack * 8),
+        }
 
-        self.pass_on_stack(operands, &locations, limit, convention.stack);
-        self.pass_in_registers(operands, &locations, limit);
+        self.pass_on_stack(&operands, &locations, limit, convention.stack);
+        self.pass_in_registers(&operands, &locations, limit);
         self.used |= CALLER_SAVED;
         self.emit_call(target);
         if convention.stack > 0 {
@@ -129,9 +142,10 @@ impl OnePass {
             self.buf.alu_ri(Alu::ADD, true, RSP, bytes);
             self.pushed = 0;
         }
-        for &(_, operand) in operands.iter() {
+        for &(_, operand) in &operands {
             self.release_operand(operand);
         }
+        (self.operands, self.locations) = (operands, locations);
         if traps {
             // The status lies beside the value: in rdx, or in rax if the value is a float.
             let status = if ret.is_float() { RAX } else { RDX };
@@ -192,6 +206,7 @@ impl OnePass {
         }
         for (i, &(ty, operand)) in operands.iter().enumerate().rev() {
             if let Location::Stack(_) = locations[i] {
+                self.buf.room();
                 self.push_word(ty, operand);
             }
         }
@@ -219,7 +234,8 @@ impl OnePass {
 
     /// Moves the arguments that go in registers: a parallel move, as the sources may be argument registers themselves.
     fn pass_in_registers(&mut self, operands: &[(Type, Operand)], locations: &[Location], limit: Option<Location>) {
-        let mut moves = [Move { to: 0, ty: Type::Unit, from: Operand::UNIT }; 25];
+        // At most every register of the convention.
+        let mut moves = [Move { to: 0, ty: Type::Unit, from: Operand::UNIT }; ARGUMENTS.len() + 8];
         let mut count = 0;
         let mut add = |to, ty, from: Operand| {
             if !(from.is_reg() && from.reg() == to) {
@@ -272,7 +288,7 @@ impl OnePass {
                 self.near_calls.push((self.buf.pos(), address));
                 self.buf.dword(0);
             }
-            Target::Native(address) => {
+            Target::Native(address) | Target::Host { shim: address, .. } => {
                 if self.is_near(address) {
                     self.buf.byte(0xe8);
                     self.near_calls.push((self.buf.pos(), address));

@@ -125,6 +125,7 @@ impl OnePass {
 
     /// The home of a parameter that arrives on the stack.
     fn load_param(&mut self, ty: Type, word: u32) -> Operand {
+        self.buf.room();
         let m = Mem { base: RSP, index: RSP, scale: 0, disp: UNKNOWN, in_frame: false };
         super::values::load_mem(&mut self.buf, if ty.is_float() { Type::U64 } else { ty }, SCRATCH, m);
         let at = self.buf.pos() - 4;

@@ -107,6 +107,9 @@ pub(crate) struct OnePass {
     /// Jumps to the stub of each trap.
     trap_lists: [JumpList; 5],
 
+    /// Arguments of the call that is being emitted, and where they are passed.
+    operands: Vec<(Type, Operand)>,
+    locations: Vec<Location>,
     /// Displacements of loads of arguments on the stack: they await the size of the frame.
     stack_arguments: Vec<u32>,
     /// Displacements of calls of this function.
@@ -153,6 +156,8 @@ impl OnePass {
             trapped_in_rdx: 0,
             trapped_in_rax: 0,
             trap_lists: [0; 5],
+            operands: Vec::new(),
+            locations: Vec::new(),
             stack_arguments: Vec::new(),
             self_calls: Vec::new(),
             near_calls: Vec::new(),

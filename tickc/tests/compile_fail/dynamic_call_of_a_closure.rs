@@ -1,0 +1,7 @@
+use tickc::DynCall;
+use tickc::prelude::*;
+
+fn main() {
+    let _ = DynCall::new(&|x: i64| x + 1);
+    let _ = tick!(1);
+}
