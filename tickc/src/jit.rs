@@ -3,14 +3,17 @@
 
 use std::cell::Cell;
 use std::sync::atomic::AtomicU32;
+use std::thread::LocalKey;
 
-use crate::code_memory::{self, AllocError, CodeMemoryStats};
+use crate::code_memory::{self, AllocError, CodeMemoryStats, Node};
 use crate::emit::Emitter;
 use crate::error::Error;
 use crate::fragment::{Staged, flags};
 use crate::func::{Func, FuncData};
+use crate::interp::Program;
+use crate::machine::Machine;
 use crate::signature::Signature;
-use crate::{dump, x64};
+use crate::{dump, ir, x64};
 
 /// How code is generated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -22,7 +25,8 @@ pub enum Tier {
     LinearScan,
     /// Cranelift: the best code. Not in this build yet.
     Cranelift,
-    /// An interpreter that needs no executable memory. Not in this build yet.
+    /// An interpreter of the intermediate representation: the reference for what dynamic code means, and what runs where no
+    /// executable memory is to be had.
     Interp,
 }
 
@@ -100,16 +104,18 @@ impl JitBuilder {
     /// system gives no executable memory.
     pub fn build(self) -> Result<Jit, Error> {
         check_tier(self.tier)?;
-        code_memory::bounds()?;
+        if self.tier != Tier::Interp {
+            code_memory::bounds()?;
+        }
         Ok(Jit { tier: self.tier, stats: self.stats })
     }
 }
 
 fn check_tier(tier: Tier) -> Result<(), Error> {
-    if tier == Tier::OnePass && cfg!(all(target_arch = "x86_64", target_os = "linux")) {
-        Ok(())
-    } else {
-        Err(Error::TierUnavailable(tier))
+    match tier {
+        Tier::OnePass if cfg!(all(target_arch = "x86_64", target_os = "linux")) => Ok(()),
+        Tier::Interp => Ok(()),
+        Tier::OnePass | Tier::LinearScan | Tier::Cranelift => Err(Error::TierUnavailable(tier)),
     }
 }
 
@@ -123,8 +129,24 @@ impl From<AllocError> for Error {
 }
 
 thread_local! {
-    /// This thread's one-pass emitter, while no compilation uses it. A compilation within a compilation makes another.
+    /// This thread's emitters, while no compilation uses them. A compilation within a compilation makes another.
     static ONE_PASS: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
+    static INTERP: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
+}
+
+/// Where this thread keeps the emitter of a tier.
+#[inline(always)]
+fn emitter_cell(tier: Tier) -> &'static LocalKey<Cell<Option<Box<Emitter>>>> {
+    if tier == Tier::Interp { &INTERP } else { &ONE_PASS }
+}
+
+#[cold]
+fn new_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
+    let machine: Box<dyn Machine> = match tier {
+        Tier::Interp => Box::new(ir::Builder::new()),
+        _ => Box::new(x64::OnePass::new()?),
+    };
+    Ok(Box::new(Emitter::new(machine)))
 }
 
 impl Jit {
@@ -168,9 +190,10 @@ impl Jit {
     /// As [`Jit::compile`], and [`Error::TierUnavailable`].
     pub fn compile_with<S: Signature>(&self, tier: Tier, staged: Staged<'_, S>) -> Result<Func<S>, Error> {
         check_tier(tier)?;
-        let mut emitter = match ONE_PASS.try_with(Cell::take) {
+        let cell = emitter_cell(tier);
+        let mut emitter = match cell.try_with(Cell::take) {
             Ok(Some(emitter)) => emitter,
-            _ => Box::new(Emitter::new(Box::new(x64::OnePass::new()?))),
+            _ => new_emitter(tier)?,
         };
         let start = if self.stats { timestamp() } else { 0 };
         let flat = S::FLAT;
@@ -182,28 +205,46 @@ impl Jit {
             Ok(emitted) => emitted,
             Err(error) => {
                 emitter.abandon();
-                let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
+                let _ = cell.try_with(|cell| cell.set(Some(emitter)));
                 return Err(error);
             }
         };
         drop(staged);
         let middle = if self.stats { timestamp() } else { 0 };
-        let mut place = code_memory::reserve(emitter.machine.code_len())?;
-        let address = place.exec().addr() as u64;
-        emitter.machine.place(place.bytes(), address);
-        if dump::dumps().asm {
-            eprint!("tickc: {tier:?} {}\n{}", std::any::type_name::<S>(), dump::disassemble(place.bytes(), address));
-        }
-        let phases = self.stats.then(|| Box::new(Phases { emit: middle - start, publish: timestamp() - middle }));
-        let node = place.commit(FuncData {
+        let mut data = FuncData {
             owners: AtomicU32::new(1),
-            entry: address as usize + emitter.machine.entry() as usize,
+            entry: 0,
             finished: emitted.finished,
             tier,
+            program: None,
             keep: emitted.keep,
-            phases,
-        })?;
-        let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
+            phases: None,
+        };
+        let phases =
+            |self_: &Jit| self_.stats.then(|| Box::new(Phases { emit: middle - start, publish: timestamp() - middle }));
+        let node = if let Some(function) = emitter.machine.interpreted() {
+            if dump::dumps().ir {
+                eprint!("tickc: {tier:?} {}\n{function}", std::any::type_name::<S>());
+            }
+            data.program = Some(Box::new(Program::new(function)));
+            data.phases = phases(self);
+            Node::detached(data)
+        } else {
+            let mut place = code_memory::reserve(emitter.machine.code_len())?;
+            let address = place.exec().addr() as u64;
+            emitter.machine.place(place.bytes(), address);
+            if dump::dumps().asm {
+                eprint!(
+                    "tickc: {tier:?} {}\n{}",
+                    std::any::type_name::<S>(),
+                    dump::disassemble(place.bytes(), address)
+                );
+            }
+            data.entry = address as usize + emitter.machine.entry() as usize;
+            data.phases = phases(self);
+            place.commit(data)?
+        };
+        let _ = cell.try_with(|cell| cell.set(Some(emitter)));
         // SAFETY: the code was emitted for the parameters and the result of `S`, and the node counts one owner.
         Ok(unsafe { Func::new(node) })
     }

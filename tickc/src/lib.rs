@@ -36,6 +36,8 @@ mod emit;
 mod error;
 mod fragment;
 mod func;
+mod interp;
+mod ir;
 mod jit;
 mod machine;
 mod record;

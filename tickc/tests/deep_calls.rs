@@ -1,10 +1,9 @@
 //! Calls of dynamic code by dynamic code: recursion, arguments on the stack, traps on the way.
 #![forbid(unsafe_code)]
-use tickc::prelude::*;
+mod support;
 
-fn jit() -> Jit {
-    Jit::new().unwrap()
-}
+use support::jit;
+use tickc::prelude::*;
 
 #[expect(clippy::too_many_arguments, reason = "more than there are registers")]
 fn wide(n: i64, a: i64, b: u8, c: i32, d: i16, e: u64, s: &[i64], x: f64, y: f32, z: i8) -> i64 {

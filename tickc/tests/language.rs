@@ -7,12 +7,11 @@
     clippy::useless_vec,
     reason = "programs under test are written every way there is"
 )]
-use std::sync::Arc;
-use tickc::prelude::*;
+mod support;
 
-fn jit() -> Jit {
-    Jit::new().unwrap()
-}
+use std::sync::Arc;
+use support::jit;
+use tickc::prelude::*;
 
 #[derive(Clone, Copy, Record)]
 struct Point {

@@ -5,6 +5,8 @@
 #![allow(unreachable_pub, reason = "shared by the modules of one test")]
 #![allow(clippy::unnecessary_cast, reason = "some of the types that a macro goes through are the same")]
 
+mod support;
+
 #[path = "random/ast.rs"]
 mod ast;
 #[path = "random/eval.rs"]
@@ -107,7 +109,7 @@ fn run() {
     let mut bytes = [7; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let jit = Jit::new().unwrap();
+    let jit = support::jit();
     let result = runner.run(&prop::collection::vec(any::<u32>(), 0..500), |choices| check(&jit, &choices));
     if let Err(error) = result {
         panic!("{error}");
