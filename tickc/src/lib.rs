@@ -162,6 +162,11 @@ pub mod __private {
     pub use crate::record::{Field, Record, same_type};
     pub use crate::types::{Element, Element as FieldType, Exclusive, Scalar, Shared, Value};
 
+    /// Reads the intermediate representation as text, and prints it again: for tests of both.
+    pub fn reprint(text: &str) -> Result<String, String> {
+        crate::ir::parse(text).map(|function| function.to_string())
+    }
+
     /// Whether instantiating a capture may change variables or memory.
     #[inline(always)]
     pub fn effects<C: Captured>(captured: &C) -> bool {

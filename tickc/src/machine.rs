@@ -266,7 +266,7 @@ pub enum Target {
     Dynamic {
         /// Address of its first instruction; 0 if it has none, because an interpreted function calls another one.
         address: u64,
-        /// Exposed address of its [`crate::interp::Program`]; 0 if it has none.
+        /// Exposed address of its program, if it is interpreted; else 0.
         program: u64,
         /// Whether it can trap, and thus returns a status that the caller must look at.
         traps: bool,

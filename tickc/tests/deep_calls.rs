@@ -175,6 +175,7 @@ fn stack_overflow_in_functions_of_floats_and_of_nothing() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "calls native functions")]
 fn arguments_that_change_places() {
     extern "C" fn mix(a: i64, b: i64, c: i64, d: i64, e: i64, f: i64, g: i64, h: i64) -> i64 {
         [a, b, c, d, e, f, g, h].iter().fold(0, |s: i64, &v| s.wrapping_mul(10).wrapping_add(v))

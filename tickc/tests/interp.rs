@@ -1,9 +1,13 @@
-//! The tests of other files once more, in the interpreter; and what only the interpreter has.
+//! The tests of other files once more, in the interpreter.
+//!
+//! Under Miri: `cargo +nightly miri test -p tickc --test interp`. Tests that call native functions are left out there.
+#![allow(clippy::duplicate_mod, reason = "each file has its own support")]
 
 #[path = "deep_calls.rs"]
 mod deep_calls;
 #[path = "language.rs"]
 mod language;
+#[cfg(not(miri))]
 #[path = "random.rs"]
 mod random;
 #[path = "regressions.rs"]

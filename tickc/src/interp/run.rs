@@ -115,7 +115,7 @@ fn run_frame<'a>(program: &'a Program, mut pc: usize, regs: &mut [u64]) -> Resul
             Op::Binary => binary(r.binary_op(), r.ty, reg(r.a), reg(r.b))?,
             Op::BinaryImm => binary(r.binary_op(), r.ty, reg(r.a), r.immediate())?,
             Op::Unary => fold::fold_unary(r.unary_op(), r.ty, reg(r.a)),
-            Op::Convert => fold::fold_convert(r.from_type(), r.ty, reg(r.a)),
+            Op::Convert => fold::fold_convert(r.source_type(), r.ty, reg(r.a)),
             Op::Bitcast => r.ty.canonical(reg(r.a)),
             Op::Set => u64::from(holds(r.condition(), r.ty, reg(r.a), reg(r.b))),
             Op::SetImm => u64::from(holds(r.condition(), r.ty, reg(r.a), r.immediate())),

@@ -1,6 +1,8 @@
 //! Calls of interpreted functions by machine code: a few instructions that store all registers that arguments may come in,
 //! and call [`enter`], which finds the arguments there.
 
+#![allow(clippy::useless_conversion, reason = "`dynasm!` converts whatever names a register")]
+
 use dynasmrt::{DynasmApi, SimpleAssembler, dynasm};
 
 use super::Program;

@@ -17,6 +17,8 @@
 //!
 //! Cost: one record per operation; nothing is allocated in the steady state.
 
+#![allow(clippy::wrong_self_convention, reason = "`to_vreg` brings an operand, not the machine, into a register")]
+
 use super::{Arg, ArgValue, CallSite, Condition, Function, Indexed, Op, Record, VReg, to_immediate};
 use crate::error::Error;
 use crate::machine::{

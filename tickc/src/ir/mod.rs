@@ -26,11 +26,11 @@
 //! - N4: the last record is a terminator: control does not leave the array.
 
 mod builder;
-#[cfg(test)]
 mod parse;
 mod print;
 
 pub(crate) use builder::Builder;
+pub(crate) use parse::parse;
 
 use crate::machine::{BinaryOp, Comparison, Target, UnaryOp};
 use crate::types::Type;
@@ -172,7 +172,7 @@ impl Record {
 
     /// The type that a conversion starts from.
     #[inline]
-    pub(crate) const fn from_type(self) -> Type {
+    pub(crate) const fn source_type(self) -> Type {
         Type::ALL[self.sub as usize]
     }
 }

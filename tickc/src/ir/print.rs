@@ -91,7 +91,7 @@ impl Function {
             Op::Binary => write!(f, "v{dst} = {}.{ty} v{a}, v{b}", snake(&r.binary_op())),
             Op::BinaryImm => write!(f, "v{dst} = {}.{ty} v{a}, {immediate}", snake(&r.binary_op())),
             Op::Unary => write!(f, "v{dst} = {}.{ty} v{a}", snake(&r.unary_op())),
-            Op::Convert | Op::Bitcast => write!(f, "v{dst} = {name}.{ty} v{a}: {}", type_name(r.from_type())),
+            Op::Convert | Op::Bitcast => write!(f, "v{dst} = {name}.{ty} v{a}: {}", type_name(r.source_type())),
             Op::Set => write!(f, "v{dst} = set.{}.{ty} v{a}, v{b}", condition_name(r.condition())),
             Op::SetImm => write!(f, "v{dst} = set.{}.{ty} v{a}, {immediate}", condition_name(r.condition())),
             Op::Branch => write!(f, "branch.{}.{ty} v{a}, v{b} L{dst}", condition_name(r.condition())),
