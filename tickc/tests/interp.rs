@@ -7,9 +7,6 @@
 mod deep_calls;
 #[path = "language.rs"]
 mod language;
-#[cfg(not(miri))]
-#[path = "random.rs"]
-mod random;
 #[path = "regressions.rs"]
 mod regressions;
 #[path = "same_tokens.rs"]
