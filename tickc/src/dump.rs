@@ -10,6 +10,8 @@ use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter, 
 pub(crate) struct Dumps {
     /// `asm`: the machine code of every function compiled, on standard error.
     pub(crate) asm: bool,
+    /// `ir`: the intermediate representation of every function compiled that has one, on standard error.
+    pub(crate) ir: bool,
 }
 
 /// What `TICKC_DUMP` asks for.
@@ -18,10 +20,15 @@ pub(crate) fn dumps() -> Dumps {
     static DUMPS: OnceLock<Dumps> = OnceLock::new();
     *DUMPS.get_or_init(|| {
         let list = std::env::var("TICKC_DUMP").unwrap_or_default();
-        for word in list.split(',').map(str::trim).filter(|w| !w.is_empty() && *w != "asm") {
-            eprintln!("tickc: TICKC_DUMP={word}: this build knows `asm`");
+        let mut dumps = Dumps::default();
+        for word in list.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            match word {
+                "asm" => dumps.asm = true,
+                "ir" => dumps.ir = true,
+                _ => eprintln!("tickc: TICKC_DUMP={word}: this build knows `asm` and `ir`"),
+            }
         }
-        Dumps { asm: list.split(',').any(|word| word.trim() == "asm") }
+        dumps
     })
 }
 

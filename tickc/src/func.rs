@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicU32, Ordering, fence};
 use crate::code_memory::{self, Node};
 use crate::dump;
 use crate::emit::{Emitter, Keep};
+use crate::interp::Program;
 use crate::jit::{Phases, Stats, Tier};
 use crate::machine::{Finished, Target};
-use crate::signature::{Param, Return};
+use crate::signature::{Param, Return, Words};
 use crate::trap::{Trap, trap_of_status};
 
 /// What lies beside the code of a function.
@@ -29,10 +30,26 @@ pub(crate) struct FuncData {
 }
 
 /// The rarer part of [`FuncData`].
+#[derive(Default)]
 pub(crate) struct Extra {
+    /// What is run instead of code, of an interpreted function.
+    pub(crate) program: Option<Program>,
     /// What the code refers to.
     pub(crate) keep: Box<[Keep]>,
     pub(crate) phases: Option<Phases>,
+}
+
+impl FuncData {
+    /// Machine code that belongs to an interpreted function.
+    pub(crate) fn thunk(entry: usize) -> FuncData {
+        FuncData { owners: AtomicU32::new(1), entry, finished: Finished::default(), tier: Tier::Interp, extra: None }
+    }
+
+    /// The program of an interpreted function.
+    #[inline]
+    pub(crate) fn program(&self) -> Option<&Program> {
+        self.extra.as_ref()?.program.as_ref()
+    }
 }
 
 impl Drop for FuncData {
@@ -91,6 +108,15 @@ impl std::panic::UnwindSafe for Owner {}
 impl std::panic::RefUnwindSafe for Owner {}
 
 impl Owner {
+    /// The owner of what was just published.
+    ///
+    /// # Safety
+    /// `node` is published, and counts this owner.
+    #[inline]
+    pub(crate) unsafe fn new(node: NonNull<Node<FuncData>>) -> Owner {
+        Owner(node)
+    }
+
     #[inline]
     fn node(&self) -> &Node<FuncData> {
         // SAFETY: a node lives until its last owner releases it.
@@ -107,6 +133,11 @@ impl Owner {
         let node = self.node();
         // SAFETY: the node's code is readable and does not change while the node lives.
         unsafe { std::slice::from_raw_parts(node.exec(), node.len()) }
+    }
+
+    /// Address of the entry.
+    pub(crate) fn address(&self) -> u64 {
+        self.data().entry as u64
     }
 
     #[inline]
@@ -133,6 +164,10 @@ impl Drop for Owner {
     fn drop(&mut self) {
         if self.data().owners.fetch_sub(1, Ordering::Release) == 1 {
             fence(Ordering::Acquire);
+            if self.data().program().is_some() {
+                // SAFETY: that was the last owner; functions that are interpreted are detached.
+                return unsafe { Node::free_detached(self.0) };
+            }
             // SAFETY: that was the last owner; nobody can call the code any more.
             unsafe { code_memory::release(self.0) }
         }
@@ -168,7 +203,15 @@ impl<S> Clone for Func<S> {
 impl<S> fmt::Debug for Func<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = std::any::type_name::<S>();
-        write!(f, "Func<{name}>({:?}, {} bytes at {:?})", self.tier(), self.owner.node().len(), self.owner.entry())
+        match self.owner.data().program() {
+            Some(program) => {
+                write!(f, "Func<{name}>({:?}, {} operations)", self.tier(), program.function().operations())
+            }
+            None => {
+                let node = self.owner.node();
+                write!(f, "Func<{name}>({:?}, {} bytes at {:?})", self.tier(), node.len(), self.owner.entry())
+            }
+        }
     }
 }
 
@@ -210,17 +253,22 @@ impl<S> Func<S> {
         self.owner.data().tier
     }
 
-    /// Size of the code, number of instructions (decoded on request), and what compilation took.
+    /// Size of the code, number of instructions (decoded on request), and what compilation took. Of an interpreted function, the
+    /// operations of the intermediate representation are its instructions.
     pub fn stats(&self) -> Stats {
-        Stats {
-            instructions: dump::count_instructions(self.owner.code()),
-            bytes: self.owner.node().len(),
-            phases: self.owner.data().extra.as_ref().and_then(|extra| extra.phases),
-        }
+        let data = self.owner.data();
+        let (instructions, bytes) = match data.program() {
+            Some(program) => (program.function().operations(), size_of_val(&program.function().records[..])),
+            None => (dump::count_instructions(self.owner.code()), self.owner.node().len()),
+        };
+        Stats { instructions, bytes, phases: data.extra.as_ref().and_then(|extra| extra.phases) }
     }
 
-    /// The machine code as text, one instruction a line.
+    /// The machine code as text, one instruction a line; of an interpreted function, its intermediate representation.
     pub fn disassemble(&self) -> String {
+        if let Some(program) = self.owner.data().program() {
+            return program.function().to_string();
+        }
         dump::disassemble(self.owner.code(), self.owner.node().exec().addr() as u64)
     }
 
@@ -228,8 +276,22 @@ impl<S> Func<S> {
     pub(crate) fn target_in(&self, e: &mut Emitter) -> Target {
         e.keep(Arc::new(self.owner.clone()));
         let finished = self.owner.data().finished;
+        if let Some(program) = self.owner.data().program() {
+            let address = if e.machine.interpreted().is_some() { Ok(0) } else { program.thunk() };
+            return Target::Dynamic {
+                address: address.unwrap_or_else(|error| {
+                    e.set_error(error);
+                    0
+                }),
+                program: (&raw const *program).expose_provenance() as u64,
+                traps: true,
+                checks_stack: false,
+                stack: crate::interp::THUNK_STACK,
+            };
+        }
         Target::Dynamic {
-            address: self.owner.entry().addr() as u64,
+            address: self.owner.entry().expose_provenance() as u64,
+            program: 0,
             traps: finished.traps,
             checks_stack: finished.checks_stack,
             stack: finished.stack,
@@ -271,6 +333,16 @@ macro_rules! arities {
             pub fn try_call(&self, $($a: $p::Arg<'_>),*) -> Result<R, Trap> {
                 let entry = self.owner.entry();
                 let Finished { traps, checks_stack, .. } = self.owner.data().finished;
+                if checks_stack && let Some(program) = self.owner.data().program() {
+                    #[allow(unused_mut, reason = "without parameters")]
+                    let mut args = Words::default();
+                    $($p::push_words($a, &mut args);)*
+                    return match program.run(args.get()) {
+                        Ok(bits) => Ok(R::from_canonical(bits)),
+                        // SAFETY: the status of the call that has just ended.
+                        Err(status) => Err(unsafe { trap_of_status(status) }),
+                    };
+                }
                 $(let $a = $p::into_abi($a);)*
                 if !traps {
                     // SAFETY: the code was compiled for this signature and does not trap; `self` keeps it alive.

@@ -4,15 +4,18 @@
 use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::AtomicU32;
+use std::thread::LocalKey;
 
-use crate::code_memory::{self, AllocError, CodeMemoryStats};
+use crate::code_memory::{self, AllocError, CodeMemoryStats, Node};
 use crate::emit::Emitter;
 use crate::error::Error;
 use crate::fragment::{Handle, Staged, flags};
 use crate::func::{Extra, Func, FuncData};
+use crate::interp::Program;
+use crate::machine::Machine;
 use crate::signature::{Flat, Signature};
 use crate::types::Type;
-use crate::{dump, x64};
+use crate::{dump, ir, x64};
 
 /// How code is generated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -24,7 +27,8 @@ pub enum Tier {
     LinearScan,
     /// Cranelift: the best code. Not in this build yet.
     Cranelift,
-    /// An interpreter that needs no executable memory. Not in this build yet.
+    /// An interpreter of the intermediate representation: the reference for what dynamic code means, and what runs where no
+    /// executable memory is to be had.
     Interp,
 }
 
@@ -102,7 +106,9 @@ impl JitBuilder {
     /// system gives no executable memory.
     pub fn build(self) -> Result<Jit, Error> {
         check_tier(self.tier)?;
-        code_memory::bounds()?;
+        if self.tier != Tier::Interp {
+            code_memory::bounds()?;
+        }
         Ok(Jit { tier: self.tier, stats: self.stats })
     }
 }
@@ -118,10 +124,10 @@ pub(crate) struct Quoted<'a> {
 }
 
 fn check_tier(tier: Tier) -> Result<(), Error> {
-    if tier == Tier::OnePass && cfg!(all(target_arch = "x86_64", target_os = "linux")) {
-        Ok(())
-    } else {
-        Err(Error::TierUnavailable(tier))
+    match tier {
+        Tier::OnePass if cfg!(all(target_arch = "x86_64", target_os = "linux")) => Ok(()),
+        Tier::Interp => Ok(()),
+        Tier::OnePass | Tier::LinearScan | Tier::Cranelift => Err(Error::TierUnavailable(tier)),
     }
 }
 
@@ -135,8 +141,24 @@ impl From<AllocError> for Error {
 }
 
 thread_local! {
-    /// This thread's one-pass emitter, while no compilation uses it. A compilation within a compilation makes another.
+    /// This thread's emitters, while no compilation uses them. A compilation within a compilation makes another.
     static ONE_PASS: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
+    static INTERP: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
+}
+
+/// Where this thread keeps the emitter of a tier.
+#[inline(always)]
+fn emitter_cell(tier: Tier) -> &'static LocalKey<Cell<Option<Box<Emitter>>>> {
+    if tier == Tier::Interp { &INTERP } else { &ONE_PASS }
+}
+
+#[cold]
+fn new_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
+    let machine: Box<dyn Machine> = match tier {
+        Tier::Interp => Box::new(ir::Builder::new()),
+        _ => Box::new(x64::OnePass::new()?),
+    };
+    Ok(Box::new(Emitter::new(machine)))
 }
 
 impl Jit {
@@ -204,9 +226,10 @@ impl Jit {
         name: impl FnOnce() -> N,
     ) -> Result<Func<S>, Error> {
         check_tier(tier)?;
-        let mut emitter = match ONE_PASS.try_with(Cell::take) {
+        let cell = emitter_cell(tier);
+        let mut emitter = match cell.try_with(Cell::take) {
             Ok(Some(emitter)) => emitter,
-            _ => Box::new(Emitter::new(Box::new(x64::OnePass::new()?))),
+            _ => new_emitter(tier)?,
         };
         let start = if self.stats { timestamp() } else { 0 };
         let calls = body.known() & flags::CALLS != 0;
@@ -219,31 +242,37 @@ impl Jit {
         let finished = emitter.finish(quoted.ret, value);
         if finished.failed {
             let error = emitter.take_error();
-            let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
+            let _ = cell.try_with(|cell| cell.set(Some(emitter)));
             return Err(error);
         }
         let keep = emitter.take_keep();
         drop(body);
         let middle = if self.stats { timestamp() } else { 0 };
-        let mut place = code_memory::reserve(finished.len as usize)?;
-        let address = place.exec().addr() as u64;
-        emitter.machine.place(place.bytes(), address);
-        if dump::dumps().asm {
-            eprint!("tickc: {tier:?} {}\n{}", name(), dump::disassemble(place.bytes(), address));
-        }
-        let phases = self.stats.then(|| Phases { emit: middle - start, publish: timestamp() - middle });
-        let extra = match (keep, phases) {
-            (None, None) => None,
-            (keep, phases) => Some(Box::new(Extra { keep: keep.unwrap_or_default(), phases })),
+        let phases = |jit: &Jit| jit.stats.then(|| Phases { emit: middle - start, publish: timestamp() - middle });
+        let mut data = FuncData { owners: AtomicU32::new(1), entry: 0, finished, tier, extra: None };
+        let node = if tier == Tier::Interp {
+            let function = emitter.machine.interpreted().expect("the machine of the tier records functions");
+            if dump::dumps().ir {
+                eprint!("tickc: {tier:?} {}\n{function}", name());
+            }
+            let program = Some(Program::new(function));
+            data.extra = Some(Box::new(Extra { program, keep: keep.unwrap_or_default(), phases: phases(self) }));
+            Node::detached(data)
+        } else {
+            let mut place = code_memory::reserve(finished.len as usize)?;
+            let address = place.exec().addr() as u64;
+            emitter.machine.place(place.bytes(), address);
+            if dump::dumps().asm {
+                eprint!("tickc: {tier:?} {}\n{}", name(), dump::disassemble(place.bytes(), address));
+            }
+            data.entry = address as usize + finished.entry as usize;
+            data.extra = match (keep, phases(self)) {
+                (None, None) => None,
+                (keep, phases) => Some(Box::new(Extra { keep: keep.unwrap_or_default(), phases, program: None })),
+            };
+            place.commit(data)?
         };
-        let node = place.commit(FuncData {
-            owners: AtomicU32::new(1),
-            entry: address as usize + finished.entry as usize,
-            finished,
-            tier,
-            extra,
-        })?;
-        let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
+        let _ = cell.try_with(|cell| cell.set(Some(emitter)));
         // SAFETY: the code was emitted for the parameters and the result of `S`, as the callers say, and the node counts one
         // owner.
         Ok(unsafe { Func::new(node) })

@@ -38,6 +38,8 @@ mod error;
 mod fragment;
 mod func;
 mod host;
+mod interp;
+mod ir;
 mod jit;
 mod machine;
 mod record;
@@ -163,6 +165,11 @@ pub mod __private {
     pub use crate::machine::{Operand, Target};
     pub use crate::record::{Field, Record, same_type};
     pub use crate::types::{DynamicType, Element, Element as FieldType, Exclusive, Scalar, Shared};
+
+    /// Reads the intermediate representation as text, and prints it again: for tests of both.
+    pub fn reprint(text: &str) -> Result<String, String> {
+        crate::ir::parse(text).map(|function| function.to_string())
+    }
 
     /// Whether instantiating a capture may change variables or memory.
     #[inline(always)]

@@ -21,6 +21,7 @@
 //! - I3: an operand that is not a temporary is pinned before anything that may change what it stands for.
 
 use crate::error::Error;
+use crate::ir;
 use crate::trap::TrapKind;
 use crate::types::Type;
 
@@ -279,8 +280,10 @@ pub enum Target {
     Native(u64),
     /// A compiled function of our own: address, and whether it returns a status (see `trap.rs`).
     Dynamic {
-        /// Address of its first instruction.
+        /// Address of its first instruction; 0 if it has none, because an interpreted function calls another one.
         address: u64,
+        /// Exposed address of its program, if it is interpreted; else 0.
+        program: u64,
         /// Whether it can trap, and thus returns a status that the caller must look at.
         traps: bool,
         /// Whether it takes the stack limit (see `trap.rs`).
@@ -345,6 +348,11 @@ pub(crate) trait Machine {
     fn take_error(&mut self) -> Option<Error>;
     /// Forgets the function under construction (after an error or a panic).
     fn abandon(&mut self);
+    /// The finished function, of a machine whose functions are interpreted: they need no executable memory, and call each other
+    /// without machine code in between.
+    fn interpreted(&self) -> Option<&ir::Function> {
+        None
+    }
 
     /// Result of a binary operation as a temporary. At most one operand is a constant.
     fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand;

@@ -79,6 +79,31 @@ pub trait Param: DynamicType {
     /// Argument to what is passed.
     #[doc(hidden)]
     fn into_abi(arg: Self::Arg<'_>) -> Self::Abi;
+    /// Argument to what the interpreter takes.
+    #[doc(hidden)]
+    fn push_words(arg: Self::Arg<'_>, to: &mut Words);
+}
+
+/// Arguments as the interpreter takes them: canonical words, a slice as pointer and length.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct Words {
+    words: [u64; 24],
+    len: usize,
+}
+
+impl Words {
+    #[inline]
+    fn push(&mut self, word: u64) {
+        self.words[self.len] = word;
+        self.len += 1;
+    }
+
+    /// The words pushed so far.
+    #[inline]
+    pub(crate) fn get(&self) -> &[u64] {
+        &self.words[..self.len]
+    }
 }
 
 impl<T: Scalar> Param for T {
@@ -87,6 +112,10 @@ impl<T: Scalar> Param for T {
     #[inline(always)]
     fn into_abi(arg: T) -> T {
         arg
+    }
+    #[inline(always)]
+    fn push_words(arg: T, to: &mut Words) {
+        to.push(arg.to_bits());
     }
 }
 
@@ -106,6 +135,11 @@ impl<X: Element> Param for Slice<X> {
     fn into_abi(arg: &[X]) -> RawSlice {
         RawSlice { pointer: arg.as_ptr().cast(), len: arg.len() }
     }
+    #[inline(always)]
+    fn push_words(arg: &[X], to: &mut Words) {
+        to.push(arg.as_ptr().to_bits());
+        to.push(arg.len() as u64);
+    }
 }
 impl<X: Element> Param for SliceMut<X> {
     type Arg<'x> = &'x mut [X];
@@ -113,6 +147,11 @@ impl<X: Element> Param for SliceMut<X> {
     #[inline(always)]
     fn into_abi(arg: &mut [X]) -> RawSlice {
         RawSlice { len: arg.len(), pointer: arg.as_mut_ptr().cast_const().cast() }
+    }
+    #[inline(always)]
+    fn push_words(arg: &mut [X], to: &mut Words) {
+        to.push(arg.as_mut_ptr().to_bits());
+        to.push(arg.len() as u64);
     }
 }
 impl<R: Record> Param for Ref<R> {
@@ -122,6 +161,10 @@ impl<R: Record> Param for Ref<R> {
     fn into_abi(arg: &R) -> *const R {
         arg
     }
+    #[inline(always)]
+    fn push_words(arg: &R, to: &mut Words) {
+        to.push((&raw const *arg).to_bits());
+    }
 }
 impl<R: Record> Param for RefMut<R> {
     type Arg<'x> = &'x mut R;
@@ -129,6 +172,10 @@ impl<R: Record> Param for RefMut<R> {
     #[inline(always)]
     fn into_abi(arg: &mut R) -> *mut R {
         arg
+    }
+    #[inline(always)]
+    fn push_words(arg: &mut R, to: &mut Words) {
+        to.push((&raw mut *arg).to_bits());
     }
 }
 
@@ -147,6 +194,9 @@ pub trait Return: DynamicType {
     /// The value in the register.
     #[doc(hidden)]
     fn from_word(word: Self::Word) -> Self;
+    /// The value with these canonical bits.
+    #[doc(hidden)]
+    fn from_canonical(bits: u64) -> Self;
     /// The register with the value.
     #[doc(hidden)]
     fn into_word(self) -> Self::Word;
@@ -180,6 +230,8 @@ macro_rules! integer_returns {
             fn from_word(word: u64) -> Self { Scalar::from_bits(word) }
             #[inline(always)]
             fn into_word(self) -> u64 { Scalar::to_bits(self) }
+            #[inline(always)]
+            fn from_canonical(bits: u64) -> Self { Scalar::from_bits(bits) }
         }
     )*};
 }
@@ -193,6 +245,8 @@ macro_rules! pointer_returns {
             fn from_word(word: u64) -> Self { Scalar::from_bits(word) }
             #[inline(always)]
             fn into_word(self) -> u64 { Scalar::to_bits(self) }
+            #[inline(always)]
+            fn from_canonical(bits: u64) -> Self { Scalar::from_bits(bits) }
         }
     )*};
 }
@@ -208,6 +262,10 @@ impl Return for f32 {
     fn into_word(self) -> f64 {
         f64::from_bits(u64::from(f32::to_bits(self)))
     }
+    #[inline(always)]
+    fn from_canonical(bits: u64) -> Self {
+        Scalar::from_bits(bits)
+    }
 }
 impl Return for f64 {
     const TYPE: Type = Type::F64;
@@ -220,6 +278,10 @@ impl Return for f64 {
     fn into_word(self) -> f64 {
         self
     }
+    #[inline(always)]
+    fn from_canonical(bits: u64) -> Self {
+        Scalar::from_bits(bits)
+    }
 }
 impl Return for () {
     const TYPE: Type = Type::Unit;
@@ -230,6 +292,8 @@ impl Return for () {
     fn into_word(self) -> u64 {
         0
     }
+    #[inline(always)]
+    fn from_canonical(_: u64) -> Self {}
 }
 
 /// The parameters of a quoted function as a tuple.

@@ -1,10 +1,9 @@
 //! Calls of dynamic code by dynamic code: recursion, arguments on the stack, traps on the way.
 #![forbid(unsafe_code)]
-use tickc::prelude::*;
+mod support;
 
-fn jit() -> Jit {
-    Jit::new().unwrap()
-}
+use support::jit;
+use tickc::prelude::*;
 
 #[expect(clippy::too_many_arguments, reason = "more than there are registers")]
 fn wide(n: i64, a: i64, b: u8, c: i32, d: i16, e: u64, s: &[i64], x: f64, y: f32, z: i8) -> i64 {
@@ -176,6 +175,7 @@ fn stack_overflow_in_functions_of_floats_and_of_nothing() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "calls native functions")]
 fn arguments_that_change_places() {
     extern "C" fn mix(a: i64, b: i64, c: i64, d: i64, e: i64, f: i64, g: i64, h: i64) -> i64 {
         [a, b, c, d, e, f, g, h].iter().fold(0, |s: i64, &v| s.wrapping_mul(10).wrapping_add(v))

@@ -247,9 +247,15 @@ fn where_executable_memory_is_refused_there_is_a_clear_error() {
         assert!(text.contains("private pages made executable once written: Permission denied"), "{text}");
         assert!(matches!(Jit::builder().tier(Tier::OnePass).build(), Err(Error::ExecMemoryDenied { .. })));
     }
-    // Quoting needs no code memory.
+    // Quoting needs no code memory, and neither does the interpreter.
     let code: Code<i64> = tick!(1 + 2);
-    drop(tick!(|x: i64| -> i64 { x + @code }));
+    let interp = Jit::builder().tier(Tier::Interp).build().unwrap();
+    let f = interp.compile(tick!(|x: i64| -> i64 { x + @code })).unwrap();
+    let g = interp.compile(tick!(|x: i64| -> i64 { $f(x) * native(x) })).unwrap();
+    assert_eq!(g.call(4), 7 * native(4));
+    let error = interp.compile_with(Tier::OnePass, tick!(|x: i64| -> i64 { $f(x) })).map(|_| ()).unwrap_err();
+    assert!(matches!(error, Error::ExecMemoryDenied { .. }), "{error:?}");
+    assert!(matches!(interp.code_memory(), Err(Error::ExecMemoryDenied { .. })));
     assert!(std::thread::spawn(|| Jit::new().is_err()).join().unwrap());
     println!("{DONE}");
 }

@@ -1,10 +1,9 @@
 //! What random programs found, each as small as it would get, named after what was wrong.
 #![forbid(unsafe_code)]
-use tickc::prelude::*;
+mod support;
 
-fn jit() -> Jit {
-    Jit::new().unwrap()
-}
+use support::jit;
+use tickc::prelude::*;
 
 /// `n` levels of `leaf op (leaf op (…))`.
 fn right_leaning<'a>(n: u32, leaf: &dyn Fn(u32) -> Code<'a, i64>) -> Code<'a, i64> {

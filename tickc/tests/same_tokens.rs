@@ -28,6 +28,9 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
+mod support;
+
+use support::jit;
 use tickc::prelude::*;
 
 thread_local! {
@@ -133,7 +136,7 @@ macro_rules! each {
 /// Functions of scalars.
 macro_rules! check {
     ($(|$($p:ident: $t:ident),*| -> $r:ident $body:block)*) => {$({
-        let jit = Jit::new().unwrap();
+        let jit = jit();
         let f = jit.compile(tick!(|$($p: $t),*| -> $r $body)).unwrap();
         let rust = |$($p: $t),*| -> $r { $body };
         let n = [$(stringify!($p)),*].len();
@@ -150,7 +153,7 @@ macro_rules! check {
 /// Functions of a slice of `i64`, one of `u8`, one of `f32`, and three scalars.
 macro_rules! check_mem {
     ($(|$s:ident, $t:ident, $w:ident, $a:ident, $b:ident, $i:ident| $body:block)*) => {$({
-        let jit = Jit::new().unwrap();
+        let jit = jit();
         let f = jit
             .compile(tick!(|$s: SliceMut<i64>, $t: SliceMut<u8>, $w: SliceMut<f32>, $a: i64, $b: u8, $i: usize| -> i64 $body))
             .unwrap();

@@ -7,11 +7,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
-use tickc::prelude::*;
+mod support;
 
-fn jit() -> Jit {
-    Jit::new().expect("a Jit")
-}
+use support::jit;
+use tickc::prelude::*;
 
 /// Says when it is dropped, and whether what it borrows was there still.
 struct Guard<'a>(&'a Cell<bool>, &'a Rc<Cell<u32>>);
@@ -179,7 +178,7 @@ fn elements_of_size_zero_are_checked_and_have_nothing_in_them() {
 
 #[test]
 fn fragments_that_double_at_each_level_never_ended() {
-    let jit = Jit::new().unwrap();
+    let jit = jit();
     // With code: the function becomes too large.
     let x = Var::<i64>::local();
     let code = (0..40).fold(tick!(@x), |c, _| tick!(@c + @c));

@@ -46,6 +46,23 @@ impl<P> Node<P> {
     }
 }
 
+impl<P> Node<P> {
+    /// A published node without code, outside of every region: for what is kept as a function is, but is none.
+    pub(crate) fn detached(payload: P) -> NonNull<Node<P>> {
+        let node = Node { next: ptr::null_mut(), exec: ptr::null(), len: 0, payload: MaybeUninit::new(payload) };
+        NonNull::from(Box::leak(Box::new(node)))
+    }
+
+    /// Frees a detached node.
+    ///
+    /// # Safety
+    /// `node` is from [`Node::detached`], and nobody uses it any more.
+    pub(crate) unsafe fn free_detached(node: NonNull<Node<P>>) {
+        // SAFETY: leaked from a box by `detached`, freed once by the caller's promise; it was made with a payload.
+        unsafe { Box::from_raw(node.as_ptr()).payload.assume_init_drop() };
+    }
+}
+
 /// Released nodes, waiting to be collected. Alone on its cache line.
 #[repr(align(64))]
 pub(super) struct Released<P> {

@@ -176,7 +176,8 @@ impl Emitter {
     pub fn take<T: DynamicType>(&mut self, v: Home<T>) -> Val<T> {
         if v.operand.kind() == kind::REG {
             self.vars.slots[v.index as usize].home = Operand::DEAD;
-            return Val::new(v.operand.taken());
+            let in_register = v.operand.is_home_register();
+            return Val::new(if in_register { v.operand.taken() } else { self.machine.take(v.operand) });
         }
         Val::new(v.operand)
     }

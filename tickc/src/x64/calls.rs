@@ -12,7 +12,7 @@ use crate::types::Type;
 
 /// Where an argument is passed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Location {
+pub(crate) enum Location {
     Reg(Reg),
     /// Index of the word on the stack.
     Stack(u32),
@@ -20,15 +20,15 @@ pub(super) enum Location {
 
 /// Hands out the locations of arguments in order.
 #[derive(Default)]
-pub(super) struct Convention {
+pub(crate) struct Convention {
     ints: usize,
     floats: u8,
-    pub(super) stack: u32,
+    pub(crate) stack: u32,
 }
 
 impl Convention {
     /// The location of the next argument; `first_of_pair`: it is one of two words that stay together.
-    pub(super) fn next(&mut self, ty: Type, first_of_pair: bool) -> Location {
+    pub(crate) fn next(&mut self, ty: Type, first_of_pair: bool) -> Location {
         if ty.is_float() {
             if self.floats < 8 {
                 self.floats += 1;
@@ -54,7 +54,7 @@ impl Convention {
     }
 
     /// The locations of all arguments.
-    pub(super) fn locate(
+    pub(crate) fn locate(
         &mut self,
         types: impl Iterator<Item = Type>,
         pairs: u32,

@@ -36,6 +36,12 @@ mod memory;
 mod regs;
 mod values;
 
+/// The calling convention, for whoever else calls machine code or is called by it.
+pub(crate) mod convention {
+    pub(crate) use super::calls::{Convention, Location};
+    pub(crate) use super::regs::{ARGUMENTS, XMM0};
+}
+
 use crate::error::Error;
 use crate::machine::{
     Binary, BinaryOp, Compare, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind,

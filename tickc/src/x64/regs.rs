@@ -5,7 +5,7 @@
 use crate::machine::{Operand, kind};
 use crate::types::Type;
 
-pub(super) type Reg = u8;
+pub(crate) type Reg = u8;
 
 pub(super) const RAX: Reg = 0;
 pub(super) const RCX: Reg = 1;
@@ -13,7 +13,7 @@ pub(super) const RDX: Reg = 2;
 pub(super) const RSP: Reg = 4;
 /// Never allocated: holds what one machine operation needs besides its operands.
 pub(super) const SCRATCH: Reg = 11;
-pub(super) const XMM0: Reg = 16;
+pub(crate) const XMM0: Reg = 16;
 /// Never allocated, as [`SCRATCH`].
 pub(super) const XSCRATCH: Reg = 31;
 
@@ -26,7 +26,7 @@ pub(super) const CALLEE_SAVED: u32 = 1 << 3 | 1 << 5 | 0xf000;
 /// What calls destroy, among what is allocated.
 pub(super) const CALLER_SAVED: u32 = (GPRS | XMMS) & !CALLEE_SAVED;
 /// Integer arguments, in order: rdi, rsi, rdx, rcx, r8, r9.
-pub(super) const ARGUMENTS: [Reg; 6] = [7, 6, 2, 1, 8, 9];
+pub(crate) const ARGUMENTS: [Reg; 6] = [7, 6, 2, 1, 8, 9];
 
 /// In the body of a slot: it belongs to a temporary, not to a variable.
 const SLOT_OWNED: u64 = 1 << 32;

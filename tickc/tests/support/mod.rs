@@ -3,6 +3,22 @@
 
 use std::process::{Command, Output};
 
+use tickc::{Jit, Tier};
+
+/// The tier under test: that which the crate of the tests is named after, else the default one. `interp.rs` runs the tests of
+/// other files once more.
+pub(crate) fn tier() -> Tier {
+    match env!("CARGO_CRATE_NAME") {
+        "interp" => Tier::Interp,
+        _ => Tier::OnePass,
+    }
+}
+
+/// A `Jit` of the tier under test.
+pub(crate) fn jit() -> Jit {
+    Jit::builder().tier(tier()).build().unwrap()
+}
+
 /// Set in a child to what the child is to do.
 const ROLE: &str = "TICKC_TEST_ROLE";
 

@@ -1,5 +1,8 @@
 //! What a program means, by the operators of Rust.
-use super::ast::*;
+
+use crate::ast::*;
+use crate::functions;
+use crate::memory::{Memory, Rec};
 
 /// How a program ends other than by its value.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,15 +14,6 @@ pub enum Stop {
     Return(u64),
     /// It runs too long to be of use.
     Fuel,
-}
-
-/// What programs read and write besides their variables.
-#[derive(Clone, Debug)]
-pub struct Memory {
-    pub s: Vec<i64>,
-    pub t: Vec<u8>,
-    pub w: Vec<f32>,
-    pub record: super::stage::Rec,
 }
 
 pub fn canonical(ty: Ty, bits: u64) -> u64 {
@@ -136,6 +130,7 @@ pub fn binary(op: Op, ty: Ty, x: u64, y: u64) -> Result<u64, Stop> {
                 Op::Div => divided(b == 0, a.checked_div(b))?,
                 Op::Rem => divided(b == 0, a.checked_rem(b))?,
                 Op::RemEuclid => divided(b == 0, a.checked_rem_euclid(b))?,
+                Op::DivEuclid => divided(b == 0, a.checked_div_euclid(b))?,
                 Op::Min => a.min(b),
                 Op::Max => a.max(b),
                 Op::Shl => a.wrapping_shl(y as u32),
@@ -235,18 +230,25 @@ fn compare(cmp: Cmp, ty: Ty, x: u64, y: u64) -> bool {
     by_type!(ty, int T => of(cmp, x as T, y as T), float F => of(cmp, F::of(x), F::of(y)), bool => of(cmp, x, y))
 }
 
+/// How many nodes a run may evaluate.
+const FUEL: u32 = 20_000;
+
 /// A run of a program.
-pub struct Run {
+pub struct Run<'a> {
     pub memory: Memory,
     vars: Vec<(Ty, u64)>,
+    /// Parameters and locals: what a fragment sees of the variables.
+    roots: usize,
+    fragments: &'a [Fragment],
     fuel: u32,
 }
 
 /// The result, and the memory afterwards.
 pub fn run(program: &Program, args: &[u64], memory: Memory) -> (Result<u64, Stop>, Memory) {
     let params = program.params.scalars().iter().copied().zip(args.iter().copied());
-    let vars = params.chain(program.locals.iter().map(|&ty| (ty, 0))).collect();
-    let mut run = Run { memory, vars, fuel: 20_000 };
+    let vars: Vec<(Ty, u64)> = params.chain(program.locals.iter().map(|&ty| (ty, 0))).collect();
+    let roots = vars.len();
+    let mut run = Run { memory, vars, roots, fragments: &program.fragments, fuel: FUEL };
     let result = match run.block(&program.body) {
         Ok(()) => run.value(&program.value),
         Err(stop) => Err(stop),
@@ -258,7 +260,25 @@ pub fn run(program: &Program, args: &[u64], memory: Memory) -> (Result<u64, Stop
     (result, run.memory)
 }
 
-impl Run {
+fn field_of(r: &Rec, field: Field) -> u64 {
+    match field {
+        Field::X => r.x as u64,
+        Field::Y => u64::from(r.y),
+        Field::Z => Float::bits(r.z),
+        Field::Flag => u64::from(r.flag),
+    }
+}
+
+fn set_field(r: &mut Rec, field: Field, v: u64) {
+    match field {
+        Field::X => r.x = v as i32,
+        Field::Y => r.y = v as u8,
+        Field::Z => r.z = f64::of(v),
+        Field::Flag => r.flag = v != 0,
+    }
+}
+
+impl Run<'_> {
     fn burn(&mut self) -> Result<(), Stop> {
         self.fuel = self.fuel.checked_sub(1).ok_or(Stop::Fuel)?;
         Ok(())
@@ -297,30 +317,18 @@ impl Run {
         }
     }
 
-    fn field(&self, field: Field) -> u64 {
-        let r = &self.memory.record;
-        match field {
-            Field::X => r.x as u64,
-            Field::Y => u64::from(r.y),
-            Field::Z => Float::bits(r.z),
-            Field::Flag => u64::from(r.flag),
-        }
-    }
-
-    fn set_field(&mut self, field: Field, v: u64) {
-        let r = &mut self.memory.record;
-        match field {
-            Field::X => r.x = v as i32,
-            Field::Y => r.y = v as u8,
-            Field::Z => r.z = f64::of(v),
-            Field::Flag => r.flag = v != 0,
-        }
-    }
-
-    fn with<R>(&mut self, ty: Ty, bits: u64, run: impl FnOnce(&mut Run) -> R) -> R {
+    fn with<R>(&mut self, ty: Ty, bits: u64, run: impl FnOnce(&mut Self) -> R) -> R {
         self.vars.push((ty, bits));
         let result = run(self);
         self.vars.pop();
+        result
+    }
+
+    /// Runs a fragment, whose own variables have the numbers next to the roots', wherever it is spliced.
+    fn rooted<R>(&mut self, run: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = self.vars.split_off(self.roots);
+        let result = run(self);
+        self.vars.extend(outer);
         result
     }
 
@@ -405,14 +413,42 @@ impl Run {
                 self.load(*mem, i)?
             }
             Kind::Len(mem) => self.len(*mem),
-            Kind::Field(field) => self.field(*field),
+            Kind::Field(field) => field_of(&self.memory.record, *field),
             Kind::Element(i) => {
                 let i = self.value(i)? as usize;
                 *self.memory.record.a.get(i).ok_or(Stop::Index)? as u64
             }
             Kind::Call(f, args) => {
                 let args = args.iter().map(|a| self.value(a)).collect::<Result<Vec<u64>, Stop>>()?;
-                super::stage::call_directly(*f, &args)
+                functions::call_native(*f, &args)
+            }
+            Kind::CallCompiled(f, _, args) => {
+                let args = args.iter().map(|a| self.value(a)).collect::<Result<Vec<u64>, Stop>>()?;
+                functions::call_compiled(*f, &args, &mut self.memory)?
+            }
+            Kind::Bare(x, a, b) => {
+                let (x, a, b) = (self.value(x)?, self.value(a)?, self.value(b)?);
+                let mix = if e.ty.is_float() { Op::Add } else { Op::Xor };
+                let v = binary(mix, e.ty, binary(Op::Mul, e.ty, x, a)?, b)?;
+                binary(Op::Add, e.ty, binary(Op::Sub, e.ty, v, a)?, b)?
+            }
+            Kind::IfConst(c, a, b) => self.value(if *c { a } else { b })?,
+            Kind::MatchConst(n, a, b, c) => self.value(match n {
+                0 => a,
+                1 | 2 => b,
+                _ => c,
+            })?,
+            Kind::Table(table, i) => {
+                let i = self.value(i)? as usize;
+                *table.get(i).ok_or(Stop::Index)?
+            }
+            Kind::Fragment(f) => match &self.fragments[*f] {
+                Fragment::Value(e) => self.rooted(|run| run.value(e))?,
+                Fragment::Block(_) => unreachable!("a value"),
+            },
+            Kind::Row(i, field) => {
+                let i = self.value(i)? as usize;
+                field_of(self.memory.q.get(i).ok_or(Stop::Index)?, *field)
             }
             Kind::ReturnIf(c, r, v) => {
                 if self.truth(c)? {
@@ -451,12 +487,17 @@ impl Run {
             }
             Stmt::SetField(field, e) => {
                 let v = self.value(e)?;
-                self.set_field(*field, v);
+                set_field(&mut self.memory.record, *field, v);
             }
             Stmt::FieldOp(op, field, e) => {
                 let y = self.value(e)?;
-                let v = binary(*op, field.ty(), self.field(*field), y)?;
-                self.set_field(*field, v);
+                let v = binary(*op, field.ty(), field_of(&self.memory.record, *field), y)?;
+                set_field(&mut self.memory.record, *field, v);
+            }
+            Stmt::SetRow(i, field, e) => {
+                let v = self.value(e)?;
+                let i = self.value(i)? as usize;
+                set_field(self.memory.q.get_mut(i).ok_or(Stop::Index)?, *field, v);
             }
             Stmt::SetElement(i, e) => {
                 let v = self.value(e)?;
@@ -514,6 +555,30 @@ impl Run {
                     self.with(Ty::Usize, i, |run| run.block(block))?;
                 }
             }
+            Stmt::Unroll(ty, values, block) => {
+                for &bits in values {
+                    self.with(*ty, bits, |run| run.block(block))?;
+                }
+            }
+            Stmt::Labelled(limit, c, d, block) => {
+                let mut n = 0;
+                'outer: while n < *limit {
+                    n += 1;
+                    for i in 0..3 {
+                        if self.truth(c)? {
+                            break 'outer;
+                        }
+                        if self.truth(d)? {
+                            continue 'outer;
+                        }
+                        self.with(Ty::Usize, i, |run| run.block(block))?;
+                    }
+                }
+            }
+            Stmt::Fragment(f) => match &self.fragments[*f] {
+                Fragment::Block(block) => self.rooted(|run| run.block(block))?,
+                Fragment::Value(_) => unreachable!("a block"),
+            },
             Stmt::Return(e) => return Err(Stop::Return(self.value(e)?)),
             Stmt::Discard(e) => {
                 self.value(e)?;

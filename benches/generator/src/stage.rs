@@ -1,102 +1,14 @@
 //! Programs as dynamic code: every node is a small fragment of its own.
-use super::ast::*;
-use super::eval::{Memory, Stop};
+
+use std::rc::Rc;
+use std::sync::Arc;
+
 use tickc::prelude::*;
 
-/// The record of every program.
-#[derive(Clone, Copy, Debug, Record)]
-pub struct Rec {
-    pub x: i32,
-    pub y: u8,
-    pub z: f64,
-    pub a: [i16; 3],
-    pub flag: bool,
-}
-
-extern "C" fn two(a: u64, b: u64) -> u64 {
-    a.wrapping_mul(31).rotate_left(7) ^ b
-}
-extern "C" fn narrow(a: u8, b: i8, c: u16, d: i16, e: bool) -> i8 {
-    (i64::from(a) + i64::from(b) * 3 + i64::from(c) * 5 + i64::from(d) * 7 + i64::from(e) * 11) as i8
-}
-extern "C" fn floats(a: f32, b: f64) -> f32 {
-    (f64::from(a) * 0.5 - b) as f32
-}
-extern "C" fn ten(a: i64, b: f64, c: i32, d: f32, e: u8, f: i64, g: i64, h: i64, i: f64, j: i16) -> f64 {
-    let ints = [a, i64::from(c), i64::from(e), f, g, h, i64::from(j)];
-    let mix = ints.iter().fold(0i64, |s, &v| s.wrapping_mul(131).wrapping_add(v));
-    mix as f64 + b * 2.0 + f64::from(d) * 4.0 - i
-}
-extern "C" fn twelve(
-    a: i32,
-    b: u8,
-    c: i64,
-    d: u16,
-    e: i8,
-    f: u32,
-    g: usize,
-    h: i16,
-    i: u64,
-    j: bool,
-    k: f32,
-    l: i32,
-) -> i32 {
-    let ints = [
-        i64::from(a),
-        i64::from(b),
-        c,
-        i64::from(d),
-        i64::from(e),
-        i64::from(f),
-        g as i64,
-        i64::from(h),
-        i as i64,
-        i64::from(j),
-        k as i64,
-        i64::from(l),
-    ];
-    ints.iter().fold(7i64, |s, &v| s.wrapping_mul(31).wrapping_add(v)) as i32
-}
-
-/// Calls a function in ordinary Rust.
-pub fn call_directly(f: usize, a: &[u64]) -> u64 {
-    let f32_of = |i: usize| f32::from_bits(a[i] as u32);
-    let f64_of = |i: usize| f64::from_bits(a[i]);
-    match f {
-        0 => two(a[0], a[1]),
-        1 => narrow(a[0] as u8, a[1] as i8, a[2] as u16, a[3] as i16, a[4] != 0) as u64,
-        2 => u64::from(floats(f32_of(0), f64_of(1)).to_bits()),
-        3 => {
-            let result = ten(
-                a[0] as i64,
-                f64_of(1),
-                a[2] as i32,
-                f32_of(3),
-                a[4] as u8,
-                a[5] as i64,
-                a[6] as i64,
-                a[7] as i64,
-                f64_of(8),
-                a[9] as i16,
-            );
-            result.to_bits()
-        }
-        _ => twelve(
-            a[0] as i32,
-            a[1] as u8,
-            a[2] as i64,
-            a[3] as u16,
-            a[4] as i8,
-            a[5] as u32,
-            a[6] as usize,
-            a[7] as i16,
-            a[8],
-            a[9] != 0,
-            f32_of(10),
-            a[11] as i32,
-        ) as u64,
-    }
-}
+use crate::ast::*;
+use crate::eval::Stop;
+use crate::functions::{Compiled as Functions, floats, narrow, ten, twelve, two};
+use crate::memory::{Memory, Rec};
 
 /// Code and variables of any type.
 macro_rules! any {
@@ -104,7 +16,7 @@ macro_rules! any {
         #[derive(Clone)]
         pub enum Any { $($v(Code<'static, $t>),)* }
         #[derive(Clone, Copy)]
-        pub enum AnyVar { $($v(Var<$t>),)* }
+        pub enum AnyVar { $($v(Var<$t>),)* Constant(u64) }
         impl Any {
             $(fn $as_code(self) -> Code<'static, $t> {
                 match self { Any::$v(code) => code, _ => unreachable!("not of the type") }
@@ -123,7 +35,10 @@ macro_rules! any {
             match e.ty { $(Ty::$v => Any::$v($t::code(e, env)),)* }
         }
         fn assign(v: AnyVar, value: &E, env: &Env) -> Code<'static, ()> {
-            match v { $(AnyVar::$v(v) => { let value = $t::code(value, env); tick!(@v = @value) })* }
+            match v {
+                $(AnyVar::$v(v) => { let value = $t::code(value, env); tick!(@v = @value) })*
+                AnyVar::Constant(_) => unreachable!("a constant is not assigned"),
+            }
         }
         fn discard(e: &E, env: &Env) -> Code<'static, ()> {
             match e.ty { $(Ty::$v => { let value = $t::code(e, env); tick!({ @value; }) })* }
@@ -146,10 +61,28 @@ pub struct Env {
     s: Var<SliceMut<i64>>,
     t: Var<SliceMut<u8>>,
     w: Var<SliceMut<f32>>,
+    q: Var<SliceMut<Rec>>,
     r: Var<RefMut<Rec>>,
+    fragments: Rc<Vec<Spliced>>,
+    /// Of the tier that compiles the program, and of another one.
+    functions: Rc<[Functions; 2]>,
+}
+
+/// A fragment of the program.
+#[derive(Clone)]
+enum Spliced {
+    Value(Any),
+    Block(Code<'static, ()>),
 }
 
 impl Env {
+    fn value(&self, fragment: usize) -> Any {
+        match &self.fragments[fragment] {
+            Spliced::Value(value) => value.clone(),
+            Spliced::Block(_) => unreachable!("a value"),
+        }
+    }
+
     fn with(&self, var: AnyVar) -> Env {
         let mut env = self.clone();
         env.vars.push(var);
@@ -178,12 +111,24 @@ fn block(stmts: &Block, env: &Env) -> Code<'static, ()> {
 
 /// What all types have.
 macro_rules! common {
-    ($t:ident $v:ident $as_var:ident) => {
+    ($t:ident $v:ident $as_var:ident $as_code:ident) => {
         pub(super) fn code(e: &E, env: &Env) -> Code<'static, $t> {
             match &e.kind {
-                Kind::Var(v) => {
-                    let v = env.vars[*v].$as_var();
-                    tick!(@v)
+                Kind::Var(v) => match env.vars[*v] {
+                    AnyVar::Constant(bits) => own(&Rc::new(Expr { ty: e.ty, kind: Kind::Const(bits) }), env),
+                    v => {
+                        let v = v.$as_var();
+                        tick!(@v)
+                    }
+                },
+                Kind::Fragment(f) => env.value(*f).$as_code(),
+                Kind::IfConst(c, a, b) => {
+                    let (c, a, b) = (*c, code(a, env), code(b, env));
+                    tick!(if lift!(c) { @a } else { @b })
+                }
+                Kind::MatchConst(n, a, b, c) => {
+                    let (n, a, b, c) = (*n, code(a, env), code(b, env), code(c, env));
+                    tick!(move match lift!(n) { 0 => @a, 1 | 2 => @b, _ => @c })
                 }
                 Kind::If(c, a, b) => {
                     let (c, a, b) = (super::bool::code(c, env), code(a, env), code(b, env));
@@ -272,7 +217,7 @@ macro_rules! ints {
     ($($t:ident $v:ident $as_var:ident: $unsigned:ident;)*) => {$(
         mod $t {
             use super::*;
-            common!($t $v $as_var);
+            common!($t $v $as_var $t);
 
             pub(super) fn binary(op: Op, a: Code<'static, $t>, b: Any) -> Code<'static, $t> {
                 if matches!(op, Op::Shl | Op::Shr | Op::RotateLeft | Op::RotateRight) {
@@ -296,6 +241,7 @@ macro_rules! ints {
                     Op::Rem => tick!(@a % @b),
                     Op::Min => tick!(@a.min(@b)),
                     Op::Max => tick!(@a.max(@b)),
+                    Op::DivEuclid => tick!(@a.div_euclid(@b)),
                     _ => tick!(@a.rem_euclid(@b)),
                 }
             }
@@ -305,6 +251,22 @@ macro_rules! ints {
                     Kind::Const(bits) => {
                         let value = *bits as $t;
                         tick!(lift!(value))
+                    }
+                    Kind::Table(table, i) => {
+                        let (i, table) = (super::usize::code(i, env), table.iter().map(|&bits| bits as $t).collect::<Arc<[$t]>>());
+                        tick!(lift!(table)[@i])
+                    }
+                    Kind::Bare(x, a, b) => {
+                        let (x, a, b) = (code(x, env), code(a, env), code(b, env));
+                        tick!({
+                            let mut v = @x;
+                            let a = @a;
+                            let b = @b;
+                            v = v * a ^ b;
+                            v = v - a;
+                            let c = v;
+                            c + b
+                        })
                     }
                     Kind::Bin(op, a, b) => binary(*op, code(a, env), super::code(b, env)),
                     Kind::Twice(op, a) => {
@@ -419,7 +381,7 @@ macro_rules! floats {
     ($($t:ident $v:ident $as_var:ident $bits:ident;)*) => {$(
         mod $t {
             use super::*;
-            common!($t $v $as_var);
+            common!($t $v $as_var $t);
 
             fn binary(op: Op, a: Code<'static, $t>, b: Code<'static, $t>) -> Code<'static, $t> {
                 match op {
@@ -439,6 +401,23 @@ macro_rules! floats {
                     Kind::Const(bits) => {
                         let value = <$t>::from_bits(*bits as $bits);
                         tick!(lift!(value))
+                    }
+                    Kind::Table(table, i) => {
+                        let table: Arc<[$t]> = table.iter().map(|&bits| <$t>::from_bits(bits as $bits)).collect();
+                        let i = super::usize::code(i, env);
+                        tick!(lift!(table)[@i])
+                    }
+                    Kind::Bare(x, a, b) => {
+                        let (x, a, b) = (code(x, env), code(a, env), code(b, env));
+                        tick!({
+                            let mut v = @x;
+                            let a = @a;
+                            let b = @b;
+                            v = v * a + b;
+                            v = v - a;
+                            let c = v;
+                            c + b
+                        })
                     }
                     Kind::Bin(op, a, b) => binary(*op, code(a, env), code(b, env)),
                     Kind::Twice(op, a) => {
@@ -509,7 +488,7 @@ floats!(f64 F64 var_f64 u64; f32 F32 var_f32 u32;);
 
 mod bool {
     use super::*;
-    common!(bool Bool var_bool);
+    common!(bool Bool var_bool bool);
 
     fn binary(op: Op, a: Code<'static, bool>, b: Code<'static, bool>) -> Code<'static, bool> {
         match op {
@@ -587,7 +566,7 @@ mod bool {
 impl Any {
     /// What only one type has.
     fn into_special(e: &E, env: &Env) -> Any {
-        let (s, t, w, r) = (env.s, env.t, env.w, env.r);
+        let (s, t, w, q, r) = (env.s, env.t, env.w, env.q, env.r);
         match &e.kind {
             Kind::Load(mem, i) => {
                 let i = usize::code(i, env);
@@ -611,6 +590,38 @@ impl Any {
             Kind::Element(i) => {
                 let i = usize::code(i, env);
                 Any::I16(tick!(@r.a[@i]))
+            }
+            Kind::Row(i, field) => {
+                let i = usize::code(i, env);
+                match field {
+                    Field::X => Any::I32(tick!(@q[@i].x)),
+                    Field::Y => Any::U8(tick!(@q[@i].y)),
+                    Field::Z => Any::F64(tick!(@q[@i].z)),
+                    Field::Flag => Any::Bool(tick!(@q[@i].flag)),
+                }
+            }
+            Kind::CallCompiled(f, other, args) => {
+                let functions = env.functions[usize::from(*other)].clone();
+                let mut args = args.iter().map(|a| code(a, env));
+                let mut arg = || args.next().expect("as many as the function takes");
+                match f {
+                    0 => {
+                        let (f, a, b) = (functions.quotient, arg().i64(), arg().i64());
+                        Any::I64(tick!(lift!(f)(@a, @b)))
+                    }
+                    1 => {
+                        let (f, a, b) = (functions.series, arg().u32(), arg().f64());
+                        Any::F64(tick!(lift!(f)(@a, @b)))
+                    }
+                    2 => {
+                        let (f, a, b) = (functions.exchange, arg().usize(), arg().i64());
+                        Any::I64(tick!(lift!(f)(@s, @a, @b)))
+                    }
+                    _ => {
+                        let (f, a, b, c, d) = (functions.mix, arg().i8(), arg().u16(), arg().bool(), arg().f32());
+                        Any::U8(tick!(lift!(f)(@a, @b, @c, @d)))
+                    }
+                }
             }
             Kind::ToBits(a) if a.ty == Ty::F64 => Any::U64(f64::to_bits(a, env)),
             Kind::ToBits(a) => Any::U32(f32::to_bits(a, env)),
@@ -722,11 +733,12 @@ fn assign_op(op: Op, v: AnyVar, value: Any) -> Code<'static, ()> {
         AnyVar::F64(v) => f64::assign_op(op, v, value),
         AnyVar::F32(v) => f32::assign_op(op, v, value),
         AnyVar::Bool(v) => store_bool!(op, value, @v),
+        AnyVar::Constant(_) => unreachable!("a constant is not assigned"),
     }
 }
 
 fn stmt(s: &Stmt, env: &Env) -> Code<'static, ()> {
-    let (slice_s, slice_t, slice_w, r) = (env.s, env.t, env.w, env.r);
+    let (slice_s, slice_t, slice_w, q, r) = (env.s, env.t, env.w, env.q, env.r);
     let body = |block: &Block| Body { block: block.clone(), env: env.clone() };
     match s {
         Stmt::Assign(v, e) => assign(env.vars[*v], e, env),
@@ -768,6 +780,38 @@ fn stmt(s: &Stmt, env: &Env) -> Code<'static, ()> {
             let (i, v) = (usize::code(i, env), i16::code(e, env));
             tick!(@r.a[@i] = @v)
         }
+        Stmt::SetRow(i, _, e) => {
+            let i = usize::code(i, env);
+            match code(e, env) {
+                Any::I32(v) => tick!(@q[@i].x = @v),
+                Any::U8(v) => tick!(@q[@i].y = @v),
+                Any::F64(v) => tick!(@q[@i].z = @v),
+                Any::Bool(v) => tick!(@q[@i].flag = @v),
+                _ => unreachable!("the type of the field"),
+            }
+        }
+        Stmt::Unroll(_, values, stmts) => {
+            let (values, body) = (values.clone(), body(stmts));
+            tick!(move for x in $(values.clone()) { @(body.with(AnyVar::Constant(x))) })
+        }
+        Stmt::Labelled(limit, c, d, stmts) => {
+            let (limit, c, d, body) = (*limit, bool::code(c, env), bool::code(d, env), body(stmts));
+            tick!(move {
+                let mut n = 0u32;
+                'outer: while n < lift!(limit) {
+                    n += 1;
+                    for i in 0..3usize {
+                        if @c { break 'outer; }
+                        if @d { continue 'outer; }
+                        @(body.with(AnyVar::Usize(i)))
+                    }
+                }
+            })
+        }
+        Stmt::Fragment(f) => match &env.fragments[*f] {
+            Spliced::Block(code) => code.clone(),
+            Spliced::Value(_) => unreachable!("a block"),
+        },
         Stmt::If(c, a, b) => {
             let (c, a, b) = (bool::code(c, env), block(a, env), block(b, env));
             tick!(if @c { @a; } else { @b; })
@@ -832,8 +876,16 @@ fn stmt(s: &Stmt, env: &Env) -> Code<'static, ()> {
     }
 }
 
-/// A compiled program: arguments and memory to the result.
-pub type Compiled = Box<dyn Fn(&[u64], &mut Memory) -> Result<u64, Stop>>;
+/// A compiled program.
+pub struct Compiled {
+    /// Arguments and memory to the result.
+    pub call: Box<Call>,
+    /// The code as text.
+    pub text: Box<dyn Fn() -> String>,
+}
+
+/// A call of a program.
+pub type Call = dyn Fn(&[u64], &mut Memory) -> Result<u64, Stop>;
 
 fn stop(trap: Trap) -> Stop {
     match trap {
@@ -845,15 +897,30 @@ fn stop(trap: Trap) -> Stop {
     }
 }
 
-/// Compiles a program.
-pub fn compile(jit: &Jit, program: &Program) -> Result<Compiled, Error> {
+impl Env {
+    /// What the root of the program sees: it makes the fragments, in order.
+    fn root(mut self, program: &Program) -> Env {
+        for fragment in &program.fragments {
+            let made = match fragment {
+                Fragment::Value(e) => Spliced::Value(code(e, &self)),
+                Fragment::Block(stmts) => Spliced::Block(block(stmts, &self)),
+            };
+            // Closures of the ones before hold what they saw.
+            self.fragments = Rc::new(self.fragments.iter().cloned().chain([made]).collect());
+        }
+        self
+    }
+}
+
+/// Compiles a program, which may call `functions`, of its own tier and of another one.
+///
+/// # Errors
+/// As [`Jit::compile`].
+pub fn compile(jit: &Jit, functions: &Rc<[Functions; 2]>, program: &Program) -> Result<Compiled, Error> {
     let locals: Vec<AnyVar> = program.locals.iter().map(|&ty| AnyVar::local(ty)).collect();
-    let env = |vars: Vec<AnyVar>, s, t, w, r| Env {
-        vars: vars.into_iter().chain(locals.iter().copied()).collect(),
-        s,
-        t,
-        w,
-        r,
+    let env = |vars: Vec<AnyVar>, s, t, w, q, r| {
+        let vars = vars.into_iter().chain(locals.iter().copied()).collect();
+        Env { vars, s, t, w, q, r, fragments: Rc::default(), functions: functions.clone() }.root(program)
     };
     macro_rules! compile {
         ($result:ident $bits:expr) => {{
@@ -865,32 +932,42 @@ pub fn compile(jit: &Jit, program: &Program) -> Result<Compiled, Error> {
             match program.params {
                 Params::Few => {
                     let f = jit.compile(tick!(
-                        |a: i64, b: u32, c: f64, d: usize, s: SliceMut<i64>, t: SliceMut<u8>, w: SliceMut<f32>, r: RefMut<Rec>| -> $result {
-                            @(value(&env(vec![AnyVar::I64(a), AnyVar::U32(b), AnyVar::F64(c), AnyVar::Usize(d)], s, t, w, r)))
+                        |a: i64, b: u32, c: f64, d: usize, s: SliceMut<i64>, t: SliceMut<u8>, w: SliceMut<f32>, q: SliceMut<Rec>, r: RefMut<Rec>| -> $result {
+                            @(value(&env(vec![AnyVar::I64(a), AnyVar::U32(b), AnyVar::F64(c), AnyVar::Usize(d)], s, t, w, q, r)))
                         }
                     ))?;
-                    Box::new(move |args, m| {
-                        let (a, b, c, d) = (args[0] as i64, args[1] as u32, f64::from_bits(args[2]), args[3] as usize);
-                        f.try_call(a, b, c, d, &mut m.s, &mut m.t, &mut m.w, &mut m.record).map(bits).map_err(stop)
-                    })
+                    let g = f.clone();
+                    Compiled {
+                        call: Box::new(move |args, m| {
+                            let (a, b, c, d) = (args[0] as i64, args[1] as u32, f64::from_bits(args[2]), args[3] as usize);
+                            f.try_call(a, b, c, d, &mut m.s, &mut m.t, &mut m.w, &mut m.q, &mut m.record).map(bits).map_err(stop)
+                        }),
+                        text: Box::new(move || g.disassemble()),
+                    }
                 }
                 Params::Many => {
                     let f = jit.compile(tick!(
-                        |a: i64, b: i32, c: u8, d: f64, e: f32, f: u16, g: i8, h: bool, s: SliceMut<i64>, t: SliceMut<u8>, w: SliceMut<f32>, r: RefMut<Rec>| -> $result {
+                        |a: i64, b: i32, c: u8, d: f64, e: f32, f: u16, h: bool, s: SliceMut<i64>, t: SliceMut<u8>, w: SliceMut<f32>, q: SliceMut<Rec>, r: RefMut<Rec>| -> $result {
                             @(value(&env(
                                 vec![
                                     AnyVar::I64(a), AnyVar::I32(b), AnyVar::U8(c), AnyVar::F64(d), AnyVar::F32(e), AnyVar::U16(f),
-                                    AnyVar::I8(g), AnyVar::Bool(h),
+                                    AnyVar::Bool(h),
                                 ],
-                                s, t, w, r,
+                                s, t, w, q, r,
                             )))
                         }
                     ))?;
-                    Box::new(move |args, m| {
-                        let (a, b, c, d) = (args[0] as i64, args[1] as i32, args[2] as u8, f64::from_bits(args[3]));
-                        let (e, g, h, i) = (f32::from_bits(args[4] as u32), args[5] as u16, args[6] as i8, args[7] != 0);
-                        f.try_call(a, b, c, d, e, g, h, i, &mut m.s, &mut m.t, &mut m.w, &mut m.record).map(bits).map_err(stop)
-                    })
+                    let g = f.clone();
+                    Compiled {
+                        call: Box::new(move |args, m| {
+                            let (a, b, c, d) = (args[0] as i64, args[1] as i32, args[2] as u8, f64::from_bits(args[3]));
+                            let (e, g, i) = (f32::from_bits(args[4] as u32), args[5] as u16, args[6] != 0);
+                            f.try_call(a, b, c, d, e, g, i, &mut m.s, &mut m.t, &mut m.w, &mut m.q, &mut m.record)
+                                .map(bits)
+                                .map_err(stop)
+                        }),
+                        text: Box::new(move || g.disassemble()),
+                    }
                 }
             }
         }};

@@ -1,4 +1,5 @@
 //! Programs as trees, each node with its type.
+
 use std::rc::Rc;
 
 /// The types of expressions. The discriminant orders `ALL`.
@@ -63,6 +64,7 @@ pub enum Op {
     Min,
     Max,
     RemEuclid,
+    DivEuclid,
     Shl,
     Shr,
     RotateLeft,
@@ -183,7 +185,23 @@ pub enum Kind {
     Field(Field),
     /// `r.a[i]`
     Element(E),
+    /// A call of the native function of this number in [`FUNCTIONS`].
     Call(usize, Vec<E>),
+    /// A call of the compiled function of this number in [`COMPILED`]; whether that of another tier.
+    CallCompiled(usize, bool, Vec<E>),
+    /// `{ let mut v = x; let a = …; let b = …; v = v * a ^ b; v = v - a; let c = v; c + b }` as one quotation, by bare names. Of
+    /// floats, `+` for `^`.
+    Bare(E, E, E),
+    /// `if $(c) { a } else { b }`
+    IfConst(bool, E, E),
+    /// `match $(n) { 0 => a, 1 | 2 => b, _ => c }`
+    MatchConst(u64, E, E, E),
+    /// `$table[i]` of a constant slice with these bits.
+    Table(Vec<u64>, E),
+    /// The fragment of this number.
+    Fragment(usize),
+    /// `q[i].field`
+    Row(E, Field),
     /// An argument for `if … { return v }` in the middle of an expression.
     ReturnIf(E, E, E),
 }
@@ -197,6 +215,8 @@ pub enum Stmt {
     SetField(Field, E),
     FieldOp(Op, Field, E),
     SetElement(E, E),
+    /// `q[i].field = e`
+    SetRow(E, Field, E),
     If(E, Block, Block),
     /// `while n < limit && c { n += 1; a; if d { continue } b }`
     While(u32, E, Block, E, Block),
@@ -208,6 +228,12 @@ pub enum Stmt {
     ForVar(usize, Block),
     /// `for v in 0..s.len() { body }`
     ForLen(Mem, Block),
+    /// `for x in $([…]) { body }`, unrolled, the constant being the next variable of the environment.
+    Unroll(Ty, Vec<u64>, Block),
+    /// `'a: while n < limit { n += 1; for v in 0..3 { if c { break 'a } if d { continue 'a } body } }`, v being the next variable.
+    Labelled(u32, E, E, Block),
+    /// The fragment of this number.
+    Fragment(usize),
     Return(E),
     Discard(E),
     Trap(E),
@@ -224,7 +250,7 @@ pub enum Params {
 impl Params {
     pub fn scalars(self) -> &'static [Ty] {
         match self {
-            Params::Many => &[Ty::I64, Ty::I32, Ty::U8, Ty::F64, Ty::F32, Ty::U16, Ty::I8, Ty::Bool],
+            Params::Many => &[Ty::I64, Ty::I32, Ty::U8, Ty::F64, Ty::F32, Ty::U16, Ty::Bool],
             Params::Few => &[Ty::I64, Ty::U32, Ty::F64, Ty::Usize],
         }
     }
@@ -242,11 +268,28 @@ pub const FUNCTIONS: [(&[Ty], Ty); 5] = [
     ),
 ];
 
-/// A program: variables are the parameters, then the locals, then what encloses a place.
+/// Parameters of the compiled functions that programs call, and their results.
+pub const COMPILED: [(&[Ty], Ty); 4] = [
+    (&[Ty::I64, Ty::I64], Ty::I64),
+    (&[Ty::U32, Ty::F64], Ty::F64),
+    (&[Ty::Usize, Ty::I64], Ty::I64),
+    (&[Ty::I8, Ty::U16, Ty::Bool, Ty::F32], Ty::U8),
+];
+
+/// Code that is made once and spliced in several places.
+#[derive(Clone, Debug)]
+pub enum Fragment {
+    Value(E),
+    Block(Block),
+}
+
+/// A program: variables are the parameters, then the locals, then what encloses a place. A fragment sees parameters, locals and
+/// the fragments before it.
 #[derive(Clone, Debug)]
 pub struct Program {
     pub params: Params,
     pub locals: Vec<Ty>,
+    pub fragments: Vec<Fragment>,
     pub body: Block,
     pub value: E,
 }

@@ -1,11 +1,26 @@
-//! Programs out of a sequence of choices. A smaller choice makes a smaller program, so that a failing one shrinks.
-use super::ast::*;
+//! Programs out of bytes: each choice takes some, and where they have run out, the first alternative, which is a small one.
+
 use std::rc::Rc;
 
-pub struct Choices<'a> {
-    rest: &'a [u32],
+use arbitrary::{Arbitrary, Unstructured};
+
+use crate::ast::*;
+
+/// How many nodes a program has, about.
+const NODES: u32 = 220;
+
+struct Choices<'u, 'a> {
+    bytes: &'u mut Unstructured<'a>,
     /// Nodes that may still be made.
     budget: u32,
+    /// The fragments made so far: the type of a value, none of a block.
+    fragments: Vec<Option<Ty>>,
+}
+
+impl<'a> Arbitrary<'a> for Program {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Program> {
+        Ok(program(bytes))
+    }
 }
 
 /// What a place of the program sees.
@@ -28,8 +43,8 @@ fn node(ty: Ty, kind: Kind) -> E {
     Rc::new(Expr { ty, kind })
 }
 
-pub fn program(choices: &[u32]) -> Program {
-    let mut c = Choices { rest: choices, budget: 220 };
+fn program(bytes: &mut Unstructured<'_>) -> Program {
+    let mut c = Choices { bytes, budget: NODES, fragments: Vec::new() };
     let params = if c.pick(2) == 0 { Params::Few } else { Params::Many };
     let count = [0, 2, 6, 14, 34][c.pick(5)];
     // Mostly few types, so that one class of registers runs out.
@@ -41,6 +56,7 @@ pub fn program(choices: &[u32]) -> Program {
     let result = [Ty::I64, Ty::F64, Ty::U8, Ty::Bool, Ty::F32, Ty::I16][c.pick(6)];
     let vars = params.scalars().iter().chain(&locals).map(|&ty| (ty, true)).collect();
     let scope = Scope { vars, result };
+    let fragments = (0..c.pick(5)).map(|_| c.fragment(&scope)).collect();
     let mut body = Vec::new();
     // Locals with values of their own, so that they are not all alike.
     for (i, &ty) in locals.iter().enumerate() {
@@ -51,22 +67,44 @@ pub fn program(choices: &[u32]) -> Program {
     let count = c.pick(9);
     body.extend((0..count).map(|_| c.stmt(&scope, 3)));
     let value = c.expr(&scope, result, 5);
-    Program { params, locals, body: Rc::new(body), value }
+    Program { params, locals, fragments, body: Rc::new(body), value }
 }
 
-impl Choices<'_> {
+impl Choices<'_, '_> {
     fn next(&mut self) -> u32 {
-        match self.rest.split_first() {
-            Some((&first, rest)) => {
-                self.rest = rest;
-                first
-            }
-            None => 0,
-        }
+        self.bytes.arbitrary().unwrap_or(0)
     }
 
     fn pick(&mut self, n: usize) -> usize {
-        self.next() as usize % n
+        self.bytes.int_in_range(0..=n - 1).unwrap_or(0)
+    }
+
+    fn fragment(&mut self, scope: &Scope) -> Fragment {
+        if self.pick(3) == 0 {
+            let block = self.block(scope, 2);
+            self.fragments.push(None);
+            return Fragment::Block(block);
+        }
+        let ty = if self.pick(2) == 0 { Ty::I64 } else { self.ty() };
+        let value = self.expr(scope, ty, 3);
+        self.fragments.push(Some(ty));
+        Fragment::Value(value)
+    }
+
+    /// A fragment made before, of a value of the type, or of a block.
+    fn spliced(&mut self, ty: Option<Ty>) -> Option<usize> {
+        let all: Vec<usize> = (0..self.fragments.len()).filter(|&f| self.fragments[f] == ty).collect();
+        if all.is_empty() { None } else { Some(all[self.pick(all.len())]) }
+    }
+
+    /// Constants of a slice or of an unrolled loop.
+    fn constants(&mut self, ty: Ty) -> Vec<u64> {
+        let count = self.pick(5);
+        let bits = |e: E| match e.kind {
+            Kind::Const(bits) => bits,
+            _ => unreachable!("a constant"),
+        };
+        (0..count).map(|_| bits(self.constant(ty))).collect()
     }
 
     fn ty(&mut self) -> Ty {
@@ -187,18 +225,19 @@ impl Choices<'_> {
             Div,
             Rem,
             RemEuclid,
+            DivEuclid,
             Add,
             Sub,
             Mul,
             Shl,
             Shr,
-        ][self.pick(20)]
+        ][self.pick(21)]
     }
 
     /// The second operand of an operation.
     fn right(&mut self, scope: &Scope, op: Op, ty: Ty, depth: u32) -> E {
         let ty = if matches!(op, Op::Shl | Op::Shr | Op::RotateLeft | Op::RotateRight) { Ty::U32 } else { ty };
-        if matches!(op, Op::Div | Op::Rem | Op::RemEuclid) && !ty.is_float() && self.pick(4) != 0 {
+        if matches!(op, Op::Div | Op::Rem | Op::RemEuclid | Op::DivEuclid) && !ty.is_float() && self.pick(4) != 0 {
             // Mostly divisors that do not trap.
             let divisor = self.expr(scope, ty, depth);
             let one = node(ty, Kind::Const(1));
@@ -217,17 +256,29 @@ impl Choices<'_> {
         node(Ty::Usize, Kind::Bin(Op::And, index, mask))
     }
 
+    /// Arguments of a compiled function, mostly such that it does not trap.
+    fn compiled_args(&mut self, scope: &Scope, f: usize, depth: u32) -> Vec<E> {
+        let tame = self.pick(8) != 0;
+        let args = COMPILED[f].0.iter().enumerate().map(|(i, &ty)| match (f, i) {
+            (0, 1) if tame => self.right(scope, Op::Div, ty, depth),
+            (2, 0) => self.index(scope, depth),
+            (3, 2) if tame => node(ty, Kind::Const(0)),
+            _ => self.expr(scope, ty, depth),
+        });
+        args.collect()
+    }
+
     fn block(&mut self, scope: &Scope, depth: u32) -> Block {
         Rc::new(self.stmts(scope, depth))
     }
 
     fn expr(&mut self, scope: &Scope, ty: Ty, depth: u32) -> E {
-        if depth == 0 || self.budget == 0 || self.rest.is_empty() {
+        if depth == 0 || self.budget == 0 || self.bytes.is_empty() {
             return self.leaf(scope, ty);
         }
         self.budget -= 1;
         let d = depth - 1;
-        let which = self.pick(28);
+        let which = self.pick(36);
         let kind = match which {
             0 => return self.leaf(scope, ty),
             1..=7 => {
@@ -299,7 +350,42 @@ impl Choices<'_> {
                 None if ty == Ty::Bool => self.comparison(scope, d),
                 None => return self.leaf(scope, ty),
             },
-            25 if self.pick(4) == 0 => {
+            25 | 26 => match self.spliced(Some(ty)) {
+                Some(fragment) => Kind::Fragment(fragment),
+                None => return self.leaf(scope, ty),
+            },
+            27 | 28 => match COMPILED.iter().position(|f| f.1 == ty) {
+                // Of the two that return an i64, either.
+                Some(f) => {
+                    let f = if ty == Ty::I64 { 2 * self.pick(2) } else { f };
+                    let other = self.pick(2) == 1;
+                    Kind::CallCompiled(f, other, self.compiled_args(scope, f, d.min(2)))
+                }
+                None => return self.leaf(scope, ty),
+            },
+            29 if ty != Ty::Bool => {
+                let (x, a) = (self.expr(scope, ty, d), self.expr(scope, ty, d));
+                Kind::Bare(x, a, self.expr(scope, ty, d))
+            }
+            30 => {
+                let c = self.pick(2) == 1;
+                let a = self.expr(scope, ty, d);
+                Kind::IfConst(c, a, self.expr(scope, ty, d))
+            }
+            31 => {
+                let n = self.pick(4) as u64;
+                let (a, b) = (self.expr(scope, ty, d), self.expr(scope, ty, d));
+                Kind::MatchConst(n, a, b, self.expr(scope, ty, d))
+            }
+            32 if ty != Ty::Bool => {
+                let table = self.constants(ty);
+                Kind::Table(table, self.index(scope, d))
+            }
+            33 => match Field::ALL.into_iter().find(|field| field.ty() == ty) {
+                Some(field) => Kind::Row(self.index(scope, d), field),
+                None => return self.leaf(scope, ty),
+            },
+            34 if self.pick(4) == 0 => {
                 let c = self.expr(scope, Ty::Bool, d);
                 let (r, v) = (self.expr(scope, scope.result, d), self.expr(scope, ty, d));
                 Kind::ReturnIf(c, r, v)
@@ -315,7 +401,8 @@ impl Choices<'_> {
         let to_the_right = self.pick(2) == 0;
         let mixed = self.pick(3) == 0;
         let op = self.op(ty);
-        let plain = |op| if matches!(op, Op::Div | Op::Rem | Op::RemEuclid) && !ty.is_float() { Op::Sub } else { op };
+        let divides = |op| matches!(op, Op::Div | Op::Rem | Op::RemEuclid | Op::DivEuclid);
+        let plain = |op| if divides(op) && !ty.is_float() { Op::Sub } else { op };
         let shifts = |op| matches!(op, Op::Shl | Op::Shr | Op::RotateLeft | Op::RotateRight);
         let mut tree = self.leaf(scope, ty);
         for _ in 0..length {
@@ -413,7 +500,7 @@ impl Choices<'_> {
         self.budget = self.budget.saturating_sub(1);
         let d = depth.saturating_sub(1);
         let nested = depth > 0 && self.budget > 0;
-        match self.pick(24) {
+        match self.pick(30) {
             0..=5 => {
                 let (v, ty) = self.target(scope);
                 Stmt::Assign(v, self.expr(scope, ty, depth))
@@ -476,6 +563,27 @@ impl Choices<'_> {
                     Stmt::ForLen(mem, self.block(&scope.with(Ty::Usize, false), d))
                 }
             },
+            24 => {
+                let (i, field) = (self.index(scope, d), Field::ALL[self.pick(4)]);
+                Stmt::SetRow(i, field, self.expr(scope, field.ty(), depth))
+            }
+            25 if nested => {
+                let ty = self.ty();
+                let values = self.constants(ty);
+                Stmt::Unroll(ty, values, self.block(&scope.with(ty, false), d))
+            }
+            26 if nested => {
+                let limit = self.pick(4) as u32;
+                let (c, skip) = (self.expr(scope, Ty::Bool, d), self.expr(scope, Ty::Bool, d));
+                Stmt::Labelled(limit, c, skip, self.block(&scope.with(Ty::Usize, false), d))
+            }
+            27 | 28 => match self.spliced(None) {
+                Some(fragment) => Stmt::Fragment(fragment),
+                None => {
+                    let (v, ty) = self.target(scope);
+                    Stmt::Assign(v, self.expr(scope, ty, depth))
+                }
+            },
             23 => match self.pick(10) {
                 0 => Stmt::Return(self.expr(scope, scope.result, d)),
                 1 => Stmt::Trap(self.expr(scope, Ty::U32, d)),
@@ -497,6 +605,7 @@ impl Choices<'_> {
             Op::Min | Op::RotateLeft => Op::Add,
             Op::Max | Op::RotateRight => Op::Sub,
             Op::RemEuclid => Op::Rem,
+            Op::DivEuclid => Op::Div,
             op => op,
         }
     }

@@ -1,0 +1,714 @@
+//! Records a function: the [`Machine`] that writes no machine code.
+//!
+//! Operands are lazy here, too: a memory operand becomes a load right before the operation that wants its value, so that a tier
+//! can fold it into that operation. A condition is a branch that has been recorded already and that has no target yet:
+//! by I2 it is the last record, and whatever consumes the condition makes of it what it needs: a branch, a trap, a value.
+//!
+//! The operands of this machine:
+//!
+//! | kind | head | body |
+//! |---|---|---|
+//! | `REG` | bit 24 in place, bit 62 temporary, bit 63 set | register |
+//! | `MEM` | bits 8–9 log2 of the scale, 10 has an index, 11 base is a temporary, 16–39 base, 40–63 index | displacement |
+//! | `COND` | bits 8–15 code, 32–63 index of the branch | true-list, false-list |
+//!
+//! # Invariants
+//! - N5: a jump list is 0 or one more than the index of its last jump, whose target names the first; every other names the next.
+//!
+//! Cost: one record per operation; nothing is allocated in the steady state.
+
+#![allow(clippy::wrong_self_convention, reason = "`to_vreg` brings an operand, not the machine, into a register")]
+
+use super::{Arg, ArgValue, CallSite, Condition, Function, Indexed, Op, Record, VReg, to_immediate};
+use crate::error::Error;
+use crate::machine::{
+    Binary, BinaryOp, Compare, Comparison, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind,
+};
+use crate::trap::TrapKind;
+use crate::types::Type;
+
+/// Largest number of records of a function: 16 MiB of them.
+const MAX_RECORDS: usize = 1 << 20;
+/// Largest number of registers: what fits a memory operand. Only variables that nothing is done with can make so many.
+const MAX_VREGS: u32 = (1 << 24) - 1;
+
+/// Marks of a register operand.
+const VREG: u64 = 1 << 63;
+const TEMPORARY: u64 = 1 << 62;
+/// Marks of a memory operand.
+const INDEXED: u64 = 1 << 10;
+const BASE_IS_TEMPORARY: u64 = 1 << 11;
+
+/// Codes of conditions: the branch is taken where the condition is true, where it is false; there is no branch, and the
+/// condition is true where control falls through, or false. Exclusive or with 1 inverts a code.
+mod code {
+    pub(super) const TAKEN: u8 = 0;
+    pub(super) const ALWAYS: u8 = 2;
+    pub(super) const NEVER: u8 = 3;
+}
+
+impl Operand {
+    const fn vreg_home(reg: VReg) -> Operand {
+        Operand { head: kind::REG as u64 | VREG, body: reg as u64 }
+    }
+
+    const fn vreg_temp(reg: VReg) -> Operand {
+        Operand { head: kind::REG as u64 | VREG | TEMPORARY, body: reg as u64 }
+    }
+
+    const fn vreg(self) -> VReg {
+        self.body as u32
+    }
+
+    const fn is_vreg(self) -> bool {
+        self.kind() == kind::REG
+    }
+
+    const fn is_vreg_temp(self) -> bool {
+        self.kind() == kind::REG && self.head & TEMPORARY != 0
+    }
+
+    const fn is_in_place(self) -> bool {
+        self.kind() == kind::REG && self.head & Self::IN_PLACE != 0
+    }
+
+    const fn pending(code: u8, index: u32, true_list: JumpList, false_list: JumpList) -> Operand {
+        Operand {
+            head: kind::COND as u64 | (code as u64) << 8 | (index as u64) << 32,
+            body: true_list as u64 | (false_list as u64) << 32,
+        }
+    }
+}
+
+/// A condition taken apart.
+#[derive(Clone, Copy)]
+struct Pending {
+    code: u8,
+    /// Index of its branch.
+    index: u32,
+    true_list: JumpList,
+    false_list: JumpList,
+}
+
+impl Pending {
+    const fn of(a: Operand) -> Pending {
+        Pending {
+            code: (a.head >> 8) as u8,
+            index: (a.head >> 32) as u32,
+            true_list: a.body as u32,
+            false_list: (a.body >> 32) as u32,
+        }
+    }
+
+    const fn operand(self) -> Operand {
+        Operand::pending(self.code, self.index, self.true_list, self.false_list)
+    }
+
+    /// Whether it is a branch without lists.
+    const fn is_plain(self) -> bool {
+        self.code < code::ALWAYS && self.true_list == 0 && self.false_list == 0
+    }
+}
+
+/// A memory operand taken apart.
+#[derive(Clone, Copy)]
+struct Address {
+    base: VReg,
+    base_is_temporary: bool,
+    index: Option<VReg>,
+    log2: u8,
+    disp: i32,
+}
+
+impl Address {
+    const fn of(a: Operand) -> Address {
+        Address {
+            base: (a.head >> 16) as u32 & 0xff_ffff,
+            base_is_temporary: a.head & BASE_IS_TEMPORARY != 0,
+            index: if a.head & INDEXED != 0 { Some((a.head >> 40) as u32) } else { None },
+            log2: (a.head >> 8) as u8 & 3,
+            disp: a.body as i32,
+        }
+    }
+
+    fn operand(self) -> Operand {
+        let index = self.index.map_or(0, |index| INDEXED | u64::from(index) << 40);
+        let temporary = if self.base_is_temporary { BASE_IS_TEMPORARY } else { 0 };
+        Operand {
+            head: kind::MEM as u64 | u64::from(self.log2) << 8 | temporary | u64::from(self.base) << 16 | index,
+            body: u64::from(self.disp as u32),
+        }
+    }
+}
+
+/// The records of the function under construction, in storage that is reused.
+pub(crate) struct Builder {
+    function: Function,
+    /// Whether the function has more than [`MAX_RECORDS`]: what comes then is forgotten.
+    overflowed: bool,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Builder {
+        Builder { function: Function::new(), overflowed: false }
+    }
+
+    #[inline]
+    fn push(&mut self, record: Record) {
+        if self.function.records.len() == MAX_RECORDS {
+            self.overflowed = true;
+            return;
+        }
+        self.function.records.push(record);
+    }
+
+    #[inline]
+    fn emit(&mut self, op: Op, ty: Type, sub: u16, dst: u32, a: u32, b: u32) {
+        self.push(Record { op, ty, sub, dst, a, b });
+    }
+
+    /// A new register.
+    #[inline]
+    fn new_vreg(&mut self) -> VReg {
+        let reg = self.function.vregs;
+        if reg == MAX_VREGS {
+            self.overflowed = true;
+            return reg;
+        }
+        self.function.vregs += 1;
+        reg
+    }
+
+    /// `dst = bits`
+    fn emit_const(&mut self, ty: Type, dst: VReg, bits: u64) {
+        self.emit(Op::Const, ty, 0, dst, bits as u32, (bits >> 32) as u32);
+    }
+
+    /// The value in some register. Consumes `a`.
+    #[inline]
+    fn to_vreg(&mut self, ty: Type, a: Operand) -> VReg {
+        if a.is_vreg() {
+            return a.vreg();
+        }
+        let dst = self.new_vreg();
+        self.emit_into(ty, dst, a);
+        dst
+    }
+
+    /// `dst = a`. Consumes `a`.
+    fn emit_into(&mut self, ty: Type, dst: VReg, a: Operand) {
+        match a.kind() {
+            kind::REG => self.emit(Op::Copy, ty, 0, dst, a.vreg(), 0),
+            kind::CONST => self.emit_const(ty, dst, a.body),
+            kind::MEM => self.emit_access(Op::Load, Op::LoadX, ty, dst, Address::of(a)),
+            kind::COND => self.emit_condition(dst, Pending::of(a)),
+            _ => {}
+        }
+    }
+
+    /// An access to memory, or its address. `plain` and `indexed` are the operations without and with an index.
+    fn emit_access(&mut self, plain: Op, indexed: Op, ty: Type, dst: u32, m: Address) {
+        let Some(index) = m.index else {
+            return self.emit(plain, ty, 0, dst, m.base, m.disp as u32);
+        };
+        if let Some(sub) = Indexed::new(m.log2, m.disp) {
+            return self.emit(indexed, ty, sub.0, dst, m.base, index);
+        }
+        let base = self.new_vreg();
+        self.emit(Op::Lea, Type::Ptr, 0, base, m.base, m.disp as u32);
+        self.emit(indexed, ty, u16::from(m.log2), dst, base, index);
+    }
+
+    /// The address in a form that more than one record can use.
+    fn emit_pointer(&mut self, m: Address) -> Operand {
+        if m.index.is_none() && m.disp == 0 {
+            return if m.base_is_temporary { Operand::vreg_temp(m.base) } else { Operand::vreg_home(m.base) };
+        }
+        let dst = self.new_vreg();
+        self.emit_access(Op::Lea, Op::LeaX, Type::Ptr, dst, m);
+        Operand::vreg_temp(dst)
+    }
+
+    /// A comparison as a branch that has no target yet.
+    fn emit_comparison(&mut self, condition: Condition, ty: Type, a: Operand, b: Operand) -> Operand {
+        let a = self.to_vreg(ty, a);
+        let immediate = if b.is_const() { to_immediate(ty, b.body) } else { None };
+        let (op, b) = match immediate {
+            Some(b) => (Op::BranchImm, b),
+            None => (Op::Branch, self.to_vreg(ty, b)),
+        };
+        let index = self.function.records.len() as u32;
+        self.emit(op, ty, condition.0, 0, a, b);
+        Operand::pending(code::TAKEN, index, 0, 0)
+    }
+
+    /// A truth value as a condition. Consumes `a`.
+    fn to_condition(&mut self, a: Operand) -> Pending {
+        Pending::of(match a.kind() {
+            kind::COND => a,
+            kind::CONST => Operand::pending(if a.body != 0 { code::ALWAYS } else { code::NEVER }, 0, 0, 0),
+            _ => self.emit_comparison(Condition::of(Comparison::Ne), Type::Bool, a, Operand::constant(0)),
+        })
+    }
+
+    /// The branch of a condition made into another operation on the same operands, `plain` or `immediate`, that does something
+    /// with `dst` where the condition is true, or where it is false.
+    fn rewrite(&mut self, p: Pending, plain: Op, immediate: Op, dst: u32, where_true: bool) {
+        if self.overflowed {
+            return;
+        }
+        debug_assert_eq!(
+            p.index as usize + 1,
+            self.function.records.len(),
+            "I2: a pending condition is the last record"
+        );
+        let record = &mut self.function.records[p.index as usize];
+        record.op = if record.op == Op::BranchImm { immediate } else { plain };
+        if (p.code == code::TAKEN) != where_true {
+            record.sub = record.condition().inverse().0;
+        }
+        record.dst = dst;
+    }
+
+    /// `dst` = the truth value.
+    fn emit_condition(&mut self, dst: VReg, p: Pending) {
+        if p.is_plain() {
+            return self.rewrite(p, Op::Set, Op::SetImm, dst, true);
+        }
+        let is_false = self.jump_false(p);
+        self.emit_const(Type::Bool, dst, 1);
+        if is_false != 0 {
+            let end = Machine::jump(self);
+            self.land(is_false);
+            self.emit_const(Type::Bool, dst, 0);
+            self.land(end);
+        }
+    }
+
+    /// Jumps if the condition is false; lets its true-list come here.
+    fn jump_false(&mut self, p: Pending) -> JumpList {
+        let jump = match p.code {
+            code::ALWAYS => 0,
+            code::NEVER => Machine::jump(self),
+            _ => {
+                self.rewrite(p, Op::Branch, Op::BranchImm, p.index + 1, false);
+                p.index + 1
+            }
+        };
+        let list = self.merge(p.false_list, jump);
+        self.land(p.true_list);
+        list
+    }
+
+    fn invert_condition(&mut self, a: Operand) -> Pending {
+        let p = self.to_condition(a);
+        Pending { code: p.code ^ 1, true_list: p.false_list, false_list: p.true_list, ..p }
+    }
+
+    /// The index of a label at the current place.
+    fn label(&mut self) -> u32 {
+        if self.function.records.last().is_none_or(|last| last.op != Op::Label) {
+            self.emit(Op::Label, Type::Unit, 0, 0, 0, 0);
+        }
+        self.function.records.len() as u32 - 1
+    }
+
+    /// An index with a scale that records have, as log2; no index if all elements lie at the same place.
+    fn scaled(&mut self, index: Operand, scale: u32) -> Option<(VReg, u8)> {
+        match scale {
+            0 => {
+                self.release(index);
+                None
+            }
+            1 | 2 | 4 | 8 => Some((self.to_vreg(Type::Usize, index), scale.trailing_zeros() as u8)),
+            _ => {
+                // As much of the factor as there is room for stays with the address.
+                let log2 = scale.trailing_zeros().min(3);
+                let o = Binary { op: BinaryOp::Mul, ty: Type::Usize };
+                let index = self.binary(o, index, Operand::constant(u64::from(scale >> log2)));
+                Some((index.vreg(), log2 as u8))
+            }
+        }
+    }
+
+    /// `dst = a op b`
+    fn emit_binary(&mut self, o: Binary, dst: VReg, a: Operand, b: Operand) {
+        let a = self.to_vreg(o.ty, a);
+        let sub = o.op as u16;
+        if b.is_const()
+            && let Some(b) = to_immediate(o.ty, b.body)
+        {
+            return self.emit(Op::BinaryImm, o.ty, sub, dst, a, b);
+        }
+        let b = self.to_vreg(o.ty, b);
+        self.emit(Op::Binary, o.ty, sub, dst, a, b);
+    }
+
+    /// A value computed from `a` alone, as a temporary.
+    fn emit_unary(&mut self, op: Op, ty: Type, sub: u16, a: VReg) -> Operand {
+        let dst = self.new_vreg();
+        self.emit(op, ty, sub, dst, a, 0);
+        Operand::vreg_temp(dst)
+    }
+
+    fn settled(&mut self, a: Operand) -> Operand {
+        if a.kind() == kind::COND { Operand::vreg_temp(self.to_vreg(Type::Bool, a)) } else { a }
+    }
+}
+
+impl Machine for Builder {
+    fn begin(&mut self, prologue: &Prologue<'_>, homes: &mut Vec<Operand>) {
+        let f = &mut self.function;
+        f.records.clear();
+        f.params.clear();
+        f.params.extend_from_slice(prologue.params);
+        f.pairs = prologue.pairs;
+        f.ret = prologue.ret;
+        f.vregs = prologue.params.len() as u32;
+        f.zeroed.clear();
+        f.calls.clear();
+        f.args.clear();
+        self.overflowed = false;
+        homes.extend((0..f.vregs).map(Operand::vreg_home));
+    }
+
+    fn finish(&mut self, ty: Type, value: Operand, open: bool) -> Finished {
+        if open {
+            self.ret(ty, value);
+        }
+        if self.function.records.last().is_none_or(|last| !last.op.terminates()) {
+            self.emit(Op::Unreachable, Type::Unit, 0, 0, 0, 0);
+        }
+        Finished { traps: true, checks_stack: true, failed: self.overflowed, ..Finished::default() }
+    }
+
+    fn take_error(&mut self) -> Option<Error> {
+        self.overflowed().map(|limit| Error::CodeTooLarge { limit })
+    }
+
+    fn abandon(&mut self) {}
+
+    fn interpreted(&self) -> Option<&Function> {
+        Some(&self.function)
+    }
+
+    fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
+        if a.is_in_place() {
+            self.emit_binary(o, a.vreg(), a, b);
+            return a;
+        }
+        // In the order of evaluation, and before the result: both may have to be loaded.
+        let a = Operand::vreg_home(self.to_vreg(o.ty, a));
+        let b = if b.is_const() { b } else { Operand::vreg_home(self.to_vreg(o.ty, b)) };
+        let dst = self.new_vreg();
+        self.emit_binary(o, dst, a, b);
+        Operand::vreg_temp(dst)
+    }
+
+    fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand {
+        let a = self.to_vreg(ty, a);
+        self.emit_unary(Op::Unary, ty, op as u16, a)
+    }
+
+    fn compare(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
+        self.emit_comparison(Condition::of(o.op), o.ty, a, b)
+    }
+
+    fn test(&mut self, ty: Type, a: Operand, b: Operand, nonzero: bool) -> Operand {
+        let condition = Condition::COMMON_BITS;
+        let b = if b.is_const() { Operand::constant(ty.canonical(b.body)) } else { b };
+        self.emit_comparison(if nonzero { condition } else { condition.inverse() }, ty, a, b)
+    }
+
+    fn convert(&mut self, from: Type, to: Type, a: Operand) -> Operand {
+        // The canonical form is the same.
+        if from.size() == 8 && to.size() == 8 && !from.is_float() && !to.is_float() {
+            return a;
+        }
+        let a = self.to_vreg(from, a);
+        self.emit_unary(Op::Convert, to, from as u16, a)
+    }
+
+    fn bitcast(&mut self, from: Type, to: Type, a: Operand) -> Operand {
+        let a = self.to_vreg(from, a);
+        self.emit_unary(Op::Bitcast, to, from as u16, a)
+    }
+
+    fn release(&mut self, a: Operand) {
+        if a.kind() != kind::COND {
+            return;
+        }
+        let p = Pending::of(a);
+        if p.is_plain() && !self.overflowed {
+            self.function.records.truncate(p.index as usize);
+        } else {
+            // Its jumps come here.
+            let list = self.jump_false(p);
+            self.land(list);
+        }
+    }
+
+    fn pin(&mut self, ty: Type, a: Operand) -> Operand {
+        match a.kind() {
+            kind::CONST | kind::UNIT => a,
+            kind::REG if a.is_vreg_temp() || a.is_in_place() => a,
+            _ => {
+                let dst = self.new_vreg();
+                self.emit_into(ty, dst, a);
+                Operand::vreg_temp(dst)
+            }
+        }
+    }
+
+    fn settle(&mut self, a: Operand) -> Operand {
+        self.settled(a)
+    }
+
+    fn declare(&mut self, ty: Type, init: Operand) -> Operand {
+        if init.is_vreg_temp() {
+            return Operand::vreg_home(init.vreg());
+        }
+        let home = self.new_vreg();
+        self.emit_into(ty, home, init);
+        Operand::vreg_home(home)
+    }
+
+    fn declare_zeroed(&mut self, ty: Type, straight: bool) -> Operand {
+        if ty == Type::Unit {
+            return Operand::UNIT;
+        }
+        let home = self.new_vreg();
+        if straight {
+            self.emit_const(ty, home, 0);
+        } else {
+            self.function.zeroed.push((home, ty));
+        }
+        Operand::vreg_home(home)
+    }
+
+    fn assign(&mut self, ty: Type, home: Operand, value: Operand) {
+        // A temporary that the last record computes is computed into the variable at once: nothing else reads it.
+        if value.is_vreg_temp()
+            && let Some(last) = self.function.records.last_mut()
+            && last.defined() == Some(value.vreg())
+        {
+            last.dst = home.vreg();
+            return;
+        }
+        self.emit_into(ty, home.vreg(), value);
+    }
+
+    fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand) {
+        self.emit_binary(o, home.vreg(), home, value);
+    }
+
+    fn take(&mut self, home: Operand) -> Operand {
+        Operand::vreg_temp(home.vreg())
+    }
+
+    fn declare_bound(&mut self, ty: Type, bound: Operand) -> Operand {
+        if bound.is_vreg() && !bound.is_vreg_temp() { bound } else { self.declare(ty, bound) }
+    }
+
+    fn in_register(&mut self, ty: Type, a: Operand) -> Operand {
+        if a.is_vreg() { a } else { Operand::vreg_temp(self.to_vreg(ty, a)) }
+    }
+
+    fn borrowed(&self, a: Operand) -> Operand {
+        Operand::vreg_home(a.vreg())
+    }
+
+    fn refers_to(&self, value: Operand, home: Operand) -> bool {
+        match value.kind() {
+            kind::REG => !value.is_vreg_temp() && value.vreg() == home.vreg(),
+            kind::MEM => {
+                let m = Address::of(value);
+                m.base == home.vreg() || m.index == Some(home.vreg())
+            }
+            _ => false,
+        }
+    }
+
+    fn address(&mut self, base: Operand, index: Option<Operand>, scale: u32, disp: i32) -> Operand {
+        let base_is_temporary = !base.is_vreg() || base.is_vreg_temp();
+        let base = self.to_vreg(Type::Ptr, base);
+        let scaled = index.and_then(|index| self.scaled(index, scale));
+        let (index, log2) = (scaled.map(|s| s.0), scaled.map_or(0, |s| s.1));
+        Address { base, base_is_temporary, index, log2, disp }.operand()
+    }
+
+    fn displaced(&mut self, place: Operand, disp: i32) -> Operand {
+        let m = Address::of(place);
+        match m.disp.checked_add(disp) {
+            Some(disp) => Address { disp, ..m }.operand(),
+            None => {
+                let pointer = self.emit_pointer(m);
+                self.address(pointer, None, 0, disp)
+            }
+        }
+    }
+
+    fn pointer(&mut self, place: Operand) -> Operand {
+        self.emit_pointer(Address::of(place))
+    }
+
+    fn element(&mut self, place: Operand, index: Operand, scale: u32) -> Operand {
+        let m = Address::of(place);
+        if m.index.is_some() {
+            let pointer = self.emit_pointer(m);
+            return self.address(pointer, Some(index), scale, 0);
+        }
+        let scaled = self.scaled(index, scale);
+        Address { index: scaled.map(|s| s.0), log2: scaled.map_or(0, |s| s.1), ..m }.operand()
+    }
+
+    fn load(&mut self, _: Type, place: Operand) -> Operand {
+        place
+    }
+
+    fn load_behind(&mut self, _: Type, pointer: Operand, disp: i32) -> Operand {
+        self.address(pointer, None, 0, disp)
+    }
+
+    fn store(&mut self, ty: Type, place: Operand, value: Operand) {
+        let m = Address::of(place);
+        // A constant's upper bits are not stored.
+        if value.is_const() && (ty.size() < 8 || to_immediate(ty, value.body).is_some()) {
+            return self.emit_access(Op::StoreImm, Op::StoreXImm, ty, value.body as u32, m);
+        }
+        let value = self.to_vreg(ty, value);
+        self.emit_access(Op::Store, Op::StoreX, ty, value, m);
+    }
+
+    fn store_binary(&mut self, o: Binary, place: Operand, value: Operand) {
+        let value = self.settled(value);
+        let m = Address::of(place);
+        let old = self.new_vreg();
+        self.emit_access(Op::Load, Op::LoadX, o.ty, old, m);
+        let new = self.binary(o, Operand::vreg_temp(old), value);
+        self.store(o.ty, place, new);
+    }
+
+    fn invert(&mut self, condition: Operand) -> Operand {
+        self.invert_condition(condition).operand()
+    }
+
+    fn jump_if_false(&mut self, condition: Operand) -> JumpList {
+        let p = self.to_condition(condition);
+        self.jump_false(p)
+    }
+
+    fn jump_if_true(&mut self, condition: Operand) -> JumpList {
+        let p = self.invert_condition(condition);
+        self.jump_false(p)
+    }
+
+    fn and(&mut self, list: JumpList, rhs: Operand) -> Operand {
+        let rhs = self.to_condition(rhs);
+        let false_list = self.merge(list, rhs.false_list);
+        Pending { false_list, ..rhs }.operand()
+    }
+
+    fn or(&mut self, list: JumpList, rhs: Operand) -> Operand {
+        let rhs = self.to_condition(rhs);
+        let true_list = self.merge(list, rhs.true_list);
+        Pending { true_list, ..rhs }.operand()
+    }
+
+    fn jump(&mut self) -> JumpList {
+        let list = self.function.records.len() as u32 + 1;
+        self.emit(Op::Jump, Type::Unit, 0, list, 0, 0);
+        list
+    }
+
+    fn merge(&mut self, a: JumpList, b: JumpList) -> JumpList {
+        if a == 0 || b == 0 || self.overflowed {
+            return a | b;
+        }
+        let records = &mut self.function.records;
+        let (last_of_a, last_of_b) = (a as usize - 1, b as usize - 1);
+        let first_of_a = records[last_of_a].dst;
+        records[last_of_a].dst = records[last_of_b].dst;
+        records[last_of_b].dst = first_of_a;
+        b
+    }
+
+    fn here(&mut self) -> Place {
+        Place(self.label())
+    }
+
+    fn land(&mut self, list: JumpList) {
+        if list != 0 {
+            let label = self.label();
+            self.send(list, Place(label));
+        }
+    }
+
+    fn send(&mut self, list: JumpList, to: Place) {
+        if list == 0 || self.overflowed {
+            return;
+        }
+        let mut at = self.function.records[list as usize - 1].dst;
+        loop {
+            let jump = &mut self.function.records[at as usize - 1];
+            let next = jump.dst;
+            jump.dst = to.0;
+            if at == list {
+                return;
+            }
+            at = next;
+        }
+    }
+
+    fn trap_if(&mut self, condition: Operand, trap: TrapKind) {
+        let p = self.to_condition(condition);
+        if p.is_plain() {
+            return self.rewrite(p, Op::TrapIf, Op::TrapIfImm, trap as u32, true);
+        }
+        let is_false = self.jump_false(p);
+        self.emit(Op::Trap, Type::Unit, 0, trap as u32, 0, 0);
+        self.land(is_false);
+    }
+
+    fn trap_code(&mut self, code: Operand) {
+        let code = self.to_vreg(Type::U32, code);
+        self.emit(Op::TrapCode, Type::U32, 0, 0, code, 0);
+    }
+
+    fn call(&mut self, target: Target, params: &[(Type, Operand)], pairs: u32, ret: Type) -> Operand {
+        // Only the last argument can be a condition, whose branch is the last record: the loads of the others come behind it.
+        let last = params.last().map(|&(ty, a)| (ty, self.settled(a)));
+        let first = self.function.args.len() as u32;
+        for (i, &param) in params.iter().enumerate() {
+            let (ty, a) = if i + 1 == params.len() { last.unwrap_or(param) } else { param };
+            let value = if a.is_const() { ArgValue::Const(a.body) } else { ArgValue::Reg(self.to_vreg(ty, a)) };
+            self.function.args.push(Arg { ty, value });
+        }
+        let site = self.function.calls.len() as u32;
+        self.function.calls.push(CallSite { target, pairs, first, len: params.len() as u32 });
+        if ret == Type::Unit {
+            self.emit(Op::Call, ret, 0, 0, site, 0);
+            return Operand::UNIT;
+        }
+        let dst = self.new_vreg();
+        self.emit(Op::Call, ret, 0, dst, site, 0);
+        Operand::vreg_temp(dst)
+    }
+
+    fn ret(&mut self, ty: Type, value: Operand) {
+        let value = if ty == Type::Unit { 0 } else { self.to_vreg(ty, value) };
+        self.emit(Op::Ret, ty, 0, 0, value, 0);
+    }
+
+    fn lost(&self, _: &mut dyn Iterator<Item = Operand>) -> u32 {
+        0
+    }
+
+    fn overflowed(&self) -> Option<usize> {
+        self.overflowed.then_some(MAX_RECORDS * size_of::<Record>())
+    }
+
+    fn place(&self, _: &mut [u8], _: u64) {
+        unreachable!("an interpreted function has no machine code");
+    }
+}
