@@ -34,7 +34,8 @@ use crate::types::{Element, Ref, Scalar, Slice};
 ///
 /// A panic in the closure ends the call of the dynamic code in [`Trap::HostPanic`](crate::Trap::HostPanic), which
 /// [`Func::call`](crate::Func::call) resumes as that panic. The closure may call compiled functions, compile, and so on; where it
-/// finds too little stack left, the call ends in [`Trap::StackOverflow`](crate::Trap::StackOverflow).
+/// finds too little stack left, the call ends in [`Trap::StackOverflow`](crate::Trap::StackOverflow). (What is looked at is the
+/// thread's own stack: on one that a coroutine library made, the call may end so, too.)
 ///
 /// Cost: a call of a C function, a few cycles to look at the stack and to catch panics.
 ///
@@ -84,7 +85,8 @@ impl<S> UnwindSafe for HostFn<S> {}
 impl<S> RefUnwindSafe for HostFn<S> {}
 
 impl<S: Signature> HostFn<S> {
-    /// Makes a closure callable. The types of its arguments must be written out; `S` follows from them.
+    /// Makes a closure callable. The types of its arguments must be written out; `S` follows from them. A function of a generic
+    /// type goes into a closure: `HostFn::new(move |x: i64| f(x))`.
     ///
     /// ```
     /// use tickc::prelude::*;
@@ -115,7 +117,8 @@ impl<S: Signature> HostFn<S> {
     message = "this closure cannot be called by dynamic code",
     label = "not a closure of scalars, `&[X]` and `&R`",
     note = "a `HostFn` is made of an `Fn` with up to 12 arguments, each a scalar, a `&[X]` or a `&R` of a record, and a scalar or \
-            `()` as its result"
+            `()` as its result",
+    note = "a function of a generic type is called by a closure: `HostFn::new(move |x: i64| f(x))`"
 )]
 pub trait HostClosure<M>: Sized + Send + Sync + 'static {
     /// The signature as dynamic code sees it.

@@ -310,7 +310,8 @@ pub enum Target {
 pub(crate) struct Prologue<'a> {
     /// Types of the scalar parameters; a slice counts as [`Type::Ptr`] and [`Type::Usize`], and is marked in `pairs`.
     pub params: &'a [Type],
-    /// Bit k: parameter k is the pointer of a slice whose length is parameter k + 1.
+    /// Bit k: parameter k is the pointer of a slice whose length is parameter k + 1. Only signatures written in Rust have any, and
+    /// those have at most 24 scalars; others may have a thousand, and then this is 0.
     pub pairs: u32,
     /// Type of the result.
     pub ret: Type,
@@ -436,7 +437,7 @@ pub(crate) trait Machine {
     /// Traps with a code of the user's.
     fn trap_code(&mut self, code: Operand);
 
-    /// Calls a function. `pairs` as in [`Prologue`].
+    /// Calls a function. `pairs` as in [`Prologue`]; any number of `params`. At most the last of them is a pending condition.
     fn call(&mut self, target: Target, params: &[(Type, Operand)], pairs: u32, ret: Type) -> Operand;
     // The commonest operations have a second entry for integers and pointers of 64 bits. By default they are the general ones.
 

@@ -492,8 +492,8 @@ fn arguments_of_every_kind() {
                 let code = tick!(@k + 1);
                 let any: AnyCode = (&code).into();
                 let mut call = DynCall::new(&host);
-                let half = [Value::F32(0.5)];
-                call.arg(s).arg(tick!(@p)).arg(any).arg(&half[0]);
+                call.arg(s).arg(tick!(@p)).arg(any);
+                call.arg(Value::F32(0.5));
                 call.code::<f32>()
             })
         }))

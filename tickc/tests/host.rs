@@ -181,6 +181,20 @@ fn functions_and_signatures_written_out() {
 }
 
 #[test]
+fn closures_of_any_type() {
+    fn of_scalars<F: Fn(i64) -> i64 + Send + Sync + 'static>(f: F) -> HostFn<fn(i64) -> i64> {
+        HostFn::new(move |x: i64| f(x))
+    }
+    fn of_slices(f: impl Fn(&[i64], i64) -> i64 + Send + Sync + 'static) -> HostFn<fn(Slice<i64>, i64) -> i64> {
+        HostFn::new(move |s: &[i64], k: i64| f(s, k))
+    }
+    let boxed: Box<dyn Fn(i64) -> i64 + Send + Sync> = Box::new(|x| x * 5);
+    let (a, b, c) = (of_scalars(|x| x + 1), of_slices(|s, k| s[k as usize]), HostFn::new(boxed));
+    let f = jit().compile(tick!(|s: Slice<i64>, k: i64| -> i64 { $c($a($b(s, k))) })).unwrap();
+    assert_eq!(f.call(&[10, 20], 1), 105);
+}
+
+#[test]
 fn a_call_changes_nothing_that_lives_across_it() {
     let noise = HostFn::new(|x: i64, y: f64| x as f64 * y);
     let f = jit()

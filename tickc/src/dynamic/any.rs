@@ -15,6 +15,18 @@ use crate::types::{Scalar, Type};
 /// [`Jit::compile_dyn`](crate::Jit::compile_dyn), or a [`Var<T>`](Var) whose type is forgotten.
 ///
 /// [`AnyVar::typed`] makes a `Var<T>` of it again, which quotations can read and assign.
+///
+/// ```
+/// use tickc::prelude::*;
+/// use tickc::{Type, Value};
+///
+/// let double = Jit::new()?.compile_dyn(&[Type::U8], Type::U8, |params| {
+///     let x = params[0].typed::<u8>().expect("the parameter is a u8");
+///     tick!({ @x *= 2; @x }).into()
+/// })?;
+/// assert_eq!(double.call(&[Value::U8(21)])?, Value::U8(42));
+/// # Ok::<(), tickc::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct AnyVar {
     /// As in [`Var`].

@@ -103,7 +103,8 @@ impl<'a> DynCall<'a> {
 
     #[track_caller]
     fn of(callee: Callee) -> DynCall<'a> {
-        DynCall { callee, args: Vec::new(), place: Location::caller(), thread: PhantomData }
+        let args = Vec::with_capacity(callee.params.len());
+        DynCall { callee, args, place: Location::caller(), thread: PhantomData }
     }
 
     /// Adds an argument: a [`Code<T>`](Code), a [`Var<T>`](Var), an [`AnyCode`], an [`AnyVar`] or a [`Value`].
@@ -159,16 +160,13 @@ impl<'a> DynCall<'a> {
     fn emit(&self, e: &mut Emitter) -> Operand {
         // Values are lazy: those before an argument with effects are read before it.
         let last = self.args.iter().rposition(|arg| arg.handle.has_effects()).unwrap_or(0);
-        let values: Vec<Operand> = (self.args.iter().enumerate())
-            .map(|(i, arg)| {
-                let value = arg.handle.instantiate(e, arg.ty.shape());
-                e.keep_value(arg.ty.shape(), value, i < last)
-            })
-            .collect();
-        let mut operands = Vec::with_capacity(values.len());
+        let mut operands = Vec::with_capacity(self.args.len());
         let mut pairs = 0;
-        for (arg, value) in self.args.iter().zip(values) {
-            match arg.ty.shape() {
+        for (i, arg) in self.args.iter().enumerate() {
+            let shape = arg.ty.shape();
+            let value = arg.handle.instantiate(e, shape);
+            let value = e.keep_value(shape, value, i < last);
+            match shape {
                 Shape::Unit => {}
                 Shape::Scalar(ty) => operands.push((ty, value)),
                 Shape::Pair => {
