@@ -333,16 +333,6 @@ macro_rules! arities {
             pub fn try_call(&self, $($a: $p::Arg<'_>),*) -> Result<R, Trap> {
                 let entry = self.owner.entry();
                 let Finished { traps, checks_stack, .. } = self.owner.data().finished;
-                if checks_stack && let Some(program) = self.owner.data().program() {
-                    #[allow(unused_mut, reason = "without parameters")]
-                    let mut args = Words::default();
-                    $($p::push_words($a, &mut args);)*
-                    return match program.run(args.get()) {
-                        Ok(bits) => Ok(R::from_canonical(bits)),
-                        // SAFETY: the status of the call that has just ended.
-                        Err(status) => Err(unsafe { trap_of_status(status) }),
-                    };
-                }
                 $(let $a = $p::into_abi($a);)*
                 if !traps {
                     // SAFETY: the code was compiled for this signature and does not trap; `self` keeps it alive.
@@ -350,6 +340,9 @@ macro_rules! arities {
                     return Ok(f($($a),*));
                 }
                 let WithStatus { value, status } = if checks_stack {
+                    if self.owner.data().program().is_some() {
+                        return self.interpret($($a),*);
+                    }
                     // SAFETY: as above, for a function that takes the stack limit and returns a status.
                     let f = unsafe {
                         std::mem::transmute::<*const u8, extern "C" fn($($p::Abi,)* usize) -> WithStatus<R::Word>>(entry)
@@ -367,6 +360,21 @@ macro_rules! arities {
                 }
                 // SAFETY: the status of the call that has just ended.
                 Err(unsafe { trap_of_status(status) })
+            }
+
+            /// Calls an interpreted function. Out of the way of calls of machine code.
+            #[inline(never)]
+            #[allow(clippy::too_many_arguments, reason = "as many as the signature has")]
+            fn interpret(&self, $($a: $p::Abi),*) -> Result<R, Trap> {
+                let program = self.owner.data().program().expect("the function is interpreted");
+                #[allow(unused_mut, reason = "without parameters")]
+                let mut args = Words::default();
+                $($p::push_words($a, &mut args);)*
+                match program.run(args.get()) {
+                    Ok(bits) => Ok(R::from_canonical(bits)),
+                    // SAFETY: the status of the call that has just ended.
+                    Err(status) => Err(unsafe { trap_of_status(status) }),
+                }
             }
         }
     )*};

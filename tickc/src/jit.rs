@@ -3,16 +3,17 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 use std::thread::LocalKey;
 
 use crate::code_memory::{self, AllocError, CodeMemoryStats, Node};
-use crate::emit::Emitter;
+use crate::emit::{Emitter, Keep};
 use crate::error::Error;
 use crate::fragment::{Handle, Staged, flags};
 use crate::func::{Extra, Func, FuncData};
 use crate::interp::Program;
-use crate::machine::Machine;
+use crate::machine::{Finished, Machine};
 use crate::signature::{Flat, Signature};
 use crate::types::Type;
 use crate::{dump, ir, x64};
@@ -146,12 +147,6 @@ thread_local! {
     static INTERP: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
 }
 
-/// Where this thread keeps the emitter of a tier.
-#[inline(always)]
-fn emitter_cell(tier: Tier) -> &'static LocalKey<Cell<Option<Box<Emitter>>>> {
-    if tier == Tier::Interp { &INTERP } else { &ONE_PASS }
-}
-
 #[cold]
 fn new_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
     let machine: Box<dyn Machine> = match tier {
@@ -226,7 +221,22 @@ impl Jit {
         name: impl FnOnce() -> N,
     ) -> Result<Func<S>, Error> {
         check_tier(tier)?;
-        let cell = emitter_cell(tier);
+        match tier {
+            Tier::Interp => self.compile_in(tier, &INTERP, quoted, body, |e, p| publish_program(e, p, name)),
+            _ => self.compile_in(tier, &ONE_PASS, quoted, body, |e, p| publish_code(e, p, name)),
+        }
+    }
+
+    /// Compiles with the emitter of a tier, which `cell` keeps, and hands what was emitted to `publish`.
+    #[inline(always)]
+    fn compile_in<S>(
+        &self,
+        tier: Tier,
+        cell: &'static LocalKey<Cell<Option<Box<Emitter>>>>,
+        quoted: Quoted<'_>,
+        body: Handle,
+        publish: impl FnOnce(&Emitter, Publishing) -> Result<NonNull<Node<FuncData>>, Error>,
+    ) -> Result<Func<S>, Error> {
         let mut emitter = match cell.try_with(Cell::take) {
             Ok(Some(emitter)) => emitter,
             _ => new_emitter(tier)?,
@@ -247,36 +257,66 @@ impl Jit {
         }
         let keep = emitter.take_keep();
         drop(body);
-        let middle = if self.stats { timestamp() } else { 0 };
-        let phases = |jit: &Jit| jit.stats.then(|| Phases { emit: middle - start, publish: timestamp() - middle });
-        let mut data = FuncData { owners: AtomicU32::new(1), entry: 0, finished, tier, extra: None };
-        let node = if tier == Tier::Interp {
-            let function = emitter.machine.interpreted().expect("the machine of the tier records functions");
-            if dump::dumps().ir {
-                eprint!("tickc: {tier:?} {}\n{function}", name());
-            }
-            let program = Some(Program::new(function));
-            data.extra = Some(Box::new(Extra { program, keep: keep.unwrap_or_default(), phases: phases(self) }));
-            Node::detached(data)
-        } else {
-            let mut place = code_memory::reserve(finished.len as usize)?;
-            let address = place.exec().addr() as u64;
-            emitter.machine.place(place.bytes(), address);
-            if dump::dumps().asm {
-                eprint!("tickc: {tier:?} {}\n{}", name(), dump::disassemble(place.bytes(), address));
-            }
-            data.entry = address as usize + finished.entry as usize;
-            data.extra = match (keep, phases(self)) {
-                (None, None) => None,
-                (keep, phases) => Some(Box::new(Extra { keep: keep.unwrap_or_default(), phases, program: None })),
-            };
-            place.commit(data)?
-        };
+        let times = if self.stats { Some((start, timestamp())) } else { None };
+        let node = publish(&emitter, Publishing { tier, finished, keep, times })?;
         let _ = cell.try_with(|cell| cell.set(Some(emitter)));
         // SAFETY: the code was emitted for the parameters and the result of `S`, as the callers say, and the node counts one
         // owner.
         Ok(unsafe { Func::new(node) })
     }
+}
+
+/// A function that has been emitted, and is to be made callable.
+struct Publishing {
+    tier: Tier,
+    finished: Finished,
+    keep: Option<Box<[Keep]>>,
+    /// When emission began and ended, if that is to be remembered.
+    times: Option<(u64, u64)>,
+}
+
+impl Publishing {
+    /// What lies beside the code that was just published.
+    #[inline(always)]
+    fn data(self, entry: usize, program: Option<Program>) -> FuncData {
+        let phases = self.times.map(|(start, middle)| Phases { emit: middle - start, publish: timestamp() - middle });
+        let extra = match (self.keep, phases, program) {
+            (None, None, None) => None,
+            (keep, phases, program) => Some(Box::new(Extra { program, keep: keep.unwrap_or_default(), phases })),
+        };
+        FuncData { owners: AtomicU32::new(1), entry, finished: self.finished, tier: self.tier, extra }
+    }
+}
+
+/// Places machine code in the code memory.
+#[inline(always)]
+fn publish_code<N: fmt::Display>(
+    emitter: &Emitter,
+    publishing: Publishing,
+    name: impl FnOnce() -> N,
+) -> Result<NonNull<Node<FuncData>>, Error> {
+    let mut place = code_memory::reserve(publishing.finished.len as usize)?;
+    let address = place.exec().addr() as u64;
+    emitter.machine.place(place.bytes(), address);
+    if dump::dumps().asm {
+        eprint!("tickc: {:?} {}\n{}", publishing.tier, name(), dump::disassemble(place.bytes(), address));
+    }
+    let entry = address as usize + publishing.finished.entry as usize;
+    Ok(place.commit(publishing.data(entry, None))?)
+}
+
+/// Keeps the intermediate representation to be interpreted.
+fn publish_program<N: fmt::Display>(
+    emitter: &Emitter,
+    publishing: Publishing,
+    name: impl FnOnce() -> N,
+) -> Result<NonNull<Node<FuncData>>, Error> {
+    let function = emitter.machine.interpreted().expect("the emitter of the interpreter builds the representation");
+    if dump::dumps().ir {
+        eprint!("tickc: {:?} {}\n{function}", publishing.tier, name());
+    }
+    let program = Program::new(function);
+    Ok(Node::detached(publishing.data(0, Some(program))))
 }
 
 /// The time-stamp counter, or nanoseconds where there is none.

@@ -79,9 +79,9 @@ pub trait Param: DynamicType {
     /// Argument to what is passed.
     #[doc(hidden)]
     fn into_abi(arg: Self::Arg<'_>) -> Self::Abi;
-    /// Argument to what the interpreter takes.
+    /// What is passed to what the interpreter takes.
     #[doc(hidden)]
-    fn push_words(arg: Self::Arg<'_>, to: &mut Words);
+    fn push_words(arg: Self::Abi, to: &mut Words);
 }
 
 /// Arguments as the interpreter takes them: canonical words, a slice as pointer and length.
@@ -128,6 +128,13 @@ pub struct RawSlice {
     pub(crate) len: usize,
 }
 
+impl RawSlice {
+    fn push_words(self, to: &mut Words) {
+        to.push(self.pointer.to_bits());
+        to.push(self.len as u64);
+    }
+}
+
 impl<X: Element> Param for Slice<X> {
     type Arg<'x> = &'x [X];
     type Abi = RawSlice;
@@ -136,9 +143,8 @@ impl<X: Element> Param for Slice<X> {
         RawSlice { pointer: arg.as_ptr().cast(), len: arg.len() }
     }
     #[inline(always)]
-    fn push_words(arg: &[X], to: &mut Words) {
-        to.push(arg.as_ptr().to_bits());
-        to.push(arg.len() as u64);
+    fn push_words(arg: RawSlice, to: &mut Words) {
+        arg.push_words(to);
     }
 }
 impl<X: Element> Param for SliceMut<X> {
@@ -149,9 +155,8 @@ impl<X: Element> Param for SliceMut<X> {
         RawSlice { len: arg.len(), pointer: arg.as_mut_ptr().cast_const().cast() }
     }
     #[inline(always)]
-    fn push_words(arg: &mut [X], to: &mut Words) {
-        to.push(arg.as_mut_ptr().to_bits());
-        to.push(arg.len() as u64);
+    fn push_words(arg: RawSlice, to: &mut Words) {
+        arg.push_words(to);
     }
 }
 impl<R: Record> Param for Ref<R> {
@@ -162,8 +167,8 @@ impl<R: Record> Param for Ref<R> {
         arg
     }
     #[inline(always)]
-    fn push_words(arg: &R, to: &mut Words) {
-        to.push((&raw const *arg).to_bits());
+    fn push_words(arg: *const R, to: &mut Words) {
+        to.push(arg.to_bits());
     }
 }
 impl<R: Record> Param for RefMut<R> {
@@ -174,8 +179,8 @@ impl<R: Record> Param for RefMut<R> {
         arg
     }
     #[inline(always)]
-    fn push_words(arg: &mut R, to: &mut Words) {
-        to.push((&raw mut *arg).to_bits());
+    fn push_words(arg: *mut R, to: &mut Words) {
+        to.push(arg.to_bits());
     }
 }
 

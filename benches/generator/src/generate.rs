@@ -23,6 +23,11 @@ impl<'a> Arbitrary<'a> for Program {
     }
 }
 
+/// Whether the operation traps on zero, of integers.
+fn divides(op: Op) -> bool {
+    matches!(op, Op::Div | Op::Rem | Op::RemEuclid | Op::DivEuclid)
+}
+
 /// What a place of the program sees.
 #[derive(Clone)]
 struct Scope {
@@ -98,8 +103,7 @@ impl Choices<'_, '_> {
     }
 
     /// Constants of a slice or of an unrolled loop.
-    fn constants(&mut self, ty: Ty) -> Vec<u64> {
-        let count = self.pick(5);
+    fn constants(&mut self, ty: Ty, count: usize) -> Vec<u64> {
         let bits = |e: E| match e.kind {
             Kind::Const(bits) => bits,
             _ => unreachable!("a constant"),
@@ -149,7 +153,7 @@ impl Choices<'_, '_> {
             Ty::Bool => u64::from(n % 2 == 1),
             Ty::F32 => u64::from((float as f32).to_bits()),
             Ty::F64 => float.to_bits(),
-            _ => super::eval::canonical(ty, int as u64),
+            _ => crate::eval::canonical(ty, int as u64),
         };
         node(ty, Kind::Const(bits))
     }
@@ -234,10 +238,24 @@ impl Choices<'_, '_> {
         ][self.pick(21)]
     }
 
+    /// A division that often overflows: of MIN in a variable, by -1 or anything.
+    fn division_of_min(&mut self, scope: &Scope, op: Op, ty: Ty, depth: u32) -> E {
+        let constant = |value: i64| node(ty, Kind::Const(crate::eval::canonical(ty, value as u64)));
+        let smallest = match ty {
+            Ty::I8 => i8::MIN.into(),
+            Ty::I16 => i16::MIN.into(),
+            Ty::I32 => i32::MIN.into(),
+            _ => i64::MIN,
+        };
+        let by = if self.pick(2) == 0 { constant(-1) } else { self.expr(scope, ty, depth) };
+        let dividend = node(ty, Kind::Let(constant(smallest), node(ty, Kind::Var(scope.vars.len()))));
+        node(ty, Kind::Bin(op, dividend, by))
+    }
+
     /// The second operand of an operation.
     fn right(&mut self, scope: &Scope, op: Op, ty: Ty, depth: u32) -> E {
         let ty = if matches!(op, Op::Shl | Op::Shr | Op::RotateLeft | Op::RotateRight) { Ty::U32 } else { ty };
-        if matches!(op, Op::Div | Op::Rem | Op::RemEuclid | Op::DivEuclid) && !ty.is_float() && self.pick(4) != 0 {
+        if divides(op) && !ty.is_float() && self.pick(4) != 0 {
             // Mostly divisors that do not trap.
             let divisor = self.expr(scope, ty, depth);
             let one = node(ty, Kind::Const(1));
@@ -283,6 +301,9 @@ impl Choices<'_, '_> {
             0 => return self.leaf(scope, ty),
             1..=7 => {
                 let op = self.op(ty);
+                if divides(op) && ty.is_signed() && self.pick(8) == 0 {
+                    return self.division_of_min(scope, op, ty, d);
+                }
                 let a = self.expr(scope, ty, d);
                 let b = self.right(scope, op, ty, d);
                 Kind::Bin(op, a, b)
@@ -378,7 +399,8 @@ impl Choices<'_, '_> {
                 Kind::MatchConst(n, a, b, self.expr(scope, ty, d))
             }
             32 if ty != Ty::Bool => {
-                let table = self.constants(ty);
+                let count = if self.pick(6) == 0 { self.pick(4) } else { 4 };
+                let table = self.constants(ty, count);
                 Kind::Table(table, self.index(scope, d))
             }
             33 => match Field::ALL.into_iter().find(|field| field.ty() == ty) {
@@ -401,7 +423,6 @@ impl Choices<'_, '_> {
         let to_the_right = self.pick(2) == 0;
         let mixed = self.pick(3) == 0;
         let op = self.op(ty);
-        let divides = |op| matches!(op, Op::Div | Op::Rem | Op::RemEuclid | Op::DivEuclid);
         let plain = |op| if divides(op) && !ty.is_float() { Op::Sub } else { op };
         let shifts = |op| matches!(op, Op::Shl | Op::Shr | Op::RotateLeft | Op::RotateRight);
         let mut tree = self.leaf(scope, ty);
@@ -569,7 +590,8 @@ impl Choices<'_, '_> {
             }
             25 if nested => {
                 let ty = self.ty();
-                let values = self.constants(ty);
+                let count = self.pick(5);
+                let values = self.constants(ty, count);
                 Stmt::Unroll(ty, values, self.block(&scope.with(ty, false), d))
             }
             26 if nested => {

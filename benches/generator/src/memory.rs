@@ -11,7 +11,7 @@ pub struct Rec {
     pub x: i32,
     pub y: u8,
     pub z: f64,
-    pub a: [i16; 3],
+    pub a: [i16; 4],
     pub flag: bool,
 }
 
@@ -45,15 +45,15 @@ pub fn inputs(program: &Program) -> Vec<Input> {
                     x,
                     y: 200 + n as u8,
                     z: floats[(k + n) % 5],
-                    a: [3, -4, i16::MIN],
+                    a: [3, -4, i16::MIN, 77],
                     flag: (k + n).is_multiple_of(2),
                 }
             };
             let memory = Memory {
                 s: vec![3, -1, i64::MIN, 77][..4 - k / 4].to_vec(),
                 t: vec![1, 255, 128, 7],
-                w: vec![0.5, -2.0, 1e9],
-                q: (1..4).map(rec).collect(),
+                w: vec![0.5, -2.0, 1e9, f32::INFINITY],
+                q: (1..5).map(rec).collect(),
                 record: rec(0),
             };
             (args.collect(), memory)

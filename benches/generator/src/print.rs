@@ -1,6 +1,7 @@
 //! Programs as source: a Rust function that composes the same fragments in the same way, and compiles them.
 //!
-//! Every node is a `tick!` of its own, spliced into the next, as in [`crate::stage`]. Variables are named after their number.
+//! Every node is a `tick!` of its own, spliced into the next, as in [`crate::stage`]. Variables are named after their number, and no
+//! name is used twice where it would be taken for one of an outer quotation, which defers what mentions it.
 
 use std::fmt::Write;
 
@@ -27,7 +28,7 @@ pub fn source(program: &Program, name: &str) -> String {
         line(4, &format!("let v{} = Var::<{}>::local();", params.len() + i, type_name(ty)));
     }
     line(4, &format!("jit.compile(tick!(|{list}{memory}| -> {result} {{ @({{"));
-    let mut printer = Printer { vars: vec![false; params.len() + program.locals.len()] };
+    let mut printer = Printer { vars: vec![false; params.len() + program.locals.len()], named: 0 };
     for (i, fragment) in program.fragments.iter().enumerate() {
         let (ty, code) = match fragment {
             Fragment::Value(e) => (type_name(e.ty), printer.expr(e)),
@@ -148,9 +149,17 @@ const FUNCS: [&str; COMPILED.len()] = ["quotient", "series", "exchange", "mix"];
 struct Printer {
     /// Of each variable in scope, whether it is the constant of an unrolled loop.
     vars: Vec<bool>,
+    /// How many quotations have names of their own.
+    named: usize,
 }
 
 impl Printer {
+    /// A number for the names of one quotation.
+    fn number(&mut self) -> usize {
+        self.named += 1;
+        self.named
+    }
+
     /// A fragment of one node.
     fn expr(&mut self, e: &Expr) -> String {
         format!("tick!({})", self.node(e))
@@ -221,7 +230,8 @@ impl Printer {
             }
             Kind::IsNan(a) => format!("{}.is_nan()", self.spliced(a)),
             Kind::ToBits(a) => {
-                format!("{{ let x = {}; if x.is_nan() {{ 0 }} else {{ x.to_bits() }} }}", self.spliced(a))
+                let (a, k) = (self.spliced(a), self.number());
+                format!("{{ let x{k} = {a}; if x{k}.is_nan() {{ 0 }} else {{ x{k}.to_bits() }} }}")
             }
             Kind::FromBits(a) => format!("{}::from_bits({})", type_name(e.ty), self.spliced(a)),
             Kind::And(a, b) => format!("{} && {}", self.spliced(a), self.spliced(b)),
@@ -251,15 +261,18 @@ impl Printer {
             Kind::Bare(x, a, b) => {
                 let [x, a, b] = [x, a, b].map(|e| self.spliced(e));
                 let mix = if e.ty.is_float() { "+" } else { "^" };
+                let k = self.number();
+                let (w, i, j, c) = (format!("w{k}"), format!("i{k}"), format!("j{k}"), format!("c{k}"));
                 format!(
-                    "{{ let mut v = {x}; let a = {a}; let b = {b}; v = v * a {mix} b; v = v - a; let c = v; c + b }}"
+                    "{{ let mut {w} = {x}; let {i} = {a}; let {j} = {b}; {w} = {w} * {i} {mix} {j}; {w} = {w} - {i}; \
+                     let {c} = {w}; {c} + {j} }}"
                 )
             }
             Kind::LoopValue(limit, a, block, c, b) => {
                 let [a, b, c] = [a, b, c].map(|e| self.spliced(e));
-                let block = self.spliced_block(block);
+                let (block, k) = (self.spliced_block(block), self.number());
                 format!(
-                    "{{ let mut n = 0u32; loop {{ n += 1; if n > lift!({limit}u32) {{ break {a}; }} {block}; \
+                    "{{ let mut n{k} = 0u32; loop {{ n{k} += 1; if n{k} > lift!({limit}u32) {{ break {a}; }} {block}; \
                      if {c} {{ break {b}; }} }} }}"
                 )
             }
@@ -315,14 +328,17 @@ impl Printer {
             Stmt::While(limit, c, a, skip, b) => {
                 let (c, skip) = (self.spliced(c), self.spliced(skip));
                 let (a, b) = (self.spliced_block(a), self.spliced_block(b));
+                let k = self.number();
                 format!(
-                    "{{ let mut n = 0u32; while n < lift!({limit}u32) && {c} {{ n += 1; {a}; if {skip} {{ continue; }} {b}; }} }}"
+                    "{{ let mut n{k} = 0u32; while n{k} < lift!({limit}u32) && {c} {{ n{k} += 1; {a}; \
+                     if {skip} {{ continue; }} {b}; }} }}"
                 )
             }
             Stmt::Loop(limit, a, c, b) => {
                 let (a, c, b) = (self.spliced_block(a), self.spliced(c), self.spliced_block(b));
+                let k = self.number();
                 format!(
-                    "{{ let mut n = 0u8; loop {{ n += 1; if n as u32 > lift!({limit}u32) {{ break; }} {a}; \
+                    "{{ let mut n{k} = 0u8; loop {{ n{k} += 1; if n{k} as u32 > lift!({limit}u32) {{ break; }} {a}; \
                      if {c} {{ break; }} {b}; }} }}"
                 )
             }
@@ -350,9 +366,9 @@ impl Printer {
             Stmt::Labelled(limit, c, d, body) => {
                 let (c, d) = (self.spliced(c), self.spliced(d));
                 self.with(false, |p, v| {
-                    let body = p.spliced_block(body);
+                    let (body, k) = (p.spliced_block(body), p.number());
                     format!(
-                        "move {{ let mut n = 0u32; 'outer: while n < lift!({limit}u32) {{ n += 1; for {v} in 0..3usize {{ \
+                        "move {{ let mut n{k} = 0u32; 'outer: while n{k} < lift!({limit}u32) {{ n{k} += 1; for {v} in 0..3usize {{ \
                          if {c} {{ break 'outer; }} if {d} {{ continue 'outer; }} {body} }} }} }}"
                     )
                 })

@@ -120,9 +120,15 @@ fn of_block(b: &Block) -> Vec<Block> {
     for i in 0..b.len() {
         // Without the statement, or with what stands in it in its place.
         let mut copy = b[i].clone();
-        let inner = copy.parts().into_iter().filter_map(|part| match part.node {
+        let mut discarded = match &mut copy {
+            // The expression itself is there already.
+            Stmt::Discard(e) => Rc::make_mut(e).parts(),
+            stmt => stmt.parts(),
+        };
+        let inner = discarded.iter_mut().filter_map(|part| match &part.node {
             Node::Block(inner) => Some(inner.to_vec()),
-            Node::Expr(_) => None,
+            Node::Expr(e) if matches!(e.kind, Kind::Const(_)) => None,
+            Node::Expr(e) => Some(vec![Stmt::Discard((*e).clone())]),
         });
         for stmts in std::iter::once(Vec::new()).chain(inner) {
             let mut block = b.to_vec();

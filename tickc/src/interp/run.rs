@@ -6,7 +6,7 @@ use std::ptr;
 use super::{Program, native};
 use crate::emit::fold;
 use crate::ir::{Arg, ArgValue, CallSite, Condition, Function, Op, Record, VReg};
-use crate::machine::{BinaryOp, Target};
+use crate::machine::{BinaryOp, Comparison, Target};
 use crate::stack;
 use crate::trap::{CODE_STATUS, TrapKind};
 use crate::types::Type;
@@ -201,7 +201,7 @@ fn is_wide_int(ty: Type) -> bool {
     matches!(ty, Type::I64 | Type::U64 | Type::Isize | Type::Usize | Type::Ptr)
 }
 
-#[inline]
+#[inline(always)]
 fn binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> Result<u64, u64> {
     if is_wide_int(ty) {
         match op {
@@ -212,16 +212,31 @@ fn binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> Result<u64, u64> {
             BinaryOp::Or => return Ok(a | b),
             BinaryOp::Xor => return Ok(a ^ b),
             BinaryOp::Shl => return Ok(a.wrapping_shl(b as u32)),
+            BinaryOp::Shr if ty.is_signed() => return Ok((a as i64).wrapping_shr(b as u32) as u64),
+            BinaryOp::Shr => return Ok(a.wrapping_shr(b as u32)),
             _ => {}
         }
     }
     fold::fold_binary(op, ty, a, b).map_err(|trap| trap as u64)
 }
 
-#[inline]
+#[inline(always)]
 fn holds(condition: Condition, ty: Type, a: u64, b: u64) -> bool {
     let truth = match condition.comparison() {
-        Some(comparison) => fold::fold_compare(comparison, ty, a, b),
+        Some(comparison) if ty.is_float() => fold::fold_compare(comparison, ty, a, b),
+        Some(comparison) => {
+            // In canonical form, signed integers are in order once their sign is turned round.
+            let sign = u64::from(ty.is_signed()) << 63;
+            let (a, b) = (a ^ sign, b ^ sign);
+            match comparison {
+                Comparison::Eq => a == b,
+                Comparison::Ne => a != b,
+                Comparison::Lt => a < b,
+                Comparison::Le => a <= b,
+                Comparison::Gt => a > b,
+                Comparison::Ge => a >= b,
+            }
+        }
         None => a & b != 0,
     };
     truth != condition.is_inverse()

@@ -153,16 +153,28 @@ impl Builder {
         Builder { function: Function::new(), overflowed: false }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, record: Record) {
-        if self.function.records.len() == MAX_RECORDS {
-            self.overflowed = true;
+        if self.function.records.len() == self.function.records.capacity() && !self.grow() {
             return;
         }
         self.function.records.push(record);
     }
 
-    #[inline]
+    /// Makes room for more records, if there may be more.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) -> bool {
+        let records = &mut self.function.records;
+        if records.len() >= MAX_RECORDS {
+            self.overflowed = true;
+            return false;
+        }
+        records.reserve_exact(records.len().clamp(512, MAX_RECORDS - records.len()));
+        true
+    }
+
+    #[inline(always)]
     fn emit(&mut self, op: Op, ty: Type, sub: u16, dst: u32, a: u32, b: u32) {
         self.push(Record { op, ty, sub, dst, a, b });
     }

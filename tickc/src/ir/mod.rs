@@ -22,7 +22,7 @@
 //! # Invariants
 //! - N1: every jump names the record of a label.
 //! - N2: every register is written before it is read, on every way: parameters by the caller, `zeroed` ones on entry.
-//! - N3: an immediate is the low half of a canonical constant, which [`Type::canonical`] brings back.
+//! - N3: an immediate is the low half of a canonical constant, which [`immediate`] brings back.
 //! - N4: the last record is a terminator: control does not leave the array.
 
 mod builder;
@@ -180,14 +180,14 @@ impl Record {
 /// The canonical constant of an immediate field (N3).
 #[inline]
 pub(crate) const fn immediate(ty: Type, field: u32) -> u64 {
-    ty.canonical(field as i32 as i64 as u64)
+    if matches!(ty, Type::U32 | Type::F32) { field as u64 } else { field as i32 as u64 }
 }
 
-/// The field of a constant that fits one (N3).
+/// The field of a canonical constant that fits one (N3).
 #[inline]
 pub(crate) const fn to_immediate(ty: Type, bits: u64) -> Option<u32> {
     let field = bits as u32;
-    if immediate(ty, field) == bits { Some(field) } else { None }
+    if bits == field as i32 as u64 || immediate(ty, field) == bits { Some(field) } else { None }
 }
 
 /// The operations by their discriminants; the unused ones stand for `Add`.

@@ -155,6 +155,11 @@ fn find_trap(name: &str) -> Result<u32, String> {
     found.ok_or_else(|| format!("no trap is named `{name}`"))
 }
 
+/// An immediate field as N3 wants it.
+fn canonical(ty: Type, field: u32) -> u32 {
+    ty.canonical(field as i32 as u64) as u32
+}
+
 /// An operation's second operand.
 enum Second {
     Reg(VReg),
@@ -282,7 +287,7 @@ impl Parser {
                     Second::Reg(reg) => r.dst = reg,
                     Second::Immediate(immediate) => {
                         r.op = if r.op == Op::Store { Op::StoreImm } else { Op::StoreXImm };
-                        r.dst = immediate;
+                        r.dst = canonical(ty, immediate);
                     }
                 }
             }
@@ -338,7 +343,7 @@ impl Parser {
         t.expect(",")?;
         (r.op, r.b) = match self.second(function, t)? {
             Second::Reg(reg) => (plain, reg),
-            Second::Immediate(field) => (immediate, field),
+            Second::Immediate(field) => (immediate, canonical(r.ty, field)),
         };
         Ok(())
     }
@@ -527,5 +532,31 @@ L28:
         assert_eq!(parse("").unwrap_err(), "the text ends before the function does");
         assert_eq!(parse("fn() -> unit {\n}").unwrap_err(), "control comes to the end of the function");
         assert_eq!(parse("fn() -> unit {\nL1:\nL1:\n").unwrap_err(), "line 3: a label stands twice: `L1:`");
+    }
+
+    /// Text with mistakes anywhere is refused, or read as something that is printed as it will be read again.
+    #[test]
+    fn no_text_is_too_odd() {
+        let mut read = 0;
+        for i in 0..TEXT.len() {
+            let (before, behind) = (&TEXT[..i], &TEXT[i..]);
+            let without = &behind[1..];
+            let line_twice = behind.split_inclusive('\n').next().unwrap_or_default();
+            for text in [
+                before.to_owned(),
+                format!("{before}{without}"),
+                format!("{before}9{without}"),
+                format!("{before}v{behind}"),
+                format!("{before}-{behind}"),
+                format!("{before}{line_twice}{behind}"),
+            ] {
+                if let Ok(function) = parse(&text) {
+                    let printed = function.to_string();
+                    assert_eq!(parse(&printed).map(|function| function.to_string()).as_ref(), Ok(&printed), "{text}");
+                    read += 1;
+                }
+            }
+        }
+        assert!(read > 100, "{read}");
     }
 }

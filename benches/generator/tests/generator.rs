@@ -1,0 +1,66 @@
+//! The generator is not vacuous: every construct of the language is generated, and every way to end occurs.
+
+use tickc_generator::engines::{self, Engines};
+use tickc_generator::print::source;
+use tickc_generator::stats::Statistics;
+
+const EVERYTHING: &str = "\
+    I64 I32 U8 F64 F32 U16 I8 Bool U32 U64 I16 Usize Isize \
+    Add Sub Mul And Or Xor Div Rem Min Max RemEuclid DivEuclid Shl Shr RotateLeft RotateRight \
+    Neg Not Abs SwapBytes Signum Sqrt Floor Ceil Trunc CountOnes CountZeros CountLeading CountTrailing \
+    Eq Ne Lt Le Gt Ge AddAssign SubAssign MulAssign AndAssign OrAssign XorAssign DivAssign RemAssign ShlAssign ShrAssign \
+    Const Var Bin Twice Un Count Cast Cmp Multiple IsNan ToBits FromBits If Match Block Let LoopValue Load Len \
+    Field Element Call CallCompiled Bare IfConst MatchConst Table Fragment Row ReturnIf \
+    Assign AssignOp Store StoreOp SetField FieldOp SetElement SetRow While Loop For ForVar ForLen Unroll Labelled Return \
+    Discard Trap";
+
+#[test]
+fn every_construct_and_every_end_occurs() {
+    engines::with_deep_stack(|| {
+        let engines = Engines::new().unwrap();
+        let mut statistics = Statistics::default();
+        for i in 0..500 {
+            let program = engines::program(3, i);
+            let outcomes = engines.check(&program).unwrap_or_else(|difference| panic!("program {i}: {difference:?}"));
+            statistics.add(&program, &outcomes);
+        }
+        let count = |name: &str| statistics.counts().filter(|c| c.0 == name).map(|c| c.1).sum::<u64>();
+        for name in EVERYTHING.split_whitespace() {
+            assert!(count(name) >= 3, "{name} occurs {} times\n{statistics}", count(name));
+        }
+        for name in ["division by zero", "division overflow", "index out of bounds", "trap(code)"] {
+            assert!(count(name) >= 3, "{name} occurs {} times\n{statistics}", count(name));
+        }
+        // Most programs come to their end.
+        assert!(count("value") > 500 * 5 / 2, "{statistics}");
+    });
+}
+
+#[test]
+fn the_same_seed_makes_the_same_programs() {
+    let text = |seed, number| format!("{:?}", engines::program(seed, number));
+    assert_eq!(text(5, 9), text(5, 9));
+    assert_ne!(text(5, 9), text(5, 10));
+    assert_ne!(text(5, 9), text(6, 9));
+}
+
+/// The programs in `printed.txt`, which `printed.rs` compiles, are printed as they were.
+///
+/// `TICKC_BLESS=1 cargo test -p tickc-generator --test generator` writes the same programs anew.
+#[test]
+fn programs_are_printed_as_they_were() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/printed.txt");
+    let file = std::fs::read_to_string(path).expect("the file is there");
+    let numbers = file.lines().filter_map(|line| line.strip_prefix("fn p")?.strip_suffix('(')?.parse().ok());
+    let numbers: Vec<u64> = numbers.collect();
+    assert!(numbers.len() >= 12);
+    engines::with_deep_stack(|| {
+        let print = |&number: &u64| source(&engines::program(7, number), &format!("p{number}"));
+        let printed = numbers.iter().map(print).collect::<Vec<_>>().join("\n");
+        if std::env::var_os("TICKC_BLESS").is_some() {
+            std::fs::write(path, &printed).expect("the file is written");
+        } else {
+            assert!(file == printed, "printed.txt is out of date");
+        }
+    });
+}
