@@ -182,7 +182,7 @@ impl<S> Func<S> {
     /// Size of the code, number of instructions (decoded on request), and what compilation took.
     pub fn stats(&self) -> Stats {
         Stats {
-            instructions: dump::count_instructions(self.owner.code()),
+            instructions: dump::count_instructions(self.instructions()),
             bytes: self.owner.node().len(),
             phases: self.owner.data().phases.as_deref().copied(),
         }
@@ -190,7 +190,13 @@ impl<S> Func<S> {
 
     /// The machine code as text, one instruction a line.
     pub fn disassemble(&self) -> String {
-        dump::disassemble(self.owner.code(), self.owner.node().exec().addr() as u64)
+        dump::disassemble(self.instructions(), self.owner.node().exec().addr() as u64)
+    }
+
+    /// The code without the tables behind it.
+    fn instructions(&self) -> &[u8] {
+        let code = self.owner.code();
+        &code[..code.len() - self.owner.data().finished.data as usize]
     }
 
     /// The target of a call from the function under construction, which keeps this one alive.

@@ -192,7 +192,9 @@ impl Jit {
         let address = place.exec().addr() as u64;
         emitter.machine.place(place.bytes(), address);
         if dump::dumps().asm {
-            eprint!("tickc: {tier:?} {}\n{}", std::any::type_name::<S>(), dump::disassemble(place.bytes(), address));
+            let instructions = place.bytes().len() - emitted.finished.data as usize;
+            let text = dump::disassemble(&place.bytes()[..instructions], address);
+            eprint!("tickc: {tier:?} {}\n{text}", std::any::type_name::<S>());
         }
         let phases = self.stats.then(|| Box::new(Phases { emit: middle - start, publish: timestamp() - middle }));
         let node = place.commit(FuncData {

@@ -160,13 +160,17 @@ pub(crate) enum BinaryOp {
     Min,
     /// The larger one; for floats as `f64::max`.
     Max,
+    /// The high 64 bits of the product of 128 bits, of signed or unsigned factors as the type is. Only of types of 64 bits
+    /// (`I64`, `Isize`, `U64`, `Usize`): of narrower ones the emitter shifts a wider product.
+    MulHigh,
 }
 
 impl BinaryOp {
     /// Whether the operands may be swapped. Float minimum and maximum may not: the sign of a zero would change.
     #[inline(always)]
     pub(crate) const fn commutes(self) -> bool {
-        matches!(self, BinaryOp::Add | BinaryOp::Or | BinaryOp::And | BinaryOp::Xor | BinaryOp::Mul)
+        use BinaryOp::*;
+        matches!(self, Add | Or | And | Xor | Mul | MulHigh)
     }
 }
 
@@ -297,6 +301,8 @@ pub(crate) struct Finished {
     /// Upper bound of the stack that it and all that it calls in dynamic code take, in bytes; only meaningful where
     /// `checks_stack` is false.
     pub stack: u32,
+    /// How many bytes at the end of the code are no instructions: jump tables.
+    pub data: u32,
 }
 
 /// A tier's side of emission. See the head of this module for terms and invariants.
@@ -361,7 +367,7 @@ pub(crate) trait Machine {
     fn pointer(&mut self, place: Operand) -> Operand;
     /// The element at `index` of the memory operand `place`.
     fn element(&mut self, place: Operand, index: Operand, scale: u32) -> Operand;
-    /// The value of a memory operand, loaded now or lazily.
+    /// The value of a memory operand, loaded now or lazily. The address need not be aligned, here and in all that follows.
     fn load(&mut self, ty: Type, place: Operand) -> Operand;
     /// The value `disp` bytes behind a pointer: [`Machine::address`], then [`Machine::load`].
     fn load_behind(&mut self, ty: Type, pointer: Operand, disp: i32) -> Operand;
@@ -413,4 +419,20 @@ pub(crate) trait Machine {
     fn place(&self, to: &mut [u8], address: u64);
     /// Offset of the first instruction of the function in its code.
     fn entry(&self) -> u32;
+
+    // Dispatch, and memory that others see.
+
+    /// Jumps to one of `count` targets, chosen by `index`, a `u64` that is known to be less than `count`, which is not 0.
+    /// Pushes on `entries` one list for each index, in order; control does not go on behind it.
+    fn switch(&mut self, index: Operand, count: u32, entries: &mut Vec<JumpList>);
+    /// The value of a memory operand, loaded here and now, once: never left out, repeated, or moved across another volatile
+    /// access.
+    fn load_volatile(&mut self, ty: Type, place: Operand) -> Operand {
+        let value = self.load(ty, place);
+        self.pin(ty, value)
+    }
+    /// Stores to a memory operand, once, under the rules of [`Machine::load_volatile`].
+    fn store_volatile(&mut self, ty: Type, place: Operand, value: Operand) {
+        self.store(ty, place, value);
+    }
 }

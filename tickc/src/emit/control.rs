@@ -3,6 +3,7 @@
 //! The expansion of `tick!` asks what is live before it emits an arm, so arms that a run-time constant rules out are never
 //! instantiated. The value of several arms meets in a variable without name.
 
+use super::dispatch::Pat;
 use super::vars::Home;
 use super::{Emitter, Val, Var};
 use crate::error::Error;
@@ -79,59 +80,6 @@ pub struct Loop<T> {
     marker: std::marker::PhantomData<fn() -> T>,
 }
 
-/// A pattern of a dynamic `match`.
-#[derive(Clone, Copy, Debug)]
-pub struct Pat<S> {
-    low: S,
-    high: Option<S>,
-    kind: PatKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PatKind {
-    One,
-    Range,
-    RangeExclusive,
-    From,
-    To,
-}
-
-impl<S: Int> Pat<S> {
-    /// `value`
-    pub fn one(value: S) -> Self {
-        Pat { low: value, high: None, kind: PatKind::One }
-    }
-    /// `low..=high`
-    pub fn range(low: S, high: S) -> Self {
-        Pat { low, high: Some(high), kind: PatKind::Range }
-    }
-    /// `low..high`
-    pub fn range_exclusive(low: S, high: S) -> Self {
-        Pat { low, high: Some(high), kind: PatKind::RangeExclusive }
-    }
-    /// `low..`
-    pub fn from(low: S) -> Self {
-        Pat { low, high: None, kind: PatKind::From }
-    }
-    /// `..=high`
-    pub fn to(high: S) -> Self {
-        Pat { low: high, high: None, kind: PatKind::To }
-    }
-
-    /// The comparisons that all hold of a value that matches.
-    fn tests(&self) -> [Option<(Comparison, u64)>; 2] {
-        let low = self.low.to_bits();
-        let high = self.high.map(S::to_bits).unwrap_or_default();
-        match self.kind {
-            PatKind::One => [Some((Comparison::Eq, low)), None],
-            PatKind::Range => [Some((Comparison::Ge, low)), Some((Comparison::Le, high))],
-            PatKind::RangeExclusive => [Some((Comparison::Ge, low)), Some((Comparison::Lt, high))],
-            PatKind::From => [Some((Comparison::Ge, low)), None],
-            PatKind::To => [Some((Comparison::Le, low)), None],
-        }
-    }
-}
-
 /// `match` while it is emitted.
 #[must_use]
 #[derive(Debug)]
@@ -141,8 +89,12 @@ pub struct Match<S, T> {
     index: u32,
     /// A constant scrutinee has found its arm.
     found: bool,
-    /// Jumps to the next arm.
+    /// Jumps to the next arm, where arms test one after the other.
     next: JumpList,
+    /// Jumps to each arm and to the last one, where all tests come first; else empty.
+    targets: Vec<JumpList>,
+    /// Number of the next arm with patterns.
+    arm: usize,
     /// Whether an arm is open whose end must jump behind the `match`.
     open: bool,
     last: bool,
@@ -448,17 +400,20 @@ impl Emitter {
         l.continues = self.machine.merge(l.continues, jump);
     }
 
-    /// `match v`
-    pub fn match_begin<S: Int, T>(&mut self, v: Val<S>) -> Match<S, T> {
+    /// `match v`, with the patterns of all arms but the last one, which takes everything.
+    pub fn match_begin<S: Int, T>(&mut self, v: Val<S>, arms: &[&[Pat<S>]]) -> Match<S, T> {
         let v = v.into_operand();
         let scrutinee = if v.is_const() { v } else { self.machine.declare(S::TYPE, v) };
         let index = self.declare_at(scrutinee);
         self.nesting += u32::from(!v.is_const());
+        let targets = if v.is_const() { Vec::new() } else { self.dispatch(scrutinee, arms) };
         Match {
             scrutinee,
             index,
             found: false,
             next: 0,
+            targets,
+            arm: 0,
             open: false,
             last: false,
             to_end: 0,
@@ -478,6 +433,17 @@ impl Emitter {
         m.open = true;
     }
 
+    /// Goes to the next arm, to which the tests have jumped; whether any has.
+    fn next_target<S: Int, T>(&mut self, m: &mut Match<S, T>) -> bool {
+        m.next = m.targets[m.arm];
+        m.arm += 1;
+        let live = m.next != 0;
+        if live {
+            self.next_arm(m);
+        }
+        live
+    }
+
     /// An arm with patterns: whether it is emitted.
     pub fn arm<S: Int, T: Value>(&mut self, m: &mut Match<S, T>, patterns: &[Pat<S>]) -> bool {
         if m.scrutinee.is_const() {
@@ -486,6 +452,9 @@ impl Emitter {
             let live = !m.found && patterns.iter().any(|p| p.tests().iter().flatten().all(holds));
             m.found |= live;
             return live;
+        }
+        if !m.targets.is_empty() {
+            return self.next_target(m);
         }
         self.next_arm(m);
         let mut body = 0;
@@ -521,6 +490,9 @@ impl Emitter {
         m.last = true;
         if m.scrutinee.is_const() {
             return !m.found;
+        }
+        if !m.targets.is_empty() {
+            return self.next_target(m);
         }
         self.next_arm(m);
         true

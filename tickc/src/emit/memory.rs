@@ -152,6 +152,14 @@ impl Emitter {
             }
             Some(Simpler::Same) | None => (op, value),
         };
+        if value.is_const()
+            && let Some(part) = super::ops::division_part(Binary { op, ty })
+        {
+            let old = self.machine.load(ty, self.machine.borrowed(place));
+            let old = self.machine.pin(ty, old);
+            let result = self.divide_constant(part, super::division::Rounding::Truncate, ty, old, value.body);
+            return self.machine.store(ty, place, result);
+        }
         self.machine.store_binary(Binary { op, ty }, place, value);
     }
 

@@ -1,5 +1,6 @@
 //! The integer and float methods that quotations may call: `x.rotate_left(3)` arrives as `m_rotate_left(x, 3)`.
 
+use super::division::{Part, Rounding};
 use super::{Emitter, Val};
 use crate::machine::{Binary, BinaryOp, Operand, UnaryOp};
 use crate::types::{CastFrom, Float, Int, Number, Pointer, Scalar, Signed, Type};
@@ -126,10 +127,20 @@ impl Emitter {
         self.end_scope(scope, sign)
     }
 
+    /// Euclidean division by a constant that is not 0.
+    fn euclid_constant<T: Int>(&mut self, part: Part, a: &Val<T>, b: &Val<T>) -> Option<Val<T>> {
+        let (a, b) = (a.operand(), b.operand());
+        let lowered = b.is_const() && b.body != 0 && !a.is_const();
+        lowered.then(|| Val::new(self.divide_constant(part, Rounding::Euclid, T::TYPE, a, b.body)))
+    }
+
     /// `a.rem_euclid(b)` of integers: traps as `%` does.
     pub fn m_rem_euclid<T: Int>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
         if !T::TYPE.is_signed() {
             return self.rem(a, b);
+        }
+        if let Some(result) = self.euclid_constant(Part::Remainder, &a, &b) {
+            return result;
         }
         let scope = self.scope();
         let (a, b) = (self.let_home(a), self.let_home(b));
@@ -152,6 +163,9 @@ impl Emitter {
     pub fn m_div_euclid<T: Int>(&mut self, a: Val<T>, b: Val<T>) -> Val<T> {
         if !T::TYPE.is_signed() {
             return self.div(a, b);
+        }
+        if let Some(result) = self.euclid_constant(Part::Quotient, &a, &b) {
+            return result;
         }
         let scope = self.scope();
         let (a, b) = (self.let_home(a), self.let_home(b));

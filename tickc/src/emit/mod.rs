@@ -6,15 +6,18 @@
 //! - [`val`]: the handles: `Val`, `Place`, `Var`
 //! - [`vars`]: variables, scopes, locals
 //! - [`ops`]: operators, with [`fold`]: arithmetic on constants
+//! - [`division`]: division by run-time constants
 //! - [`methods`]: the integer and float methods
 //! - [`memory`]: slices, records, raw pointers
-//! - [`control`]: `if`, loops, `match`, `&&` and `||`, `return`
+//! - [`control`]: `if`, loops, `match`, `&&` and `||`, `return`; [`dispatch`]: how a large `match` finds its arm
 //! - [`call`]: calls and parameters
 //!
 //! Errors are sticky: the first one is kept, emission goes on with harmless values, and `compile` reports it.
 
 mod call;
 mod control;
+mod dispatch;
+mod division;
 pub(crate) mod fold;
 mod memory;
 mod methods;
@@ -26,7 +29,8 @@ use std::any::Any;
 use std::sync::Arc;
 
 pub use call::{Arguments, Callable, ExternFn};
-pub use control::{If, Logic, Loop, Match, Pat, Round, round};
+pub use control::{If, Logic, Loop, Match, Round, round};
+pub use dispatch::Pat;
 pub(crate) use val::OfThisThread;
 pub use val::{AsVar, Place, Val, Var, var_of};
 pub use vars::{Home, Named, Scope};

@@ -1,10 +1,21 @@
 //! Operators: arithmetic, bits, comparisons, casts. Constants fold here, so that a tier sees at most one per operation.
 
+use super::division::{Part, Rounding};
 use super::fold::{self, Simpler};
 use super::{Emitter, Val};
 use crate::machine::{Binary, BinaryOp, Compare, Comparison, Operand, UnaryOp, kind};
 use crate::trap::TrapKind;
 use crate::types::{Bits, CastFrom, Int, Number, Scalar, Signed, Type};
+
+/// Whether the operation is a division of integers.
+pub(super) fn division_part(o: Binary) -> Option<Part> {
+    match o.op {
+        _ if o.ty.is_float() => None,
+        BinaryOp::Div => Some(Part::Quotient),
+        BinaryOp::Rem => Some(Part::Remainder),
+        _ => None,
+    }
+}
 
 impl Emitter {
     /// `a op b`. Inlined into quotations: a test of the operands' kinds, and the call of the machine.
@@ -43,7 +54,10 @@ impl Emitter {
     #[inline(never)]
     fn binary_simplified(&mut self, o: Binary, a: Operand, c: u64) -> Operand {
         match fold::simplify(o.op, o.ty, c) {
-            Simpler::Same => self.machine.binary(o, a, Operand::constant(c)),
+            Simpler::Same => match division_part(o) {
+                Some(part) => self.divide_constant(part, Rounding::Truncate, o.ty, a, c),
+                None => self.machine.binary(o, a, Operand::constant(c)),
+            },
             Simpler::Identity => a,
             Simpler::Constant(k) => {
                 self.machine.release(a);
@@ -70,7 +84,12 @@ impl Emitter {
     fn assign_simplified(&mut self, mut o: Binary, home: Operand, mut value: Operand) {
         if value.is_const() {
             match fold::simplify(o.op, o.ty, value.body) {
-                Simpler::Same => {}
+                Simpler::Same => {
+                    if let Some(part) = division_part(o) {
+                        let result = self.divide_constant(part, Rounding::Truncate, o.ty, home, value.body);
+                        return self.machine.assign(o.ty, home, result);
+                    }
+                }
                 Simpler::Identity => return,
                 Simpler::Constant(k) => return self.machine.assign(o.ty, home, Operand::constant(k)),
                 Simpler::Other(op, k) => (o.op, value) = (op, Operand::constant(k)),
@@ -218,6 +237,9 @@ impl Emitter {
                 return Val::new(Operand::constant(u64::from(want)));
             }
             return Val::new(self.machine.test(T::TYPE, a, Operand::constant(magnitude - 1), !want));
+        }
+        if b.is_const() && !a.is_const() && magnitude >= 3 && !magnitude.is_power_of_two() {
+            return Val::new(self.is_multiple_of_constant(T::TYPE, a, b.body, want));
         }
         let remainder = self.binary(Binary { op: BinaryOp::Rem, ty: T::TYPE }, a, b);
         let op = if want { Comparison::Eq } else { Comparison::Ne };

@@ -22,6 +22,12 @@ impl<T> Val<T> {
         Val { operand, marker: PhantomData }
     }
 
+    /// A look at the operand, which stays to be consumed.
+    #[inline(always)]
+    pub(super) fn operand(&self) -> Operand {
+        self.operand
+    }
+
     #[inline(always)]
     pub(crate) fn into_operand(self) -> Operand {
         self.operand

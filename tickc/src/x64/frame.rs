@@ -40,6 +40,8 @@ impl OnePass {
         self.stack_arguments.clear();
         self.self_calls.clear();
         self.near_calls.clear();
+        self.tables.clear();
+        (self.table_bytes, self.landed) = (0, 0);
         self.error = None;
 
         let mut convention = Convention::default();
@@ -157,6 +159,7 @@ impl OnePass {
         if frame.total > 8 || checks_stack || !self.zeroed.is_empty() {
             self.emit_prologue(&frame, checks_stack, self.end);
         }
+        let data = if self.tables.is_empty() { 0 } else { self.emit_tables() };
         for i in 0..self.stack_arguments.len() {
             let at = self.stack_arguments[i];
             let word = self.buf.read_u32(at);
@@ -172,7 +175,7 @@ impl OnePass {
         }
         match self.error.take() {
             Some(error) => Err(error),
-            None => Ok(Finished { traps: self.traps, checks_stack, stack: frame.total + self.callee_stack }),
+            None => Ok(Finished { traps: self.traps, checks_stack, stack: frame.total + self.callee_stack, data }),
         }
     }
 
