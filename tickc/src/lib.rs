@@ -150,7 +150,7 @@ pub mod prelude {
 pub mod __private {
     pub use crate::emit::{
         Arguments, AsVar, Callable, Emitter, ExternFn, Home, If, Logic, Loop, Match, Named, Pat, Place, Round, Scope,
-        Val, Var, round, var_of,
+        Unroll, Val, Var, round, var_of,
     };
     pub use crate::fragment::{
         Captured, Hoist, Hoists, Lift, LiftValue, Lifted, Plain, Splice, flags, lift_capture, quote, splice_capture,

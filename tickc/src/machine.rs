@@ -100,6 +100,12 @@ impl Operand {
         self.head & 0xffff_ffff_0000_00ff == kind::REG as u64
     }
 
+    /// Whether both stand for the same variable or memory (constants apart: for the same constant).
+    #[inline(always)]
+    pub(crate) const fn is_same(self, other: Operand) -> bool {
+        (self.head ^ other.head) as u32 == 0 && self.body == other.body
+    }
+
     /// The index register of a memory operand that has none.
     pub(crate) const NO_INDEX: u64 = 4;
 

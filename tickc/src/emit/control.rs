@@ -67,16 +67,16 @@ impl<T> If<T> {
 #[must_use]
 #[derive(Debug)]
 pub struct Loop<T> {
-    top: Place,
+    pub(super) top: Place,
     /// Jump to the condition on entry.
     entry: JumpList,
-    breaks: JumpList,
-    continues: JumpList,
+    pub(super) breaks: JumpList,
+    pub(super) continues: JumpList,
     /// Variable of the value that `break` leaves.
     join: Join,
     /// `for`: index of the bound's variable, and whether it is the last value.
     bound: u32,
-    inclusive: bool,
+    pub(super) inclusive: bool,
     marker: std::marker::PhantomData<fn() -> T>,
 }
 
@@ -151,6 +151,11 @@ impl Emitter {
         let b = b.into_operand();
         logic.value = Some(match (logic.list, logic.or) {
             (0, _) => b,
+            (list, or) if b.is_const() && (b.body != 0) == or => {
+                // Whatever a is.
+                self.machine.land(list);
+                b
+            }
             (list, false) => self.machine.and(list, b),
             (list, true) => self.machine.or(list, b),
         });
@@ -261,7 +266,7 @@ impl Emitter {
         self.joined(i.join)
     }
 
-    fn new_loop<T>(&mut self, entry: JumpList) -> Loop<T> {
+    pub(super) fn new_loop<T>(&mut self, entry: JumpList) -> Loop<T> {
         self.nesting += 1;
         Loop {
             top: self.machine.here(),

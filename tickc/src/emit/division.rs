@@ -260,12 +260,7 @@ impl Emitter {
     pub(super) fn is_multiple_of_constant(&mut self, ty: Type, a: Operand, c: u64, want: bool) -> Operand {
         let signed = ty.is_signed();
         let d = if signed { (c as i64).unsigned_abs() } else { c };
-        let unsigned = match ty.size() {
-            1 => Type::U8,
-            2 => Type::U16,
-            4 => Type::U32,
-            _ => Type::U64,
-        };
+        let unsigned = super::int_methods::unsigned_of(ty);
         let k = d.trailing_zeros();
         let odd = d >> k;
         // Newton's iteration doubles the number of bits that are right, three to begin with.

@@ -7,9 +7,10 @@
 //! - [`vars`]: variables, scopes, locals
 //! - [`ops`]: operators, with [`fold`]: arithmetic on constants
 //! - [`division`]: division by run-time constants
-//! - [`methods`]: the integer and float methods
-//! - [`memory`]: slices, records, raw pointers
-//! - [`control`]: `if`, loops, `match`, `&&` and `||`, `return`; [`dispatch`]: how a large `match` finds its arm
+//! - [`int_methods`], [`float_methods`]: the methods of numbers and pointers
+//! - [`memory`]: slices, records, raw pointers; [`slices`]: parts of slices
+//! - [`control`]: `if`, loops, `match`, `&&` and `||`, `return`; [`dispatch`]: how a large `match` finds its arm;
+//!   [`unroll`]: loops unrolled by a factor
 //! - [`call`]: calls and parameters
 //!
 //! Errors are sticky: the first one is kept, emission goes on with harmless values, and `compile` reports it.
@@ -18,10 +19,13 @@ mod call;
 mod control;
 mod dispatch;
 mod division;
+mod float_methods;
 pub(crate) mod fold;
+mod int_methods;
 mod memory;
-mod methods;
 mod ops;
+mod slices;
+mod unroll;
 mod val;
 mod vars;
 
@@ -31,6 +35,7 @@ use std::sync::Arc;
 pub use call::{Arguments, Callable, ExternFn};
 pub use control::{If, Logic, Loop, Match, Round, round};
 pub use dispatch::Pat;
+pub use unroll::Unroll;
 pub(crate) use val::OfThisThread;
 pub use val::{AsVar, Place, Val, Var, var_of};
 pub use vars::{Home, Named, Scope};
@@ -274,6 +279,7 @@ impl Emitter {
             Shape::Unit => operand,
             Shape::Scalar(_) if operand.is_const() => operand,
             Shape::Scalar(ty) => self.machine.pin(ty, operand),
+            Shape::Pair if self.is_constant_pair(operand) => operand,
             Shape::Pair => Operand::pair(self.declare_pair(operand)),
         })
     }

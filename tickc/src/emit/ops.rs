@@ -21,13 +21,32 @@ impl Emitter {
     /// `a op b`. Inlined into quotations: a test of the operands' kinds, and the call of the machine.
     #[inline(always)]
     pub(super) fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        if a.is_const() || b.is_const() && fold::may_simplify(o.op, b.body) {
+        if a.is_const() || b.is_const() && fold::may_simplify(o.op, o.ty, b.body) {
             return self.binary_constant(o, a, b);
         }
         if o.op == BinaryOp::Mul {
             return self.machine.multiply(o.ty, a, b);
         }
+        if matches!(o.op, BinaryOp::Sub | BinaryOp::Xor | BinaryOp::And | BinaryOp::Or)
+            && !o.ty.is_float()
+            && a.is_same(b)
+        {
+            return self.binary_of_same(o.op, a, b);
+        }
         self.machine.binary(o, a, b)
+    }
+
+    /// `a op a`.
+    #[cold]
+    #[inline(never)]
+    fn binary_of_same(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
+        if matches!(op, BinaryOp::And | BinaryOp::Or) {
+            // The one that may own what both stand for is kept.
+            return if a.owned() != 0 { a } else { b };
+        }
+        self.machine.release(a);
+        self.machine.release(b);
+        Operand::constant(0)
     }
 
     /// `a op b` with a constant `a`, or a constant `b` of which something may be known.
@@ -47,7 +66,18 @@ impl Emitter {
                 Err(trap) => self.certain_trap(trap),
             };
         }
-        if o.op.commutes() { self.binary_simplified(o, b, a.body) } else { self.machine.binary(o, a, b) }
+        let negative_zero = 1 << (o.ty.bits() - 1);
+        match o.op {
+            op if op.commutes() => self.binary_simplified(o, b, a.body),
+            BinaryOp::Sub if a.body == if o.ty.is_float() { negative_zero } else { 0 } => {
+                self.machine.unary(UnaryOp::Neg, o.ty, b)
+            }
+            BinaryOp::Shl | BinaryOp::Shr | BinaryOp::RotateLeft | BinaryOp::RotateRight if a.body == 0 => {
+                self.machine.release(b);
+                a
+            }
+            _ => self.machine.binary(o, a, b),
+        }
     }
 
     /// `a op c` with a constant that something is known of.
@@ -64,6 +94,7 @@ impl Emitter {
                 Operand::constant(k)
             }
             Simpler::Other(op, k) => self.machine.binary(Binary { op, ..o }, a, Operand::constant(k)),
+            Simpler::Unary(op) => self.machine.unary(op, o.ty, a),
             Simpler::Trap(trap) => {
                 self.machine.release(a);
                 self.certain_trap(trap)
@@ -74,7 +105,7 @@ impl Emitter {
     /// `home op= value`. Inlined as [`Emitter::binary`] is.
     #[inline(always)]
     pub(super) fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand) {
-        if value.is_const() && fold::may_simplify(o.op, value.body) || o.ty == Type::Bool {
+        if value.is_const() && fold::may_simplify(o.op, o.ty, value.body) || o.ty == Type::Bool {
             return self.assign_simplified(o, home, value);
         }
         self.machine.assign_binary(o, home, value);
@@ -93,6 +124,14 @@ impl Emitter {
                 Simpler::Identity => return,
                 Simpler::Constant(k) => return self.machine.assign(o.ty, home, Operand::constant(k)),
                 Simpler::Other(op, k) => (o.op, value) = (op, Operand::constant(k)),
+                Simpler::Unary(op) => {
+                    let old = if home.kind() == kind::REG { home.in_place() } else { home };
+                    let result = self.machine.unary(op, o.ty, old);
+                    if result != old {
+                        self.machine.assign(o.ty, home, result);
+                    }
+                    return;
+                }
                 Simpler::Trap(trap) => {
                     self.certain_trap(trap);
                     return;
@@ -116,6 +155,12 @@ impl Emitter {
     pub(super) fn compare(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
         if a.is_const() || o.ty == Type::Bool {
             return self.compare_special(o, a, b);
+        }
+        if a.is_same(b) && !o.ty.is_float() {
+            self.machine.release(a);
+            self.machine.release(b);
+            let holds = matches!(o.op, Comparison::Eq | Comparison::Le | Comparison::Ge);
+            return Operand::constant(u64::from(holds));
         }
         self.machine.compare(o, a, b)
     }
@@ -307,7 +352,14 @@ macro_rules! comparisons {
             /// The operator of this name.
             #[inline]
             pub fn $name<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<bool> {
-                Val::new(self.compare(Compare { op: Comparison::$op, ty: T::TYPE }, a.into_operand(), b.into_operand()))
+                let o = Compare { op: Comparison::$op, ty: T::TYPE };
+                let (a, b) = (a.into_operand(), b.into_operand());
+                // Nothing unsigned is below zero.
+                if matches!(o.op, Comparison::Lt | Comparison::Ge) && o.ty.is_unsigned() && b.is_const() && b.body == 0 {
+                    self.machine.release(a);
+                    return Val::new(Operand::constant(u64::from(o.op == Comparison::Ge)));
+                }
+                Val::new(self.compare(o, a, b))
             }
         )*}
     };

@@ -472,6 +472,14 @@ impl OnePass {
     /// An operation with one integer operand.
     pub(super) fn unary_int(&mut self, unary: UnaryOp, ty: Type, a: Operand) -> Operand {
         let wide = is_wide(ty);
+        if unary == UnaryOp::SwapBytes
+            && self.features.movbe
+            && a.is_mem()
+            && a.slot_index().is_none()
+            && !is_narrow(ty)
+        {
+            return self.load_swapped(ty, a);
+        }
         let (d, crowded) = self.to_temp(ty, a);
         let reg = d.reg();
         match unary {
@@ -498,10 +506,21 @@ impl OnePass {
             },
             UnaryOp::Sqrt | UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Trunc => unreachable!("{unary:?} of an integer"),
         }
-        if !matches!(unary, UnaryOp::CountOnes | UnaryOp::LeadingZeros | UnaryOp::TrailingZeros) {
+        // Counts are small, and two zero bytes stay above the two that are swapped.
+        let extended = matches!(unary, UnaryOp::CountOnes | UnaryOp::LeadingZeros | UnaryOp::TrailingZeros)
+            || unary == UnaryOp::SwapBytes && !ty.is_signed();
+        if !extended {
             self.extend(ty, reg);
         }
         self.result(ty, d, crowded)
+    }
+
+    /// `movbe`: a load of 32 or 64 bits with its bytes in reverse order.
+    fn load_swapped(&mut self, ty: Type, a: Operand) -> Operand {
+        self.release_operand(a);
+        let (d, crowded) = self.alloc_result(GPRS);
+        self.buf.movbe(is_wide(ty), d, a.as_mem());
+        self.born(ty, d, crowded)
     }
 
     /// The bits of a narrow signed value without the copies of its sign.
