@@ -193,10 +193,9 @@ impl<S> Func<S> {
         dump::disassemble(self.instructions(), self.owner.node().exec().addr() as u64)
     }
 
-    /// The code without the tables behind it.
+    /// The code without the data behind it.
     fn instructions(&self) -> &[u8] {
-        let code = self.owner.code();
-        &code[..code.len() - self.owner.data().finished.data as usize]
+        self.owner.data().finished.instructions(self.owner.code())
     }
 
     /// The target of a call from the function under construction, which keeps this one alive.

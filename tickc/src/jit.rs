@@ -192,8 +192,7 @@ impl Jit {
         let address = place.exec().addr() as u64;
         emitter.machine.place(place.bytes(), address);
         if dump::dumps().asm {
-            let instructions = place.bytes().len() - emitted.finished.data as usize;
-            let text = dump::disassemble(&place.bytes()[..instructions], address);
+            let text = dump::disassemble(emitted.finished.instructions(place.bytes()), address);
             eprint!("tickc: {tier:?} {}\n{text}", std::any::type_name::<S>());
         }
         let phases = self.stats.then(|| Box::new(Phases { emit: middle - start, publish: timestamp() - middle }));

@@ -307,8 +307,18 @@ pub(crate) struct Finished {
     /// Upper bound of the stack that it and all that it calls in dynamic code take, in bytes; only meaningful where
     /// `checks_stack` is false.
     pub stack: u32,
-    /// How many bytes at the end of the code are no instructions: jump tables.
-    pub data: u32,
+    /// Whether data stands behind the instructions; the last four bytes then are its length with themselves.
+    pub data: bool,
+}
+
+impl Finished {
+    /// The instructions of the code, without the data behind them.
+    pub(crate) fn instructions(self, code: &[u8]) -> &[u8] {
+        match code.split_last_chunk::<4>() {
+            Some((_, len)) if self.data => &code[..code.len() - u32::from_le_bytes(*len) as usize],
+            _ => code,
+        }
+    }
 }
 
 /// A tier's side of emission. See the head of this module for terms and invariants.

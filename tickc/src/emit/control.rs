@@ -411,7 +411,8 @@ impl Emitter {
         let scrutinee = if v.is_const() { v } else { self.machine.declare(S::TYPE, v) };
         let index = self.declare_at(scrutinee);
         self.nesting += u32::from(!v.is_const());
-        let targets = if v.is_const() { Vec::new() } else { self.dispatch(scrutinee, arms) };
+        let large = !v.is_const() && super::dispatch::is_large(arms);
+        let targets = if large { self.dispatch(scrutinee, arms) } else { Vec::new() };
         Match {
             scrutinee,
             index,

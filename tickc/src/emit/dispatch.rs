@@ -149,12 +149,16 @@ fn segments<S: Int>(arms: &[&[Pat<S>]]) -> Vec<Segment> {
     all
 }
 
+/// Whether a `match` tests its patterns by a tree or a table.
+#[inline]
+pub(super) fn is_large<S>(arms: &[&[Pat<S>]]) -> bool {
+    arms.iter().map(|patterns| patterns.len()).sum::<usize>() >= FEW
+}
+
 impl Emitter {
-    /// The tests of a large `match`: for each arm and for the last one, the jumps to it. Nothing for a small one.
+    /// The tests of a large `match`: for each arm and for the last one, the jumps to it.
+    #[inline(never)]
     pub(super) fn dispatch<S: Int>(&mut self, scrutinee: Operand, arms: &[&[Pat<S>]]) -> Vec<JumpList> {
-        if arms.iter().map(|patterns| patterns.len()).sum::<usize>() < FEW {
-            return Vec::new();
-        }
         let segments = segments(arms);
         let mut targets = vec![0; arms.len() + 1];
         self.decide(S::TYPE, scrutinee, &segments, arms.len(), &mut targets);

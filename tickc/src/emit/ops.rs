@@ -31,7 +31,7 @@ impl Emitter {
             && !o.ty.is_float()
             && a.is_same(b)
         {
-            return self.binary_of_same(o.op, a, b);
+            return self.binary_same(o.op, a, b);
         }
         self.machine.binary(o, a, b)
     }
@@ -39,7 +39,7 @@ impl Emitter {
     /// `a op a`.
     #[cold]
     #[inline(never)]
-    fn binary_of_same(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
+    fn binary_same(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
         if matches!(op, BinaryOp::And | BinaryOp::Or) {
             // The one that may own what both stand for is kept.
             return if a.owned() != 0 { a } else { b };
@@ -157,12 +157,18 @@ impl Emitter {
             return self.compare_special(o, a, b);
         }
         if a.is_same(b) && !o.ty.is_float() {
-            self.machine.release(a);
-            self.machine.release(b);
-            let holds = matches!(o.op, Comparison::Eq | Comparison::Le | Comparison::Ge);
-            return Operand::constant(u64::from(holds));
+            return self.compare_same(o.op, a, b);
         }
         self.machine.compare(o, a, b)
+    }
+
+    /// `a op a`.
+    #[cold]
+    #[inline(never)]
+    fn compare_same(&mut self, op: Comparison, a: Operand, b: Operand) -> Operand {
+        self.machine.release(a);
+        self.machine.release(b);
+        Operand::constant(u64::from(matches!(op, Comparison::Eq | Comparison::Le | Comparison::Ge)))
     }
 
     /// A comparison of `bool`s, or with a constant on the left.
@@ -356,8 +362,7 @@ macro_rules! comparisons {
                 let (a, b) = (a.into_operand(), b.into_operand());
                 // Nothing unsigned is below zero.
                 if matches!(o.op, Comparison::Lt | Comparison::Ge) && o.ty.is_unsigned() && b.is_const() && b.body == 0 {
-                    self.machine.release(a);
-                    return Val::new(Operand::constant(u64::from(o.op == Comparison::Ge)));
+                    return Val::new(self.compare_same(o.op, a, b));
                 }
                 Val::new(self.compare(o, a, b))
             }

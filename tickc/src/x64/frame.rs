@@ -40,8 +40,11 @@ impl OnePass {
         self.stack_arguments.clear();
         self.self_calls.clear();
         self.near_calls.clear();
-        self.tables.clear();
-        (self.table_bytes, self.landed) = (0, 0);
+        self.landed = 0;
+        if !self.tables.is_empty() {
+            self.tables.clear();
+            self.table_bytes = 0;
+        }
         self.error = None;
 
         let mut convention = Convention::default();
@@ -159,7 +162,10 @@ impl OnePass {
         if frame.total > 8 || checks_stack || !self.zeroed.is_empty() {
             self.emit_prologue(&frame, checks_stack, self.end);
         }
-        let data = if self.tables.is_empty() { 0 } else { self.emit_tables() };
+        let data = !self.tables.is_empty();
+        if data {
+            self.emit_tables();
+        }
         for i in 0..self.stack_arguments.len() {
             let at = self.stack_arguments[i];
             let word = self.buf.read_u32(at);

@@ -52,12 +52,12 @@ impl OnePass {
         self.free |= 1 << d;
     }
 
-    /// Moves the tables behind the code, which is complete; how many bytes they and what aligns them take.
-    pub(super) fn emit_tables(&mut self) -> u32 {
+    /// Moves the tables behind the code, which is complete, and their length behind them.
+    pub(super) fn emit_tables(&mut self) {
         let code = self.buf.pos();
-        if self.buf.overflowed() || code as usize + self.table_bytes as usize + 4 > super::buffer::MAX_CODE {
+        if self.buf.overflowed() || code as usize + self.table_bytes as usize + 8 > super::buffer::MAX_CODE {
             self.error.get_or_insert(Error::CodeTooLarge { limit: super::buffer::MAX_CODE });
-            return 0;
+            return;
         }
         while !self.buf.pos().is_multiple_of(4) {
             self.buf.byte(0xcc);
@@ -71,7 +71,7 @@ impl OnePass {
                 self.buf.dword(target.wrapping_sub(table) as i32);
             }
         }
-        self.end = self.buf.pos();
-        self.end - code
+        self.end = self.buf.pos() + 4;
+        self.buf.dword((self.end - code) as i32);
     }
 }
