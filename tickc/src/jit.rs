@@ -127,6 +127,14 @@ thread_local! {
     static ONE_PASS: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
 }
 
+/// Compiles for a machine with these features from here on, on this thread.
+#[cfg(test)]
+pub(crate) fn use_features(features: x64::Features) -> Result<(), Error> {
+    let machine = x64::OnePass::with_features(features)?;
+    ONE_PASS.set(Some(Box::new(Emitter::new(Box::new(machine)))));
+    Ok(())
+}
+
 impl Jit {
     /// A `Jit` with the default settings.
     ///

@@ -103,7 +103,7 @@ impl Operand {
     /// Whether both stand for the same variable or memory (constants apart: for the same constant).
     #[inline(always)]
     pub(crate) const fn is_same(self, other: Operand) -> bool {
-        (self.head ^ other.head) as u32 == 0 && self.body == other.body
+        self.body == other.body && (self.head ^ other.head) as u32 == 0
     }
 
     /// The index register of a memory operand that has none.

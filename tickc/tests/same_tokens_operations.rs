@@ -92,6 +92,19 @@ fn methods_of_integers() {
     unsigned!(usize isize);
 }
 
+/// Constants divide where registers have run out.
+#[test]
+fn division_among_many_live_values() {
+    check! {
+        |a: i64, b: i64| -> i64 { (a * b) - ((a / 7) - ((a ^ b) - ((b % 10) - ((a & b) - ((a - b) / 3 - ((a * 3 + b) % 5 - ((a * 5 + b) / 100 - ((a * 7 + b) - ((a % 8) - ((a * 13 + b) / 9 - ((b / 16) - ((a * 19 + b) % 1000 - ((a * 23 + b) - ((a * 29 + b).div_euclid(11) - (a.rem_euclid(12) - a / (b | 3)))))))))))))))) }
+        |a: u64, b: u64| -> u64 { (a * b) - ((a / 7) - ((a ^ b) - ((b % 10) - ((a & b) - ((a - b) / 3 - ((a * 3 + b) % 5 - ((a * 5 + b) / 100 - ((a * 7 + b) - ((a % 8) - ((a * 13 + b) / 9 - ((b / 16) - ((a as u128 * b as u128 >> 64) as u64 - ((b as u128 * a as u128 >> 64) as u64 / 7 - (a % (b | 1) / 28 - (a / (b | 3)) % 7)))))))))))))) }
+        |a: i32, b: i32| -> i32 { (a * b) - ((a / 7) - ((a ^ b) - ((b % 10) - ((a & b) - ((a - b) / 3 - ((a * 3 + b) % 5 - ((a * 5 + b) / 100 - ((a * 7 + b) - ((a % 8) - ((a * 13 + b) / 9 - ((b / 16) - ((a % 9) / (b | 1)))))))))))))}
+        |a: u8, b: u8| -> u8 { (a * b) - ((a / 7) - ((a ^ b) - ((b % 10) - ((a & b) - ((a - b) / 3 - ((a * 3 + b) % 5 - ((a * 5 + b) / 100 - ((a * 7 + b) - ((a % 8) - ((a * 13 + b) / 9 - ((b / 16) - ((a % 9) / (b | 1)))))))))))))}
+        |a: i64, b: i64, c: i64| -> i64 { let d = c / 10; let e = a % 10; let f = b / 3 + c % 7; let mut g = a; g = g / 10; g = g % 3; (d ^ e) * (f - g) + a * b * c / 7 - c / (a | 1) % 5 }
+        |a: u64, b: u64, c: u64| -> u64 { let mut n = a; let mut s = 0; while n != 0 { s = s * 3 + n % 10; n /= 10; } let mut m = c; while m > 100 { m = m / 7 + m % 7; s += m ^ b; } s }
+    }
+}
+
 #[test]
 fn high_halves_of_products() {
     check! {

@@ -83,8 +83,9 @@ impl Expander<'_> {
         let arms = m.arms.iter().enumerate().map(|(k, arm)| self.arm(arm, k));
         let stmts = quote_spanned! {span=>
             let __v = #scrutinee;
+            let __v = __e.match_value(#name);
             let __patterns: [&[::tickc::__private::Pat<_>]; #count] = [#(#patterns),*];
-            let mut __m = __e.match_begin #types (#name, &__patterns);
+            let mut __m = __e.match_begin #types (__v, &__patterns);
             #(#arms)*
         };
         (stmts, quote_spanned!(span=> __e.match_end(__m)))
@@ -222,7 +223,8 @@ impl Expander<'_> {
 }
 
 fn value_pattern(pattern: &ValuePattern, span: Span) -> TokenStream {
-    match pattern {
+    // The type is that of the value matched.
+    let pattern = match pattern {
         ValuePattern::One(value) => {
             let value = pattern_const(value, span);
             quote_spanned!(span=> ::tickc::__private::Pat::one(#value))
@@ -242,7 +244,8 @@ fn value_pattern(pattern: &ValuePattern, span: Span) -> TokenStream {
             let high = if *inclusive { high } else { quote_spanned!(span=> const { #high - 1 }) };
             quote_spanned!(span=> ::tickc::__private::Pat::to(#high))
         }
-    }
+    };
+    quote_spanned!(span=> #pattern.of(&__v))
 }
 
 fn pattern_const(value: &PatternConst, span: Span) -> TokenStream {

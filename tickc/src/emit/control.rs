@@ -405,6 +405,12 @@ impl Emitter {
         l.continues = self.machine.merge(l.continues, jump);
     }
 
+    /// What is matched is an integer: saying so first puts the error there.
+    #[inline(always)]
+    pub fn match_value<S: Int>(&mut self, v: Val<S>) -> Val<S> {
+        v
+    }
+
     /// `match v`, with the patterns of all arms but the last one, which takes everything.
     pub fn match_begin<S: Int, T>(&mut self, v: Val<S>, arms: &[&[Pat<S>]]) -> Match<S, T> {
         let v = v.into_operand();

@@ -4,7 +4,7 @@
 //! Patterns become disjoint intervals of 64-bit keys that are ordered as unsigned integers, whatever the type: the first pattern
 //! that holds a value keeps it. Cost: n log n comparisons for n patterns in order, and the tree has a depth of log n.
 
-use super::Emitter;
+use super::{Emitter, Val};
 use crate::machine::{Binary, BinaryOp, Compare, Comparison, JumpList, Operand};
 use crate::types::{Int, Type};
 
@@ -51,6 +51,12 @@ impl<S: Int> Pat<S> {
     /// `..=high`
     pub fn to(high: S) -> Self {
         Pat { low: high, high: None, kind: PatKind::To }
+    }
+
+    /// The pattern, of a `match` on values like `_value`.
+    #[inline(always)]
+    pub fn of(self, _value: &Val<S>) -> Self {
+        self
     }
 
     /// The comparisons that all hold of a value that matches.

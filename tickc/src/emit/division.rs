@@ -88,14 +88,14 @@ impl Emitter {
             let quotient = self.divide_one(part, x);
             return self.convert(native, ty, quotient);
         }
-        let x = self.machine.in_register(native, x);
+        let x = self.held(native, x);
         let result = match (part, rounding, signed) {
             (Part::Remainder, _, false) | (Part::Remainder, Rounding::Euclid, _) if magnitude.is_power_of_two() => {
                 self.step_by(BinaryOp::And, native, x, magnitude - 1)
             }
             (Part::Remainder, Rounding::Truncate, true) if magnitude.is_power_of_two() => {
                 let bias = self.bias(native, x, magnitude.trailing_zeros());
-                let bias = self.machine.in_register(native, bias);
+                let bias = self.held(native, bias);
                 let biased = self.step(BinaryOp::Add, native, x, self.machine.borrowed(bias));
                 let low = self.step_by(BinaryOp::And, native, biased, magnitude - 1);
                 self.step(BinaryOp::Sub, native, low, bias)
@@ -123,7 +123,7 @@ impl Emitter {
 
     /// By -1: the negation, or nothing; the smallest integer traps.
     fn divide_minus_one(&mut self, part: Part, ty: Type, a: Operand) -> Operand {
-        let x = self.machine.in_register(ty, a);
+        let x = self.held(ty, a);
         let smallest = Operand::constant(super::fold::min_value(ty));
         let overflows = self.machine.compare(Compare { op: Comparison::Eq, ty }, self.machine.borrowed(x), smallest);
         self.machine.trap_if(overflows, TrapKind::DivisionOverflow);
@@ -166,10 +166,10 @@ impl Emitter {
                 // ⌊x / d⌋ is x / d where x is not negative, else the complement of (the complement of x) / d.
                 let unsigned = if native == Type::I64 { Type::U64 } else { Type::U32 };
                 let sign = self.step_by(BinaryOp::Shr, native, self.machine.borrowed(x), u64::from(native.bits() - 1));
-                let sign = self.machine.in_register(native, sign);
+                let sign = self.held(native, sign);
                 let positive = self.step(BinaryOp::Xor, native, x, self.machine.borrowed(sign));
                 let positive = self.convert(native, unsigned, positive);
-                let positive = self.machine.in_register(unsigned, positive);
+                let positive = self.held(unsigned, positive);
                 let quotient = self.unsigned_quotient(unsigned, positive, d, ty.bits() - 1);
                 let quotient = self.convert(unsigned, native, quotient);
                 let floor = self.step(BinaryOp::Xor, native, quotient, sign);
@@ -213,12 +213,12 @@ impl Emitter {
         let even = d.trailing_zeros();
         if even != 0 {
             let x = self.step_by(BinaryOp::Shr, native, x, u64::from(even));
-            let x = self.machine.in_register(native, x);
+            let x = self.held(native, x);
             return self.unsigned_quotient(native, x, d >> even, bits - even);
         }
         // A multiplier of 65 bits: (h + x) / 2 without the carry, h the high part by its lower 64 bits.
         let high = self.step_by(BinaryOp::MulHigh, native, self.machine.borrowed(x), m as u64);
-        let high = self.machine.in_register(native, high);
+        let high = self.held(native, high);
         let rest = self.step(BinaryOp::Sub, native, x, self.machine.borrowed(high));
         let half = self.step_by(BinaryOp::Shr, native, rest, 1);
         let sum = self.step(BinaryOp::Add, native, half, high);
@@ -230,7 +230,7 @@ impl Emitter {
         let Magic { m, k } = magic(d, bits - 1);
         let work = if native == Type::I32 && bits - 1 + bits_of(m) < 32 { Type::I32 } else { Type::I64 };
         let x = self.convert(native, work, x);
-        let x = self.machine.in_register(work, x);
+        let x = self.held(work, x);
         let product = if native == Type::I64 {
             let (m, k) = if k < 64 { (m << (64 - k), 64) } else { (m, k) };
             let mut high = self.step_by(BinaryOp::MulHigh, work, self.machine.borrowed(x), m as u64);

@@ -125,7 +125,7 @@ impl Emitter {
         if a.is_const() {
             return Val::new(Operand::constant(u64::from(is_nan(T::TYPE, a.body))));
         }
-        let a = self.machine.in_register(T::TYPE, a);
+        let a = self.held(T::TYPE, a);
         let other = self.machine.borrowed(a);
         let differs = Compare { op: Comparison::Ne, ty: T::TYPE };
         Val::new(self.machine.compare(differs, other, a))

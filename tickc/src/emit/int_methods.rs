@@ -268,7 +268,7 @@ impl Emitter {
         let (ty, unsigned) = (T::TYPE, unsigned_of(T::TYPE));
         let width = Operand::constant(u64::from(ty.bits() - 1));
         // (a >> width-1) | (-a >>> width-1): the sign bit spread, or one if -a is negative.
-        let a = self.machine.in_register(ty, a);
+        let a = self.held(ty, a);
         let spread = self.binary(Binary { op: BinaryOp::Shr, ty }, self.machine.borrowed(a), width);
         let inverse = self.unary(UnaryOp::Neg, ty, a);
         let inverse = self.convert(ty, unsigned, inverse);

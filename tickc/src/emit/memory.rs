@@ -134,11 +134,10 @@ impl Emitter {
     /// The value of a place.
     #[inline]
     pub fn read<T: Scalar, M>(&mut self, place: Place<T, M>) -> Val<T> {
-        if place.is_captured {
-            return self.read_captured(place);
-        }
         Val::new(if place.is_pointer && place.operand.is_home_register() {
             place.operand.behind(place.disp)
+        } else if place.is_captured {
+            return self.read_captured(place);
         } else if place.is_pointer {
             self.machine.load_behind(T::TYPE, place.operand, place.disp)
         } else {

@@ -284,6 +284,13 @@ impl Emitter {
         })
     }
 
+    /// A value that can be read several times ([`Machine::borrowed`]) before it is consumed: a variable's register, or a
+    /// temporary wherever there is room for one.
+    #[inline]
+    fn held(&mut self, ty: Type, a: Operand) -> Operand {
+        if a.is_const() || a.is_home_register() { a } else { self.machine.pin(ty, a) }
+    }
+
     /// [`Emitter::pin`], if what is emitted next may have effects.
     #[inline(always)]
     pub fn pin_if<T: Value>(&mut self, v: Val<T>, effects: bool) -> Val<T> {

@@ -82,16 +82,16 @@ impl Emitter {
     ) -> Operand {
         let (pointer, len) = self.pair_homes(slice);
         let zero = Operand::constant(0);
-        let from = from.map(|from| self.held(from));
+        let from = from.map(|from| self.held(Type::Usize, from));
         // The end, after its check against the length.
         let (end, mut within) = match to {
             None => (len, true),
             Some(to) => {
-                let to = self.held(to);
+                let to = self.held(Type::Usize, to);
                 let beyond = if inclusive { Comparison::Ge } else { Comparison::Gt };
                 let within = self.trap_where(beyond, to, len);
                 let end = if inclusive { self.usize_op(BinaryOp::Add, to, Operand::constant(1)) } else { to };
-                (self.held(end), within)
+                (self.held(Type::Usize, end), within)
             }
         };
         if let Some(from) = from {
@@ -113,11 +113,6 @@ impl Emitter {
             }
         };
         self.new_slice(pointer, new_len)
-    }
-
-    /// A number in a register, so that it can be read several times.
-    fn held(&mut self, a: Operand) -> Operand {
-        if a.is_const() { a } else { self.machine.in_register(Type::Usize, a) }
     }
 
     /// A number from [`Emitter::held`] to be read before it is consumed.

@@ -36,6 +36,8 @@ mod frame;
 mod memory;
 mod regs;
 mod table;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use crate::error::Error;
