@@ -787,3 +787,72 @@ fn near_backward_jumps_take_two_bytes() {
     assert_eq!(offsets[back + 1] - offsets[back], 2, "{code}");
     assert_eq!(f.call(1000), (0..1000).fold(0, |s, i| s ^ i));
 }
+
+#[test]
+fn parts_of_arrays_and_of_slices_of_records() {
+    let f = jit()
+        .compile(tick!(|p: RefMut<Point>, ps: Slice<Point>, i: usize| -> i64 {
+            let part = &p.a[1..3];
+            let tail = &mut p.a[i..];
+            tail[0] += 5;
+            let rest = &ps[1..];
+            part[0] as i64
+                + part.len() as i64 * 10
+                + tail.len() as i64 * 100
+                + rest[0].inner.k as i64 * 1000
+                + rest[0].a[2..][1] as i64
+        }))
+        .unwrap();
+    let expected = |p: &mut Point, ps: &[Point], i: usize| {
+        p.a[i] += 5;
+        let (part, rest) = (&p.a[1..3], &ps[1..]);
+        part[0] as i64
+            + part.len() as i64 * 10
+            + p.a[i..].len() as i64 * 100
+            + rest[0].inner.k as i64 * 1000
+            + rest[0].a[2..][1] as i64
+    };
+    for i in 0..4 {
+        let (mut p, mut q) = (point(), point());
+        let ps = [point(), Point { inner: Inner { k: 7, v: 0.0 }, ..point() }];
+        assert_eq!(f.call(&mut p, &ps, i), expected(&mut q, &ps, i), "{i}");
+        assert_eq!(p.a, q.a);
+    }
+    assert!(matches!(f.try_call(&mut point(), &[point(), point()], 5), Err(Trap::IndexOutOfBounds)));
+    assert!(matches!(f.try_call(&mut point(), &[], 0), Err(Trap::IndexOutOfBounds)));
+    // A part is a slice like any other: it can be passed on, assigned, and chosen.
+    let sum = jit()
+        .compile(tick!(|s: Slice<i64>| -> i64 {
+            let mut n = 0;
+            for i in 0..s.len() {
+                n += s[i]
+            }
+            n
+        }))
+        .unwrap();
+    let halves = jit()
+        .compile(tick!(|s: Slice<i64>, k: usize| -> i64 {
+            let mut chosen = &s[..k];
+            let first = $sum(chosen);
+            if first < 10 {
+                chosen = &s[k..];
+            }
+            first * 1000 + $sum(chosen) * 10 + $sum(if k > 2 { &s[k - 1..=k] } else { &chosen[..0] })
+        }))
+        .unwrap();
+    let data = [1, 2, 3, 4, 50];
+    for k in 0..5 {
+        let first: i64 = data[..k].iter().sum();
+        let chosen: i64 = if first < 10 { data[k..].iter().sum() } else { first };
+        let pair: i64 = if k > 2 { data[k - 1..=k].iter().sum() } else { 0 };
+        assert_eq!(halves.call(&data, k), first * 1000 + chosen * 10 + pair, "{k}\n{}", halves.disassemble());
+    }
+    assert!(halves.try_call(&data, 6).is_err());
+}
+
+#[test]
+fn unroll_is_only_a_word_in_the_head_of_a_for() {
+    let unroll = 3i64;
+    let f = jit().compile(tick!(|n: i64| -> i64 { let unroll = n * $unroll; unroll + 1 })).unwrap();
+    assert_eq!(f.call(5), 16);
+}

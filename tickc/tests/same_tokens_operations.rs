@@ -281,3 +281,33 @@ fn raw_pointers() {
         |p, q, n| { unsafe { let x = *q; *q = 5; q.add(1).write_volatile(*q + x); (x as u64) << 8 | q.add(1).read_volatile() as u64 } }
     }
 }
+
+#[test]
+fn pointers_to_every_scalar() {
+    macro_rules! family {
+        ($($t:ident)*) => {$({
+            let f = Jit::new().unwrap().compile(tick!(|p: *const $t, q: *mut $t, n: isize, v: $t| -> $t {
+                unsafe {
+                    *q = *p.add(2);
+                    *q.add(1) = v;
+                    *q.offset(n) = p.offset(n).read();
+                    q.add(5).write_volatile(p.add(n as usize).read_volatile());
+                    q.wrapping_add(6).write(*p.wrapping_offset(n));
+                    *q.add(1)
+                }
+            })).unwrap();
+            let values: Vec<$t> = <$t>::edges(4).into_iter().cycle().take(8).collect();
+            for n in 2..5isize {
+                for v in <$t>::edges(1) {
+                    let mut to = [values[0]; 8];
+                    let got = f.call(values.as_ptr(), to.as_mut_ptr(), n, v);
+                    let mut expected = [values[0]; 8];
+                    (expected[0], expected[1], expected[n as usize]) = (values[2], v, values[n as usize]);
+                    (expected[5], expected[6]) = (values[n as usize], values[n as usize]);
+                    assert_eq!((got.key(), to.map(Edges::key)), (v.key(), expected.map(Edges::key)), "{n}\n{}", f.disassemble());
+                }
+            }
+        })*};
+    }
+    family!(bool i8 u8 i16 u16 i32 u32 i64 u64 isize usize f32 f64);
+}
