@@ -1,6 +1,7 @@
 //! Division, remainder and tests for multiples by run-time constants, against Rust: all divisors and dividends of 8 bits, the
 //! edges and random ones of the wider types.
 #![forbid(unsafe_code)]
+#![allow(clippy::all, reason = "divisors and dividends are written alike for all types")]
 
 use tickc::prelude::*;
 

@@ -1,12 +1,6 @@
 //! Every construct of the language once, against Rust.
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::nonminimal_bool,
-    clippy::neg_cmp_op_on_partial_ord,
-    clippy::bad_bit_mask,
-    clippy::useless_vec,
-    reason = "programs under test are written every way there is"
-)]
+#![allow(clippy::all, reason = "programs under test are written every way there is")]
 use std::sync::Arc;
 use tickc::prelude::*;
 

@@ -295,7 +295,7 @@ mod tests {
             let Magic { m, k } = magic(d, 8);
             assert!(bits_of(m) <= 9);
             for x in 0..256 {
-                assert_eq!((u128::from(x) * m >> k) as u64, x / d, "{x} / {d}");
+                assert_eq!(((u128::from(x) * m) >> k) as u64, x / d, "{x} / {d}");
             }
         }
     }

@@ -162,10 +162,7 @@ impl Emitter {
     }
 
     /// `a.reverse_bits()`: bytes, then nibbles, pairs and bits within them change places.
-    pub fn m_reverse_bits<T: SizedInt>(&mut self, a: Val<T>) -> Val<T>
-    where
-        T: CastFrom<T::Unsigned>,
-    {
+    pub fn m_reverse_bits<T: SizedInt + CastFrom<<T as SizedInt>::Unsigned>>(&mut self, a: Val<T>) -> Val<T> {
         let a: Val<T::Unsigned> = self.cast(a);
         let mut a = self.m_swap_bytes(a);
         for (shift, mask) in [(4, 0x0f0f_0f0f_0f0f_0f0f), (2, 0x3333_3333_3333_3333), (1, 0x5555_5555_5555_5555)] {

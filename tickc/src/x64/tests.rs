@@ -1,4 +1,5 @@
 //! The code for processors without what newer ones have.
+#![allow(clippy::precedence, reason = "both sides of a test are written alike")]
 
 use super::Features;
 use crate::jit::use_features;
