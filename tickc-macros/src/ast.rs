@@ -81,6 +81,8 @@ pub(crate) enum ExprKind {
     Assign(Assign),
     Field(Box<Expr>, Ident),
     Index(Box<Expr>, Box<Expr>),
+    /// `&s[a..b]`
+    Slice(Slice),
     /// `*p` of a raw pointer
     Deref(Box<Expr>, Unsafety),
     /// `&place`, `&mut place`
@@ -102,6 +104,27 @@ pub(crate) enum ExprKind {
     Return(Option<Box<Expr>>),
     /// `a..b`, which stands in the head of a `for` only.
     Range(Range),
+}
+
+/// A part of a slice, or of an array that is a place.
+pub(crate) struct Slice {
+    pub base: Box<Expr>,
+    /// The first index, 0 if there is none; the last one, the length if there is none, and whether it is part of it.
+    pub from: Option<Box<Expr>>,
+    pub to: Option<Box<Expr>>,
+    pub inclusive: bool,
+    pub by: SliceBy,
+}
+
+/// How a part of a slice is named.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum SliceBy {
+    /// `s[a..b]`, of which an element, a part or the length is meant.
+    Place,
+    /// `&s[a..b]`
+    Shared,
+    /// `&mut s[a..b]`
+    Exclusive,
 }
 
 /// Whether a node stands within the user's `unsafe { }`.
@@ -285,8 +308,8 @@ pub(crate) enum Callee {
     Recursive,
     /// `trap(code)`
     Trap,
-    /// `f32::from_bits(x)`, `f64::from_bits(x)`
-    FromBits(Ident, Span),
+    /// `f64::from_bits(x)`, `u32::from_be(x)`, `i64::min(x, y)`: the type of numbers, and the method.
+    Associated(Ident, Ident),
 }
 
 #[derive(Default)]
@@ -408,6 +431,8 @@ pub(crate) struct Loop {
 pub(crate) struct For {
     pub label: Option<Ident>,
     pub id: LoopId,
+    /// `for i in unroll(factor, a..b)`
+    pub unroll: Option<Box<Expr>>,
     pub name: Binder,
     pub range: Range,
     pub body: Block,

@@ -259,7 +259,7 @@ impl<S> Func<S> {
         let data = self.owner.data();
         let (instructions, bytes) = match data.program() {
             Some(program) => (program.function().operations(), size_of_val(&program.function().records[..])),
-            None => (dump::count_instructions(self.owner.code()), self.owner.node().len()),
+            None => (dump::count_instructions(self.instructions()), self.owner.node().len()),
         };
         Stats { instructions, bytes, phases: data.extra.as_ref().and_then(|extra| extra.phases) }
     }
@@ -269,7 +269,12 @@ impl<S> Func<S> {
         if let Some(program) = self.owner.data().program() {
             return program.function().to_string();
         }
-        dump::disassemble(self.owner.code(), self.owner.node().exec().addr() as u64)
+        dump::disassemble(self.instructions(), self.owner.node().exec().addr() as u64)
+    }
+
+    /// The code without the data behind it.
+    fn instructions(&self) -> &[u8] {
+        self.owner.data().finished.instructions(self.owner.code())
     }
 
     /// The target of a call from the function under construction, which keeps this one alive.

@@ -156,6 +156,14 @@ fn new_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
     Ok(Box::new(Emitter::new(machine)))
 }
 
+/// Compiles for a machine with these features from here on, on this thread.
+#[cfg(test)]
+pub(crate) fn use_features(features: x64::Features) -> Result<(), Error> {
+    let machine = x64::OnePass::with_features(features)?;
+    ONE_PASS.set(Some(Box::new(Emitter::new(Box::new(machine)))));
+    Ok(())
+}
+
 impl Jit {
     /// A `Jit` with the default settings.
     ///
@@ -299,7 +307,8 @@ fn publish_code<N: fmt::Display>(
     let address = place.exec().addr() as u64;
     emitter.machine.place(place.bytes(), address);
     if dump::dumps().asm {
-        eprint!("tickc: {:?} {}\n{}", publishing.tier, name(), dump::disassemble(place.bytes(), address));
+        let text = dump::disassemble(publishing.finished.instructions(place.bytes()), address);
+        eprint!("tickc: {:?} {}\n{text}", publishing.tier, name());
     }
     let entry = address as usize + publishing.finished.entry as usize;
     Ok(place.commit(publishing.data(entry, None))?)

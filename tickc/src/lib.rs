@@ -125,16 +125,46 @@ pub use tickc_macros::Record;
 /// `extern "C"` functions and, in a quoted `fn`, of itself, `trap(code)`; slices, records, arrays in records, raw pointers in the
 /// user's own `unsafe { }`. Constants of the program (`LIMIT`, `i64::MAX`) are named bare.
 ///
-/// - Integers: `wrapping_add` `wrapping_sub` `wrapping_mul` `wrapping_neg` `wrapping_shl` `wrapping_shr` `wrapping_abs`
-///   `rotate_left` `rotate_right` `count_ones` `count_zeros` `leading_zeros` `trailing_zeros` `swap_bytes` `unsigned_abs`
-///   `abs_diff` `signum` `rem_euclid` `div_euclid`; integers and floats: `abs` `min` `max`.
-/// - Floats: `sqrt` `floor` `ceil` `trunc` `is_nan` `to_bits`, `f64::from_bits(x)`.
-/// - Slices and arrays: `len` `is_empty`; pointers: `is_null`, and in `unsafe` `add` `sub` `offset`.
+/// - Integers: `wrapping_add` `wrapping_sub` `wrapping_mul` `wrapping_div` `wrapping_rem` `wrapping_neg` `wrapping_abs`
+///   `wrapping_shl` `wrapping_shr` `wrapping_pow` `saturating_add` `saturating_sub` `rotate_left` `rotate_right` `count_ones`
+///   `count_zeros` `leading_zeros` `leading_ones` `trailing_zeros` `trailing_ones` `swap_bytes` `reverse_bits` `to_be` `to_le`
+///   `unsigned_abs` `abs_diff` `pow` `div_ceil` `cast_signed` `cast_unsigned` `is_power_of_two` `is_multiple_of` `is_negative`
+///   `is_positive`, `u32::from_be(x)`, `u32::from_le(x)`; integers and floats: `abs` `signum` `min` `max` `clamp` `rem_euclid`
+///   `div_euclid`. The high half of a product is `a.mul_hi(b)`, which Rust has under no stable name, or, as there,
+///   `(a as u128 * b as u128 >> 64) as u64`.
+/// - Floats: `sqrt` `floor` `ceil` `trunc` `round` `round_ties_even` `fract` `recip` `copysign` `mul_add` (rounded once) `is_nan`
+///   `is_infinite` `is_finite` `is_sign_negative` `is_sign_positive` `to_degrees` `to_radians` `to_bits`, `f64::from_bits(x)`, and
+///   by calls of Rust's library `powf` `powi` `exp` `exp2` `exp_m1` `ln` `ln_1p` `log` `log2` `log10` `cbrt` `hypot` `sin` `cos`
+///   `tan` `asin` `acos` `atan` `atan2` `sinh` `cosh` `tanh`.
+/// - All of these are also functions of their type, `i64::min(a, b)`; `i64::from(x)` converts where Rust does without loss.
+/// - Slices and arrays: `len` `is_empty`, parts `&s[a..b]`, `&mut s[a..]`, `&s[..=b]`.
+/// - Pointers: `is_null` `addr` `wrapping_add` `wrapping_sub` `wrapping_offset`, and in `unsafe` `add` `sub` `offset`
+///   `offset_from` `read` `write` `read_unaligned` `write_unaligned` `read_volatile` `write_volatile`.
+/// - `for i in unroll($n, a..b)` puts n copies of the body into each round, all of them if the bounds are constants and n reaches;
+///   in a copy of its own `i` is then a constant, and `$table[i]` is read while the code is made.
+///
+/// ```
+/// use tickc::prelude::*;
+///
+/// let (factor, mask) = (4usize, 0x3fu8);
+/// let checksum = Jit::new()?.compile(tick!(|packet: Slice<u8>| -> u32 {
+///     let payload = &packet[14..];
+///     let mut sum = 0u32;
+///     for i in unroll($factor, 0..payload.len()) {
+///         sum += (payload[i] & $mask) as u32 / 10;
+///     }
+///     sum.rotate_left(7).to_be()
+/// }))?;
+/// assert!(checksum.try_call(&[0; 13]).is_err()); // the part begins past the end
+/// assert_eq!(checksum.call(&[30; 24]), 30u32.rotate_left(7).to_be());
+/// # Ok::<(), tickc::Error>(())
+/// ```
 ///
 /// # Meaning
 ///
-/// `+ - *` wrap, shift counts are masked to the width, `as` is Rust's, floats are IEEE without contraction. Division by zero,
-/// `MIN / -1` and an index past the end end the call with a [`Trap`].
+/// `+ - *` wrap, and so does `pow`; shift counts are masked to the width, `as` is Rust's, floats are IEEE without contraction.
+/// Division by zero, `MIN / -1`, an index and the end of a part past the end of a slice end the call with a [`Trap`]. `clamp` with
+/// the bounds in the wrong order, where Rust panics, gives the upper one.
 ///
 /// # Errors
 ///
@@ -156,7 +186,7 @@ pub mod prelude {
 pub mod __private {
     pub use crate::emit::{
         Arguments, AsVar, Callable, Emitter, ExternFn, Home, If, Logic, Loop, Match, Named, Pat, Place, Round, Scope,
-        Val, Var, round, var_of,
+        Unroll, Val, Var, round, var_of,
     };
     pub use crate::fragment::{
         Captured, Hoist, Hoists, Lift, LiftValue, Lifted, Plain, Splice, flags, lift_capture, quote, splice_capture,

@@ -109,6 +109,12 @@ impl Operand {
         self.head & 0xffff_ffff_0000_00ff == kind::REG as u64
     }
 
+    /// Whether both stand for the same variable or memory (constants apart: for the same constant).
+    #[inline(always)]
+    pub(crate) const fn is_same(self, other: Operand) -> bool {
+        self.body == other.body && (self.head ^ other.head) as u32 == 0
+    }
+
     /// The index register of a memory operand that has none.
     pub(crate) const NO_INDEX: u64 = 4;
 
@@ -169,13 +175,17 @@ pub(crate) enum BinaryOp {
     Min,
     /// The larger one; for floats as `f64::max`.
     Max,
+    /// The high 64 bits of the product of 128 bits, of signed or unsigned factors as the type is. Only of types of 64 bits
+    /// (`I64`, `Isize`, `U64`, `Usize`): of narrower ones the emitter shifts a wider product.
+    MulHigh,
 }
 
 impl BinaryOp {
     /// Whether the operands may be swapped. Float minimum and maximum may not: the sign of a zero would change.
     #[inline(always)]
     pub(crate) const fn commutes(self) -> bool {
-        matches!(self, BinaryOp::Add | BinaryOp::Or | BinaryOp::And | BinaryOp::Xor | BinaryOp::Mul)
+        use BinaryOp::*;
+        matches!(self, Add | Or | And | Xor | Mul | MulHigh)
     }
 }
 
@@ -335,6 +345,18 @@ pub(crate) struct Finished {
     pub len: u32,
     /// Offset of the first instruction in the code.
     pub entry: u32,
+    /// Whether data stands behind the instructions; the last four bytes then are its length with themselves.
+    pub data: bool,
+}
+
+impl Finished {
+    /// The instructions of the code, without the data behind them.
+    pub(crate) fn instructions(self, code: &[u8]) -> &[u8] {
+        match code.split_last_chunk::<4>() {
+            Some((_, len)) if self.data => &code[..code.len() - u32::from_le_bytes(*len) as usize],
+            _ => code,
+        }
+    }
 }
 
 /// A tier's side of emission. See the head of this module for terms and invariants.
@@ -403,7 +425,7 @@ pub(crate) trait Machine {
     fn pointer(&mut self, place: Operand) -> Operand;
     /// The element at `index` of the memory operand `place`.
     fn element(&mut self, place: Operand, index: Operand, scale: u32) -> Operand;
-    /// The value of a memory operand, loaded now or lazily.
+    /// The value of a memory operand, loaded now or lazily. The address need not be aligned, here and in all that follows.
     fn load(&mut self, ty: Type, place: Operand) -> Operand;
     /// The value `disp` bytes behind a pointer: [`Machine::address`], then [`Machine::load`].
     fn load_behind(&mut self, ty: Type, pointer: Operand, disp: i32) -> Operand;
@@ -479,4 +501,20 @@ pub(crate) trait Machine {
     /// Writes the code to `to`, from where it will be seen at `address` when it runs. `to` has that
     /// length.
     fn place(&self, to: &mut [u8], address: u64);
+
+    // Dispatch, and memory that others see.
+
+    /// Jumps to one of `count` targets, chosen by `index`, a `u64` that is known to be less than `count`, which is not 0.
+    /// Pushes on `entries` one list for each index, in order; control does not go on behind it.
+    fn switch(&mut self, index: Operand, count: u32, entries: &mut Vec<JumpList>);
+    /// The value of a memory operand, loaded here and now, once: never left out, repeated, or moved across another volatile
+    /// access.
+    fn load_volatile(&mut self, ty: Type, place: Operand) -> Operand {
+        let value = self.load(ty, place);
+        self.pin(ty, value)
+    }
+    /// Stores to a memory operand, once, under the rules of [`Machine::load_volatile`].
+    fn store_volatile(&mut self, ty: Type, place: Operand, value: Operand) {
+        self.store(ty, place, value);
+    }
 }

@@ -99,6 +99,22 @@ impl Type {
         matches!(self, Type::I64 | Type::Isize | Type::U64 | Type::Usize | Type::Ptr)
     }
 
+    /// Whether this is an unsigned integer.
+    #[inline]
+    pub(crate) const fn is_unsigned(self) -> bool {
+        matches!(self, Type::U8 | Type::U16 | Type::U32 | Type::U64 | Type::Usize)
+    }
+
+    /// The bits of the smallest value of an integer type.
+    pub(crate) const fn min_value(self) -> u64 {
+        if self.is_signed() { self.canonical(1 << (self.bits() - 1)) } else { 0 }
+    }
+
+    /// The bits of the largest value of an integer type.
+    pub(crate) const fn max_value(self) -> u64 {
+        u64::MAX >> (64 - self.bits() + self.is_signed() as u32)
+    }
+
     /// Brings `bits` into the canonical form of a constant of this type: truncated to its width, then sign-extended
     /// (signed integers) or zero-extended (all others) to 64 bits.
     #[inline]

@@ -11,5 +11,7 @@ mod language;
 mod regressions;
 #[path = "same_tokens.rs"]
 mod same_tokens;
+#[path = "same_tokens_operations.rs"]
+mod same_tokens_operations;
 #[path = "soundness.rs"]
 mod soundness;

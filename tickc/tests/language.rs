@@ -1,12 +1,6 @@
 //! Every construct of the language once, against Rust.
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::nonminimal_bool,
-    clippy::neg_cmp_op_on_partial_ord,
-    clippy::bad_bit_mask,
-    clippy::useless_vec,
-    reason = "programs under test are written every way there is"
-)]
+#![allow(clippy::all, reason = "programs under test are written every way there is")]
 mod support;
 
 use std::sync::Arc;
@@ -542,4 +536,317 @@ fn euclidean_division() {
     }
     assert!(matches!(f.try_call(i32::MIN, -1), Err(Trap::DivisionOverflow)));
     assert_eq!(g.call(200, 7), 28 ^ 4);
+}
+
+#[test]
+fn loops_unrolled_by_a_factor() {
+    macro_rules! check {
+        ($($t:ident)*) => {$({
+            for factor in [0u32, 1, 2, 3, 4, 8, 200, 300] {
+                let open = jit()
+                    .compile(tick!(|a: $t, b: $t| -> u64 {
+                        let mut n = 0u64;
+                        for i in unroll(lift!(factor), a..b) {
+                            if i & 7 == 5 { continue }
+                            n = n * 31 + i as u64;
+                            if n & 1023 == 77 { break }
+                        }
+                        n
+                    }))
+                    .unwrap();
+                let closed = jit()
+                    .compile(tick!(|a: $t, b: $t| -> u64 {
+                        let mut n = 0u64;
+                        for mut i in unroll(lift!(factor), a..=b) {
+                            i = i + 1;
+                            n = n * 31 + i as u64;
+                        }
+                        n
+                    }))
+                    .unwrap();
+                for a in [0 as $t, 1, 5, 100, $t::MAX - 1, $t::MAX, $t::MIN, $t::MIN + 1] {
+                    for b in (0..20).map(|k| a.wrapping_add(k)).chain([a.wrapping_sub(1), a.saturating_add(100)]) {
+                        let mut n = 0u64;
+                        for i in a..b {
+                            if i & 7 == 5 { continue }
+                            n = n.wrapping_mul(31).wrapping_add(i as u64);
+                            if n & 1023 == 77 { break }
+                        }
+                        assert_eq!(open.call(a, b), n, "{factor} {a} {b}\n{}", open.disassemble());
+                        if (a..=b).take(1000).count() == 1000 { continue }
+                        let n = (a..=b).fold(0u64, |n, i| n.wrapping_mul(31).wrapping_add(i.wrapping_add(1) as u64));
+                        assert_eq!(closed.call(a, b), n, "{factor} {a} {b}\n{}", closed.disassemble());
+                    }
+                }
+            }
+        })*};
+    }
+    check!(u8 i8 i32 u64 i64 usize);
+    // Both bounds known: all copies, or rounds and what is left, where `i` is a constant.
+    for factor in 0..14usize {
+        for (from, to) in [(0, 0), (3, 3), (5, 2), (0, 1), (2, 14), (0, 12), (250, 255)] {
+            let (from, to): (u8, u8) = (from, to);
+            let f = jit()
+                .compile(tick!(|p: Slice<i64>| -> i64 {
+                    let mut s = 0;
+                    for i in unroll($factor, $from..$to) { s = s * 3 + p[i as usize] * (i as i64 + 1) }
+                    for i in unroll($factor, $from..=$to) { s = s * 5 + i as i64 }
+                    for i in unroll($factor, $from..$to) { s += @({ let twice: Code<i64> = tick!((@i * 2) as i64); twice }) }
+                    s
+                }))
+                .unwrap();
+            let data: Vec<i64> = (0..256).map(|i| i * i).collect();
+            let mut s = 0i64;
+            for i in from..to {
+                s = s.wrapping_mul(3).wrapping_add(data[i as usize] * (i as i64 + 1))
+            }
+            for i in from..=to {
+                s = s.wrapping_mul(5).wrapping_add(i as i64)
+            }
+            for i in from..to {
+                s = s.wrapping_add(i.wrapping_mul(2) as i64)
+            }
+            assert_eq!(f.call(&data), s, "{factor} {from} {to}\n{}", f.disassemble());
+        }
+    }
+    let whole = jit()
+        .compile(tick!(|p: Slice<i64>| -> i64 {
+            let mut s = 0;
+            for i in unroll(3, 0..p.len()) {
+                s += p[i]
+            }
+            s
+        }))
+        .unwrap();
+    for n in 0..12 {
+        assert_eq!(whole.call(&vec![7; n]), 7 * n as i64);
+    }
+    let endless = jit().compile(tick!(|| { for _ in unroll(u64::MAX, 0..u64::MAX) {} }));
+    assert!(matches!(endless, Err(Error::TooManyFragments { .. })), "{endless:?}");
+}
+
+#[test]
+fn unrolled_loops_read_captured_tables() {
+    let weights: Arc<[i64]> = Arc::from([3, 0, -1, 8]);
+    let rows: &'static [Point] = Box::leak(Box::new([point(), Point { x: 9, ..point() }]));
+    let f = jit()
+        .compile(tick!(|p: Slice<i64>| -> i64 {
+            let table = $weights;
+            let mut s = 0;
+            for i in unroll(100, 0..table.len()) {
+                for j in unroll(100, 0..2usize) {
+                    s += p[i] * table[i] * $rows[j].x * $rows[j].a[1] as i64;
+                }
+            }
+            s + $weights[3] + { let part = &table[1..]; part[1] }
+        }))
+        .unwrap();
+    let p = [10, 20, 30, 40];
+    let mut s = 0;
+    for i in 0..4 {
+        for row in rows {
+            s += p[i] * weights[i] * row.x * row.a[1] as i64;
+        }
+    }
+    assert_eq!(f.call(&p), s + 8 - 1);
+    let text = f.disassemble();
+    // Nothing is left of the tables: every load is one of the parameter, and zeros have vanished.
+    assert!(text.lines().all(|line| !line.contains('[') || line.contains("[rdi") || line.contains("lea")), "{text}");
+    assert_eq!(text.matches("[rdi+8]").count(), 0, "{text}");
+    let beyond = jit().compile(tick!(|| -> i64 { $weights[4] + { let part = &$weights[2..9]; part[1] } })).unwrap();
+    assert!(matches!(beyond.try_call(), Err(Trap::IndexOutOfBounds)));
+}
+
+/// What the code of a function has to be.
+macro_rules! code_is {
+    ($($staged:expr => $text:expr;)*) => {$({
+        let f = jit().compile($staged).unwrap();
+        let text: Vec<String> = f.disassemble().lines().map(|line| line[7..].to_string()).collect();
+        assert_eq!(text.join("; "), $text, "{}", stringify!($staged));
+    })*};
+}
+
+#[test]
+fn identities_leave_no_code() {
+    let (zero, one, minus_one) = (0i64, 1i64, -1i64);
+    code_is! {
+        tick!(|x: i64| -> i64 { x * $one + $zero - $zero }) => "mov rax,rdi; ret";
+        tick!(|x: i64| -> i64 { x * $minus_one }) => "neg rdi; mov rax,rdi; ret";
+        tick!(|x: i64| -> i64 { ($zero - x) ^ $minus_one }) => "neg rdi; not rdi; mov rax,rdi; ret";
+        tick!(|x: i64| -> i64 { (x * $zero) | (x & $zero) }) => "xor eax,eax; ret";
+        tick!(|x: i64| -> i64 { x | $minus_one }) => "mov rax,0FFFFFFFFFFFFFFFFh; ret";
+        tick!(|x: i64| -> i64 { x - x + (x ^ x) }) => "xor eax,eax; ret";
+        tick!(|x: i64| -> i64 { (x & x) | x }) => "mov rax,rdi; ret";
+        tick!(|x: i64, y: i64| -> i64 { if x == x && y <= y && !(x < x) { y } else { x / y } }) => "mov rax,rsi; ret";
+        tick!(|x: u8| -> u8 { if x < 0 { 9 } else { x & 255 } }) => "mov eax,edi; ret";
+        tick!(|x: i64| -> i64 { ($zero << x) + ($zero >> x) }) => "xor eax,eax; ret";
+        tick!(|x: f64| -> f64 { x * 1.0 / 1.0 - 0.0 }) => "ret";
+        tick!(|x: u32| -> u32 { x.min(u32::MAX).max(0) }) => "mov eax,edi; ret";
+    }
+    let halves = jit().compile(tick!(|x: f64| -> f64 { x / 8.0 })).unwrap();
+    assert!(!halves.disassemble().contains("div"), "{}", halves.disassemble());
+    // A division keeps its trap.
+    let traps = jit().compile(tick!(|x: i64| -> i64 { (x / $minus_one) * 0 })).unwrap();
+    assert_eq!(traps.call(5), 0);
+    assert!(matches!(traps.try_call(i64::MIN), Err(Trap::DivisionOverflow)));
+    // Floats are not what they are: NaN, and zeros with a sign.
+    let floats = jit()
+        .compile(tick!(|x: f64| -> u64 { (x == x) as u64 + (x - x == 0.0) as u64 * 2 + (x * 0.0 == 0.0) as u64 * 4 }))
+        .unwrap();
+    assert_eq!((floats.call(1.5), floats.call(f64::NAN), floats.call(f64::INFINITY)), (7, 0, 1));
+    let zeros = jit().compile(tick!(|x: f64| -> f64 { x + 0.0 })).unwrap();
+    assert_eq!(zeros.call(-0.0).to_bits(), 0);
+}
+
+#[test]
+fn constant_conditions_within_logic() {
+    let (yes, no) = (true, false);
+    let unused = |v: Var<i64>| -> Code<i64> { tick!(@v + 77777) };
+    let f = jit()
+        .compile(tick!(|x: i64| -> i64 {
+            let mut n = 0;
+            if $no && x > 3 || $yes && x > 5 { n += 1 }
+            if x > 3 && $no { n = @(unused(n)) }
+            if (x > 3 || $yes) && { n += 2; true } { n += 4 } else { n = @(unused(n)) }
+            if { n += 8; x > 3 } && $no || x == 1 { n += 16 }
+            n
+        }))
+        .unwrap();
+    for x in [0, 1, 4, 6] {
+        assert_eq!(f.call(x), (x > 5) as i64 + 2 + 4 + 8 + if x == 1 { 16 } else { 0 });
+    }
+    assert!(!f.disassemble().contains("12FD1h"), "{}", f.disassemble());
+}
+
+#[test]
+fn dispatch_by_table_and_by_tree() {
+    let dense = jit()
+        .compile(tick!(|x: u32| -> u32 {
+            match x {
+                0 => 7,
+                1 => 3,
+                2 => 9,
+                3 => 1,
+                4 => 5,
+                5 => 8,
+                _ => 0,
+            }
+        }))
+        .unwrap();
+    let text = dense.disassemble();
+    assert_eq!(text.matches("cmp").count(), 1, "{text}");
+    assert!(text.contains("jmp rax") || text.contains("jmp rcx"), "{text}");
+    assert!(dense.stats().bytes > text.lines().count() + 24);
+    assert_eq!((0..8).map(|x| dense.call(x)).collect::<Vec<_>>(), [7, 3, 9, 1, 5, 8, 0, 0]);
+    // A thousand cases far apart: ten comparisons each.
+    let cases = jit()
+        .compile(tick!(|x: u64| -> u64 {
+            match x {
+                1_000 => 1,
+                2_000_000 => 2,
+                3_000_000_000 => 3,
+                4_000_000_000_000 => 4,
+                5_000_000_000_000_000 => 5,
+                6 => 6,
+                70_000 => 7,
+                8_000_000 => 8,
+                _ => 9,
+            }
+        }))
+        .unwrap();
+    assert!(!cases.disassemble().contains("movsxd"), "{}", cases.disassemble());
+    for (k, x) in
+        [1_000u64, 2_000_000, 3_000_000_000, 4_000_000_000_000, 5_000_000_000_000_000, 6, 70_000, 8_000_000, 5]
+            .into_iter()
+            .enumerate()
+    {
+        assert_eq!(cases.call(x), k as u64 + 1);
+    }
+}
+
+#[test]
+fn near_backward_jumps_take_two_bytes() {
+    let f = jit()
+        .compile(tick!(|n: i64| -> i64 {
+            let mut s = 0;
+            for i in 0..n {
+                s ^= i
+            }
+            s
+        }))
+        .unwrap();
+    let code = f.disassemble();
+    let offsets: Vec<usize> = code.lines().map(|line| usize::from_str_radix(line[..5].trim(), 16).unwrap()).collect();
+    let back = code.lines().position(|line| line.contains("jl ")).unwrap();
+    assert_eq!(offsets[back + 1] - offsets[back], 2, "{code}");
+    assert_eq!(f.call(1000), (0..1000).fold(0, |s, i| s ^ i));
+}
+
+#[test]
+fn parts_of_arrays_and_of_slices_of_records() {
+    let f = jit()
+        .compile(tick!(|p: RefMut<Point>, ps: Slice<Point>, i: usize| -> i64 {
+            let part = &p.a[1..3];
+            let tail = &mut p.a[i..];
+            tail[0] += 5;
+            let rest = &ps[1..];
+            part[0] as i64
+                + part.len() as i64 * 10
+                + tail.len() as i64 * 100
+                + rest[0].inner.k as i64 * 1000
+                + rest[0].a[2..][1] as i64
+        }))
+        .unwrap();
+    let expected = |p: &mut Point, ps: &[Point], i: usize| {
+        p.a[i] += 5;
+        let (part, rest) = (&p.a[1..3], &ps[1..]);
+        part[0] as i64
+            + part.len() as i64 * 10
+            + p.a[i..].len() as i64 * 100
+            + rest[0].inner.k as i64 * 1000
+            + rest[0].a[2..][1] as i64
+    };
+    for i in 0..4 {
+        let (mut p, mut q) = (point(), point());
+        let ps = [point(), Point { inner: Inner { k: 7, v: 0.0 }, ..point() }];
+        assert_eq!(f.call(&mut p, &ps, i), expected(&mut q, &ps, i), "{i}");
+        assert_eq!(p.a, q.a);
+    }
+    assert!(matches!(f.try_call(&mut point(), &[point(), point()], 5), Err(Trap::IndexOutOfBounds)));
+    assert!(matches!(f.try_call(&mut point(), &[], 0), Err(Trap::IndexOutOfBounds)));
+    // A part is a slice like any other: it can be passed on, assigned, and chosen.
+    let sum = jit()
+        .compile(tick!(|s: Slice<i64>| -> i64 {
+            let mut n = 0;
+            for i in 0..s.len() {
+                n += s[i]
+            }
+            n
+        }))
+        .unwrap();
+    let halves = jit()
+        .compile(tick!(|s: Slice<i64>, k: usize| -> i64 {
+            let mut chosen = &s[..k];
+            let first = $sum(chosen);
+            if first < 10 {
+                chosen = &s[k..];
+            }
+            first * 1000 + $sum(chosen) * 10 + $sum(if k > 2 { &s[k - 1..=k] } else { &chosen[..0] })
+        }))
+        .unwrap();
+    let data = [1, 2, 3, 4, 50];
+    for k in 0..5 {
+        let first: i64 = data[..k].iter().sum();
+        let chosen: i64 = if first < 10 { data[k..].iter().sum() } else { first };
+        let pair: i64 = if k > 2 { data[k - 1..=k].iter().sum() } else { 0 };
+        assert_eq!(halves.call(&data, k), first * 1000 + chosen * 10 + pair, "{k}\n{}", halves.disassemble());
+    }
+    assert!(halves.try_call(&data, 6).is_err());
+}
+
+#[test]
+fn unroll_is_only_a_word_in_the_head_of_a_for() {
+    let unroll = 3i64;
+    let f = jit().compile(tick!(|n: i64| -> i64 { let unroll = n * $unroll; unroll + 1 })).unwrap();
+    assert_eq!(f.call(5), 16);
 }

@@ -8,7 +8,12 @@ use crate::methods;
 
 impl Resolver {
     pub(super) fn method(&mut self, call: &mut Method) {
-        self.expr(&mut call.receiver);
+        if matches!(methods::lookup(&call.name.to_string()), Some(m) if matches!(m.kind, methods::Kind::Len | methods::Kind::IsEmpty))
+        {
+            self.slice_place(&mut call.receiver);
+        } else {
+            self.expr(&mut call.receiver);
+        }
         call.args.iter_mut().for_each(|arg| self.expr(arg));
         let (name, span) = (call.name.to_string(), call.name.span());
         let Some(method) = methods::lookup(&name) else {
@@ -24,7 +29,7 @@ impl Resolver {
                 format!("`{name}` takes {} argument{plural}, but {} given", method.args, were(call.args.len())),
             );
         }
-        if method.kind == methods::Kind::Pointer {
+        if matches!(method.kind, methods::Kind::Pointer | methods::Kind::Access) {
             call.unsafety = self.unsafe_operation(span, &format!("`{name}` on a raw pointer needs `unsafe {{ }}`"));
         }
     }
@@ -46,7 +51,7 @@ impl Resolver {
                     call.callee = callee;
                 }
             }
-            Callee::Rust(_) | Callee::Recursive | Callee::Trap | Callee::FromBits(..) => {}
+            Callee::Rust(_) | Callee::Recursive | Callee::Trap | Callee::Associated(..) => {}
         }
     }
 
@@ -76,8 +81,11 @@ impl Resolver {
         }
         let segments: Vec<_> = path.path.segments.iter().collect();
         match segments[..] {
-            [ty, method] if method.ident == "from_bits" && args == 1 && (ty.ident == "f32" || ty.ident == "f64") => {
-                Some(Callee::FromBits(ty.ident.clone(), method.ident.span()))
+            [ty, method]
+                if super::effects::is_number_name(&ty.ident)
+                    && methods::is_associated(&method.ident.to_string(), args) =>
+            {
+                Some(Callee::Associated(ty.ident.clone(), method.ident.clone()))
             }
             _ => None,
         }

@@ -4,8 +4,11 @@
 //! must not change it before it is read, so the operand is *pinned* (read at once) if it might. A comparison may still be a
 //! pending condition of the processor's flags, which any instruction destroys; such an operand is *held*.
 
+use proc_macro2::Ident;
+
 use super::{Analysis, visit};
 use crate::ast::*;
+use crate::methods::{self, Kind};
 
 /// The effects of an expression on variables and memory that it did not create.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -52,8 +55,15 @@ fn collect(expr: &Expr, found: &mut Effects) {
             return;
         }
         ExprKind::Call(call) => {
-            found.certain |= !matches!(call.callee, Callee::FromBits(..));
-            found.calls |= !matches!(call.callee, Callee::FromBits(..) | Callee::Trap);
+            found.certain |= !matches!(call.callee, Callee::Associated(..));
+            found.calls |= match &call.callee {
+                Callee::Associated(_, method) => is_host(method),
+                callee => !matches!(callee, Callee::Trap),
+            };
+        }
+        ExprKind::Method(method) => {
+            found.certain |= methods::lookup(&method.name.to_string()).is_some_and(methods::Method::has_effects);
+            found.calls |= is_host(&method.name);
         }
         ExprKind::While(_)
         | ExprKind::Loop(_)
@@ -98,10 +108,8 @@ pub(crate) fn may_pend(expr: &Expr) -> bool {
                 || binary.op.takes_bool() && !of_integers(&binary.left) && !of_integers(&binary.right)
         }
         ExprKind::Cast(_, ty) => !is_number(ty),
-        ExprKind::Method(method) => {
-            let kind = crate::methods::lookup(&method.name.to_string()).map(|method| method.kind);
-            matches!(kind, Some(crate::methods::Kind::Predicate | crate::methods::Kind::IsEmpty))
-        }
+        ExprKind::Method(method) => is_predicate(&method.name),
+        ExprKind::Call(Call { callee: Callee::Associated(_, method), .. }) => is_predicate(method),
         ExprKind::Block(block) => tail_may_pend(block),
         ExprKind::Unsafe(block) => tail_may_pend(&block.block),
         ExprKind::If(i) => tail_may_pend(&i.then) || i.otherwise.as_ref().is_some_and(|e| may_pend(e)),
@@ -111,6 +119,17 @@ pub(crate) fn may_pend(expr: &Expr) -> bool {
         ExprKind::Loop(_) => true,
         _ => false,
     }
+}
+
+/// Whether a method's value may be a pending condition.
+fn is_predicate(method: &Ident) -> bool {
+    let kind = methods::lookup(&method.to_string()).map(|method| method.kind);
+    matches!(kind, Some(Kind::Predicate | Kind::IsEmpty))
+}
+
+/// Whether a method calls a function.
+fn is_host(method: &Ident) -> bool {
+    methods::lookup(&method.to_string()).is_some_and(|method| method.kind == Kind::Host)
 }
 
 /// Whether `expr` is not by its syntax a number.
@@ -128,11 +147,16 @@ fn tail_may_pend(block: &Block) -> bool {
     block.tail.as_ref().is_some_and(|tail| may_pend(tail))
 }
 
+/// Whether this is the name of a type of numbers.
+pub(crate) fn is_number_name(ident: &Ident) -> bool {
+    const NUMBERS: [&str; 12] = ["i8", "i16", "i32", "i64", "isize", "u8", "u16", "u32", "u64", "usize", "f32", "f64"];
+    NUMBERS.iter().any(|name| ident == name)
+}
+
 /// Whether `ty` is a number by its name.
 pub(crate) fn is_number(ty: &syn::Type) -> bool {
-    const NUMBERS: [&str; 12] = ["i8", "i16", "i32", "i64", "isize", "u8", "u16", "u32", "u64", "usize", "f32", "f64"];
     match ty {
-        syn::Type::Path(path) => path.path.get_ident().is_some_and(|ident| NUMBERS.iter().any(|name| ident == name)),
+        syn::Type::Path(path) => path.path.get_ident().is_some_and(is_number_name),
         syn::Type::Group(group) => is_number(&group.elem),
         syn::Type::Paren(paren) => is_number(&paren.elem),
         _ => false,

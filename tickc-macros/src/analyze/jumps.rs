@@ -8,6 +8,7 @@ use crate::ast::*;
 
 impl Resolver {
     pub(super) fn for_(&mut self, l: &mut For) {
+        l.unroll.iter_mut().for_each(|factor| self.expr(factor));
         self.expr(&mut l.range.from);
         self.expr(&mut l.range.to);
         let slice = if l.range.inclusive { None } else { self.len_of(&l.range.to) };

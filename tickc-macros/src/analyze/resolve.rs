@@ -117,6 +117,20 @@ impl Resolver {
         });
     }
 
+    fn slice(&mut self, slice: &mut Slice) {
+        self.slice_place(&mut slice.base);
+        slice.from.iter_mut().for_each(|e| self.expr(e));
+        slice.to.iter_mut().for_each(|e| self.expr(e));
+    }
+
+    /// An expression of which an element, a part or the length is meant: there `s[a..b]` needs no `&`.
+    pub(super) fn slice_place(&mut self, expr: &mut Expr) {
+        match &mut expr.kind {
+            ExprKind::Slice(slice) if slice.by == SliceBy::Place => self.slice(slice),
+            _ => self.expr(expr),
+        }
+    }
+
     fn next_mention(&mut self) -> MentionId {
         self.mentions += 1;
         MentionId(self.mentions)
@@ -166,9 +180,15 @@ impl Resolver {
                     );
                     self.error(span, message);
                 } else {
-                    self.expr(base);
+                    self.slice_place(base);
                 }
                 self.expr(index);
+            }
+            ExprKind::Slice(slice) => {
+                if slice.by == SliceBy::Place {
+                    self.error(span, "a part of a slice is a place: write `&` or `&mut` before it");
+                }
+                self.slice(slice);
             }
             ExprKind::Deref(pointer, unsafety) => {
                 *unsafety = self.unsafe_operation(span, "a dereference of a raw pointer needs `unsafe { }`");

@@ -89,9 +89,9 @@ fn wrong_programs_are_refused_all_at_once() {
         ["`f` takes 1 argument, but 0 were given"]
     );
     assert_eq!(
-        errors(quote!(1.pow(2))),
+        errors(quote!(1.checked_pow(2))),
         [
-            "`pow` is not available in dynamic code; to call Rust code while the quotation is made write `$( )` or `@( )`"
+            "`checked_pow` is not available in dynamic code; to call Rust code while the quotation is made write `$( )` or `@( )`"
         ]
     );
 }

@@ -32,6 +32,11 @@ pub(crate) fn children<'a>(expr: &'a Expr, f: &mut dyn FnMut(&'a Expr)) {
             f(base);
             f(index);
         }
+        ExprKind::Slice(s) => {
+            f(&s.base);
+            s.from.iter().for_each(|e| f(e));
+            s.to.iter().for_each(|e| f(e));
+        }
         ExprKind::Method(m) => {
             f(&m.receiver);
             m.args.iter().for_each(f);

@@ -1,6 +1,6 @@
 //! Methods of dynamic values, and calls of functions.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 
@@ -21,7 +21,10 @@ impl Expander<'_> {
                 quote_spanned!(at(span)=> { let __p = #place; __e.array_len(__p) })
             }
             Kind::Len | Kind::IsEmpty => self.operation(&name, span, &operands, Takes::Numbers),
-            Kind::Plain | Kind::Predicate => self.operation(&format!("m_{name}"), span, &operands, Takes::Numbers),
+            Kind::Plain | Kind::Predicate | Kind::Host => {
+                self.operation(&format!("m_{name}"), span, &operands, Takes::Numbers)
+            }
+            Kind::Access => self.access(call),
             Kind::Pointer => self.operation(&format!("ptr_{name}"), span, &operands, Takes::Numbers),
         }
     }
@@ -61,9 +64,20 @@ impl Expander<'_> {
             }
             // A trap has no value: see `trap`.
             Callee::Trap => quote_spanned!(span=> __e.never()),
-            Callee::FromBits(ty, method) => {
-                let span = at(*method);
-                quote_spanned!(span=> { #lets __e.m_from_bits::<#ty>(#(#names),*) })
+            Callee::Associated(ty, method) => {
+                let (span, name) = (at(method.span()), method.to_string());
+                let method = Ident::new(&format!("m_{name}"), span);
+                let constructed = match name.as_str() {
+                    "from" => Some(quote_spanned!(span=> ::<#ty, _>)),
+                    _ if methods::is_constructor(&name) => Some(quote_spanned!(span=> ::<#ty>)),
+                    _ => None,
+                };
+                // Of a method the type is that of the first argument.
+                let typed = constructed.is_none().then(|| {
+                    let receiver = &names[0];
+                    quote_spanned!(span=> let #receiver: ::tickc::__private::Val<#ty> = #receiver;)
+                });
+                quote_spanned!(span=> { #lets #typed __e.#method #constructed (#(#names),*) })
             }
         }
     }

@@ -71,16 +71,27 @@ impl Expander<'_> {
         let span = at(span);
         let scrutinee = self.value(&m.scrutinee);
         let name = Ident::new("__v", at(result_span(&m.scrutinee)));
-        let arms = m.arms.iter().map(|arm| self.arm(arm));
+        let patterns = m.arms.iter().filter_map(|arm| match &arm.pattern {
+            ArmPattern::Values(values) => {
+                let span = at(arm.span);
+                let values = values.iter().map(|value| value_pattern(value, span));
+                Some(quote_spanned!(span=> &[#(#values),*]))
+            }
+            _ => None,
+        });
+        let count = m.arms.iter().filter(|arm| matches!(arm.pattern, ArmPattern::Values(_))).count();
+        let arms = m.arms.iter().enumerate().map(|(k, arm)| self.arm(arm, k));
         let stmts = quote_spanned! {span=>
             let __v = #scrutinee;
-            let mut __m = __e.match_begin #types (#name);
+            let __v = __e.match_value(#name);
+            let __patterns: [&[::tickc::__private::Pat<_>]; #count] = [#(#patterns),*];
+            let mut __m = __e.match_begin #types (__v, &__patterns);
             #(#arms)*
         };
         (stmts, quote_spanned!(span=> __e.match_end(__m)))
     }
 
-    fn arm(&self, arm: &Arm) -> TokenStream {
+    fn arm(&self, arm: &Arm, k: usize) -> TokenStream {
         let span = at(arm.span);
         let body = if self.diverges(&arm.body) {
             let stmts = self.effect(&arm.body);
@@ -91,10 +102,7 @@ impl Expander<'_> {
             quote_spanned!(span=> let __v = #value; __e.arm_end(&mut __m, #name);)
         };
         match &arm.pattern {
-            ArmPattern::Values(values) => {
-                let patterns = values.iter().map(|value| value_pattern(value, span));
-                quote_spanned!(span=> if __e.arm(&mut __m, &[#(#patterns),*]) { #body })
-            }
+            ArmPattern::Values(_) => quote_spanned!(span=> if __e.arm(&mut __m, __patterns[#k]) { #body }),
             ArmPattern::Bind(Binder::Name { ident, .. }) => {
                 let binding = quote_spanned!(span=> let (__live, #ident) = __e.arm_bind(&mut __m););
                 quote_spanned!(span=> { #binding if __live { #body } })
@@ -215,7 +223,8 @@ impl Expander<'_> {
 }
 
 fn value_pattern(pattern: &ValuePattern, span: Span) -> TokenStream {
-    match pattern {
+    // The type is that of the value matched.
+    let pattern = match pattern {
         ValuePattern::One(value) => {
             let value = pattern_const(value, span);
             quote_spanned!(span=> ::tickc::__private::Pat::one(#value))
@@ -235,7 +244,8 @@ fn value_pattern(pattern: &ValuePattern, span: Span) -> TokenStream {
             let high = if *inclusive { high } else { quote_spanned!(span=> const { #high - 1 }) };
             quote_spanned!(span=> ::tickc::__private::Pat::to(#high))
         }
-    }
+    };
+    quote_spanned!(span=> #pattern.of(&__v))
 }
 
 fn pattern_const(value: &PatternConst, span: Span) -> TokenStream {

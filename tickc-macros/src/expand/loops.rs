@@ -70,6 +70,23 @@ impl Expander<'_> {
         }
         let inclusive = l.range.inclusive;
         let body = self.block_effect(&l.body);
+        if let Some(factor) = &l.unroll {
+            let factor = self.value(factor);
+            let body = self.copy_of(&l.name, &variable, body, span);
+            return quote_spanned! {span=> {
+                #lets
+                let __factor = #factor;
+                let (mut #state, mut __unroll) = __e.unroll_begin(#(#bounds,)* #inclusive, __factor);
+                while let ::core::option::Option::Some(#variable) = __e.unroll_copy(&mut #state, &mut __unroll) {
+                    ::tickc::__private::round(#variable, |#variable| -> ::tickc::__private::Round {
+                        #body
+                        __e.unroll_copy_end(&mut #state, &mut __unroll);
+                        ::tickc::__private::Round::done()
+                    });
+                }
+                __e.unroll_end(#state, __unroll);
+            }};
+        }
         let body = match &l.name {
             Binder::Ignored => body,
             Binder::Name { ident, mutable: false, id } if id.is_some_and(|id| !self.analysis.binding(id).escapes) => {
@@ -98,6 +115,24 @@ impl Expander<'_> {
             __e.for_continue_point(&mut #state);
             __e.for_end(#state, #variable);
         }}
+    }
+
+    /// One copy of the body of an unrolled `for`, the loop's variable bound to the user's name. In some copies it is a constant,
+    /// so where it may be assigned it becomes a variable of the copy.
+    fn copy_of(&self, name: &Binder, variable: &Ident, body: TokenStream, span: Span) -> TokenStream {
+        let Binder::Name { ident, mutable, id } = name else { return body };
+        let escapes = id.is_none_or(|id| self.analysis.binding(id).escapes);
+        if !mutable && !escapes {
+            return quote_spanned!(span=> let #ident = #variable; #body);
+        }
+        let declare = Ident::new(if escapes { "let_" } else { "let_home" }, span);
+        quote_spanned! {span=>
+            let __s = __e.scope();
+            let __v = __e.get(#variable);
+            let #ident = __e.#declare(__v);
+            #body
+            __e.end_scope_unit(__s);
+        }
     }
 
     /// Whether nothing can change the value of `expr` while a loop runs: a constant, or a variable that is never assigned, or

@@ -123,6 +123,57 @@ impl Expander<'_> {
         quote_spanned!(span=> { #stmts __p })
     }
 
+    /// `p.read()`, `p.write(v)` and the like.
+    pub(super) fn access(&self, call: &Method) -> TokenStream {
+        let span = at(call.name.span());
+        let root = pointer_root(&call.receiver);
+        let mut exprs = root.operands();
+        let roots = exprs.len();
+        exprs.extend(&call.args);
+        let operands = self.operands(&exprs, Takes::Bools);
+        let (lets, (root_names, values)) = (operands.lets, operands.names.split_at(roots));
+        let deref = Ident::new(self.root_method(&root), at(call.receiver.span));
+        // Alignment is nothing to the machine.
+        let name = call.name.to_string();
+        let method = Ident::new(&format!("place_{}", name.trim_end_matches("_unaligned")), span);
+        quote_spanned!(span=> { #lets let __p = __e.#deref(#(#root_names),*); __e.#method(__p, #(#values),*) })
+    }
+
+    /// `&s[a..b]`
+    pub(super) fn slice(&self, slice: &Slice, span: Span) -> TokenStream {
+        let span = at(span);
+        let ends = slice.from.iter().chain(&slice.to).map(|end| &**end);
+        let is_array = is_place(&slice.base);
+        let exprs: Vec<&Expr> = (!is_array).then_some(&*slice.base).into_iter().chain(ends).collect();
+        let operands = self.operands(&exprs, Takes::Numbers);
+        let (lets, mut names) = (operands.lets, operands.names.into_iter());
+        let base = Ident::new("__s", at(slice.base.span));
+        let whole = if is_array {
+            let place = self.place(&slice.base);
+            quote_spanned!(span=> let __p = #place; let #base = __e.whole(__p);)
+        } else {
+            let name = names.next();
+            quote_spanned!(span=> let #base = #name;)
+        };
+        let (before, after) = if is_array { (Some(whole), None) } else { (None, Some(whole)) };
+        let mut end = |expr: &Option<Box<Expr>>| match expr {
+            Some(_) => {
+                let name = names.next();
+                quote_spanned!(span=> ::core::option::Option::Some(#name))
+            }
+            None => quote_spanned!(span=> ::core::option::Option::None),
+        };
+        let (from, to) = (end(&slice.from), end(&slice.to));
+        let inclusive = slice.inclusive;
+        let method = match slice.by {
+            SliceBy::Place => "slice",
+            SliceBy::Shared => "slice_shared",
+            SliceBy::Exclusive => "slice_mut",
+        };
+        let method = Ident::new(method, span);
+        quote_spanned!(span=> { #before #lets #after __e.#method(#base, #from, #to, #inclusive) })
+    }
+
     fn root_method(&self, root: &Root<'_>) -> &'static str {
         match root {
             Root::Record(_) => "deref_record",

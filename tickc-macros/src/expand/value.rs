@@ -41,6 +41,11 @@ impl Expander<'_> {
             ExprKind::Binary(binary) => self.binary(binary),
             ExprKind::Logic(logic) => self.logic(logic),
             ExprKind::Cast(operand, ty) => match &operand.kind {
+                _ if let Some((left, right)) = high_product(operand, ty) => {
+                    let operands = self.operands(&[left, right], Takes::Numbers);
+                    let (lets, names) = (operands.lets, operands.names);
+                    quote_spanned!(span=> { #lets __e.high_product::<#ty>(#(#names),*) })
+                }
                 // As in Rust the type cast to is that of the literal, if it can be.
                 ExprKind::Lit(lit) => {
                     let lit = literal(lit);
@@ -62,6 +67,7 @@ impl Expander<'_> {
                 let name = Ident::new("__p", at(inner.span));
                 quote_spanned!(span=> { let __p = #place; __e.#method(#name) })
             }
+            ExprKind::Slice(slice) => self.slice(slice, expr.span),
             ExprKind::Method(method) => self.method(method),
             ExprKind::Call(call) => self.call(call, expr.span),
             ExprKind::Block(block) => self.block_value(block, expr.span),
@@ -163,6 +169,23 @@ impl Expander<'_> {
             __e.logic_end(__l)
         }}
     }
+}
+
+/// The factors a and b, if `operand as ty` is `(a as u128 * b as u128 >> 64) as u64` or the same of `i128` and `i64`: the one
+/// use that quotations have for integers of 128 bits.
+fn high_product<'a>(operand: &'a Expr, ty: &syn::Type) -> Option<(&'a Expr, &'a Expr)> {
+    let is = |ty: &syn::Type, name: &str| matches!(ty, syn::Type::Path(path) if path.path.is_ident(name));
+    let wide = ["u", "i"].into_iter().find(|sign| is(ty, &format!("{sign}64"))).map(|sign| format!("{sign}128"))?;
+    let ExprKind::Binary(Binary { op: BinaryOp::Shr, left: product, right: count, .. }) = &operand.kind else {
+        return None;
+    };
+    let ExprKind::Binary(Binary { op: BinaryOp::Mul, left, right, .. }) = &product.kind else { return None };
+    let (ExprKind::Lit(count), ExprKind::Cast(left, from), ExprKind::Cast(right, to)) =
+        (&count.kind, &left.kind, &right.kind)
+    else {
+        return None;
+    };
+    (count.token.to_string() == "64" && is(from, &wide) && is(to, &wide)).then_some((left, right))
 }
 
 /// The tokens of a literal, as the user wrote them: lints about literals are meant for the user.

@@ -258,6 +258,12 @@ fn for_(input: ParseStream, label: Option<Ident>) -> Result<ExprKind> {
     let (pattern, names) = rust_pattern(input)?;
     input.parse::<Token![in]>()?;
     let start = input.span();
+    if input.cursor().ident().is_some_and(|(word, _)| word == "unroll") && input.peek2(token::Paren) {
+        let (factor, range) = unroll(input)?;
+        let name = binder(&pattern_start, "a dynamic `for`")?;
+        let (unroll, body) = (Some(Box::new(factor)), block::parse(input)?);
+        return Ok(ExprKind::For(For { label, id: UNNUMBERED, unroll, name, range, body }));
+    }
     let head = expr::parse_in(input, Place::Head)?;
     let head = maybe_range(input, head, Place::Head)?;
     let body = block::parse(input)?;
@@ -266,13 +272,33 @@ fn for_(input: ParseStream, label: Option<Ident>) -> Result<ExprKind> {
         Err(head) => match head.kind {
             ExprKind::Range(range) => {
                 let name = binder(&pattern_start, "a dynamic `for`")?;
-                Ok(ExprKind::For(For { label, id: UNNUMBERED, name, range, body }))
+                Ok(ExprKind::For(For { label, id: UNNUMBERED, unroll: None, name, range, body }))
             }
             _ => Err(Error::new(
                 start,
                 "a dynamic `for` runs over a range `a..b`; to unroll a loop over a Rust iterable write `for x in $(iterable)`",
             )),
         },
+    }
+}
+
+/// `unroll(factor, a..b)`
+fn unroll(input: ParseStream) -> Result<(Expr, Range)> {
+    let span = input.parse::<Ident>()?.span();
+    let content;
+    syn::parenthesized!(content in input);
+    let usage = |at| Error::new(at, "`unroll` takes a factor and a range: `for i in unroll($n, a..b)`");
+    let factor = expr::parse(&content)?;
+    if !matches!(factor.kind, ExprKind::Lit(_) | ExprKind::Lift(_) | ExprKind::Const(_)) {
+        return Err(Error::new(factor.span, "the factor of `unroll` is a constant: a literal or `$n`"));
+    }
+    content.parse::<Token![,]>().map_err(|_| usage(span))?;
+    let from = expr::parse(&content).map_err(|_| usage(span))?;
+    let range = maybe_range(&content, from, Place::Free)?;
+    super::at_end(&content)?;
+    match range.kind {
+        ExprKind::Range(range) => Ok((factor, range)),
+        _ => Err(usage(range.span)),
     }
 }
 

@@ -206,8 +206,15 @@ pub(super) fn unary(input: ParseStream, place: Place) -> Result<Expr> {
             ));
         }
         let mutable = input.parse::<Option<Token![mut]>>()?.is_some();
-        let operand = Box::new(unary(input, place)?);
-        return Ok(Expr { span, kind: ExprKind::Ref(mutable, operand) });
+        let operand = unary(input, place)?;
+        let kind = match operand.kind {
+            ExprKind::Slice(slice) if slice.by == SliceBy::Place => {
+                let by = if mutable { SliceBy::Exclusive } else { SliceBy::Shared };
+                ExprKind::Slice(Slice { by, ..slice })
+            }
+            _ => ExprKind::Ref(mutable, Box::new(operand)),
+        };
+        return Ok(Expr { span, kind });
     }
     let start = primary::parse(input, place)?;
     postfix(input, start)
@@ -236,12 +243,7 @@ fn postfix(input: ParseStream, mut base: Expr) -> Result<Expr> {
             if content.is_empty() {
                 return Err(Error::new(bracket.span.join(), "expected an index"));
             }
-            let index = parse(&content)?;
-            if content.peek(Token![..]) || content.peek(Token![..=]) {
-                return Err(foreign(content.span(), "slicing by a range is"));
-            }
-            super::at_end(&content)?;
-            ExprKind::Index(Box::new(base), Box::new(index))
+            index(&content, base)?
         } else if input.peek(token::Paren) {
             let (paren, args) = arguments(input)?;
             ExprKind::Call(Call { callee: callee(base)?, paren, args, unsafety: Unsafety::Safe })
@@ -252,6 +254,25 @@ fn postfix(input: ParseStream, mut base: Expr) -> Result<Expr> {
         };
         base = Expr { span, kind };
     }
+}
+
+/// What stands between the brackets of `base[…]`: an index or a range.
+fn index(content: ParseStream, base: Expr) -> Result<ExprKind> {
+    let starts_range = |content: ParseStream| content.peek(Token![..]) || content.peek(Token![..=]);
+    let from = if starts_range(content) { None } else { Some(Box::new(parse(content)?)) };
+    let base = Box::new(base);
+    let inclusive = content.peek(Token![..=]);
+    match from {
+        Some(index) if !starts_range(content) => {
+            super::at_end(content)?;
+            return Ok(ExprKind::Index(base, index));
+        }
+        _ if inclusive => drop(content.parse::<Token![..=]>()?),
+        _ => drop(content.parse::<Token![..]>()?),
+    }
+    let to = if content.is_empty() && !inclusive { None } else { Some(Box::new(parse(content)?)) };
+    super::at_end(content)?;
+    Ok(ExprKind::Slice(Slice { base, from, to, inclusive, by: SliceBy::Place }))
 }
 
 fn member(input: ParseStream, base: Expr) -> Result<ExprKind> {

@@ -30,6 +30,7 @@ fn show(expr: &Expr) -> String {
             format!("(set{} {} {})", a.op.map_or("", BinaryOp::method), show(&a.target), show(&a.value))
         }
         ExprKind::Field(e, name) => format!("(. {} {name})", show(e)),
+        ExprKind::Slice(_) => "slice".into(),
         ExprKind::Index(base, index) => format!("([] {} {})", show(base), show(index)),
         ExprKind::Deref(e, _) => format!("(* {})", show(e)),
         ExprKind::Ref(mutable, e) => format!("(&{} {})", if *mutable { "mut" } else { "" }, show(e)),

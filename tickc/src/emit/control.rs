@@ -3,6 +3,7 @@
 //! The expansion of `tick!` asks what is live before it emits an arm, so arms that a run-time constant rules out are never
 //! instantiated. The value of several arms meets in a variable without name.
 
+use super::dispatch::Pat;
 use super::vars::Home;
 use super::{Emitter, Val, Var};
 use crate::error::Error;
@@ -66,70 +67,17 @@ impl<T> If<T> {
 #[must_use]
 #[derive(Debug)]
 pub struct Loop<T> {
-    top: Place,
+    pub(super) top: Place,
     /// Jump to the condition on entry.
     entry: JumpList,
-    breaks: JumpList,
-    continues: JumpList,
+    pub(super) breaks: JumpList,
+    pub(super) continues: JumpList,
     /// Variable of the value that `break` leaves.
     join: Join,
     /// `for`: index of the bound's variable, and whether it is the last value.
     bound: u32,
-    inclusive: bool,
+    pub(super) inclusive: bool,
     marker: std::marker::PhantomData<fn() -> T>,
-}
-
-/// A pattern of a dynamic `match`.
-#[derive(Clone, Copy, Debug)]
-pub struct Pat<S> {
-    low: S,
-    high: Option<S>,
-    kind: PatKind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PatKind {
-    One,
-    Range,
-    RangeExclusive,
-    From,
-    To,
-}
-
-impl<S: Int> Pat<S> {
-    /// `value`
-    pub fn one(value: S) -> Self {
-        Pat { low: value, high: None, kind: PatKind::One }
-    }
-    /// `low..=high`
-    pub fn range(low: S, high: S) -> Self {
-        Pat { low, high: Some(high), kind: PatKind::Range }
-    }
-    /// `low..high`
-    pub fn range_exclusive(low: S, high: S) -> Self {
-        Pat { low, high: Some(high), kind: PatKind::RangeExclusive }
-    }
-    /// `low..`
-    pub fn from(low: S) -> Self {
-        Pat { low, high: None, kind: PatKind::From }
-    }
-    /// `..=high`
-    pub fn to(high: S) -> Self {
-        Pat { low: high, high: None, kind: PatKind::To }
-    }
-
-    /// The comparisons that all hold of a value that matches.
-    fn tests(&self) -> [Option<(Comparison, u64)>; 2] {
-        let low = self.low.to_bits();
-        let high = self.high.map(S::to_bits).unwrap_or_default();
-        match self.kind {
-            PatKind::One => [Some((Comparison::Eq, low)), None],
-            PatKind::Range => [Some((Comparison::Ge, low)), Some((Comparison::Le, high))],
-            PatKind::RangeExclusive => [Some((Comparison::Ge, low)), Some((Comparison::Lt, high))],
-            PatKind::From => [Some((Comparison::Ge, low)), None],
-            PatKind::To => [Some((Comparison::Le, low)), None],
-        }
-    }
 }
 
 /// `match` while it is emitted.
@@ -141,8 +89,12 @@ pub struct Match<S, T> {
     index: u32,
     /// A constant scrutinee has found its arm.
     found: bool,
-    /// Jumps to the next arm.
+    /// Jumps to the next arm, where arms test one after the other.
     next: JumpList,
+    /// Jumps to each arm and to the last one, where all tests come first; else empty.
+    targets: Vec<JumpList>,
+    /// Number of the next arm with patterns.
+    arm: usize,
     /// Whether an arm is open whose end must jump behind the `match`.
     open: bool,
     last: bool,
@@ -199,6 +151,11 @@ impl Emitter {
         let b = b.into_operand();
         logic.value = Some(match (logic.list, logic.or) {
             (0, _) => b,
+            (list, or) if b.is_const() && (b.body != 0) == or => {
+                // Whatever a is.
+                self.machine.land(list);
+                b
+            }
             (list, false) => self.machine.and(list, b),
             (list, true) => self.machine.or(list, b),
         });
@@ -309,7 +266,7 @@ impl Emitter {
         self.joined(i.join)
     }
 
-    fn new_loop<T>(&mut self, entry: JumpList) -> Loop<T> {
+    pub(super) fn new_loop<T>(&mut self, entry: JumpList) -> Loop<T> {
         self.nesting += 1;
         Loop {
             top: self.machine.here(),
@@ -448,17 +405,27 @@ impl Emitter {
         l.continues = self.machine.merge(l.continues, jump);
     }
 
-    /// `match v`
-    pub fn match_begin<S: Int, T>(&mut self, v: Val<S>) -> Match<S, T> {
+    /// What is matched is an integer: saying so first puts the error there.
+    #[inline(always)]
+    pub fn match_value<S: Int>(&mut self, v: Val<S>) -> Val<S> {
+        v
+    }
+
+    /// `match v`, with the patterns of all arms but the last one, which takes everything.
+    pub fn match_begin<S: Int, T>(&mut self, v: Val<S>, arms: &[&[Pat<S>]]) -> Match<S, T> {
         let v = v.into_operand();
         let scrutinee = if v.is_const() { v } else { self.machine.declare(S::TYPE, v) };
         let index = self.declare_at(scrutinee);
         self.nesting += u32::from(!v.is_const());
+        let large = !v.is_const() && super::dispatch::is_large(arms);
+        let targets = if large { self.dispatch(scrutinee, arms) } else { Vec::new() };
         Match {
             scrutinee,
             index,
             found: false,
             next: 0,
+            targets,
+            arm: 0,
             open: false,
             last: false,
             to_end: 0,
@@ -478,6 +445,17 @@ impl Emitter {
         m.open = true;
     }
 
+    /// Goes to the next arm, to which the tests have jumped; whether any has.
+    fn next_target<S: Int, T>(&mut self, m: &mut Match<S, T>) -> bool {
+        m.next = m.targets[m.arm];
+        m.arm += 1;
+        let live = m.next != 0;
+        if live {
+            self.next_arm(m);
+        }
+        live
+    }
+
     /// An arm with patterns: whether it is emitted.
     pub fn arm<S: Int, T: DynamicType>(&mut self, m: &mut Match<S, T>, patterns: &[Pat<S>]) -> bool {
         if m.scrutinee.is_const() {
@@ -486,6 +464,9 @@ impl Emitter {
             let live = !m.found && patterns.iter().any(|p| p.tests().iter().flatten().all(holds));
             m.found |= live;
             return live;
+        }
+        if !m.targets.is_empty() {
+            return self.next_target(m);
         }
         self.next_arm(m);
         let mut body = 0;
@@ -521,6 +502,9 @@ impl Emitter {
         m.last = true;
         if m.scrutinee.is_const() {
             return !m.found;
+        }
+        if !m.targets.is_empty() {
+            return self.next_target(m);
         }
         self.next_arm(m);
         true

@@ -25,6 +25,8 @@ pub(crate) fn fold_binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> Result<u64,
         BinaryOp::And => a & b,
         BinaryOp::Or => a | b,
         BinaryOp::Xor => a ^ b,
+        BinaryOp::MulHigh if ty.is_signed() => ((i128::from(a as i64) * i128::from(b as i64)) >> 64) as u64,
+        BinaryOp::MulHigh => ((u128::from(a) * u128::from(b)) >> 64) as u64,
         BinaryOp::Shl => a << count,
         BinaryOp::Shr if ty.is_signed() => ((a as i64) >> count) as u64,
         BinaryOp::Shr => a >> count,
@@ -207,36 +209,68 @@ pub(crate) enum Simpler {
     Constant(u64),
     /// Another operation with another constant.
     Other(BinaryOp, u64),
+    /// An operation on a alone.
+    Unary(UnaryOp),
     /// Never a value.
     Trap(TrapKind),
 }
 
 /// Whether [`simplify`] may find something; a quick test that lets the common constants pass.
 #[inline(always)]
-pub(crate) fn may_simplify(op: BinaryOp, c: u64) -> bool {
-    // -1, 0, 1; factors that are powers of two; divisors. Shift counts come masked. What is missed here (the all-ones of narrow
-    // unsigned types, the smallest integer as a factor) is only slower.
-    c.wrapping_add(1) <= 2
-        || op == BinaryOp::Mul && c & c.wrapping_sub(1) == 0
-        || matches!(op, BinaryOp::Div | BinaryOp::Rem)
+pub(crate) fn may_simplify(op: BinaryOp, ty: Type, c: u64) -> bool {
+    match ty {
+        // ±0 and powers of two have no mantissa.
+        Type::F64 => c << 12 == 0,
+        Type::F32 => c << 41 == 0,
+        // -1, 0, 1; the all-ones of narrow unsigned types; factors that are powers of two; divisors. Shift counts come masked.
+        // What is missed here (the smallest integer as a factor) is only slower.
+        _ => {
+            c.wrapping_add(1) <= 2
+                || ty.size() < 8 && c == ty.canonical(u64::MAX)
+                || op == BinaryOp::Mul && c & c.wrapping_sub(1) == 0
+                || matches!(op, BinaryOp::Div | BinaryOp::Rem)
+        }
+    }
 }
 
-/// Algebraic identities and strength reduction of `a op c` for integers and `bool`.
+/// Exact identities of `a op c` on floats, as bits of the type. (What a NaN's bits are afterwards Rust leaves open.)
+fn simplify_float(op: BinaryOp, ty: Type, c: u64) -> Simpler {
+    let mantissa = if ty == Type::F32 { 23 } else { 52 };
+    let sign = c >> (ty.bits() - 1);
+    let magnitude = c & !(1 << (ty.bits() - 1));
+    let one = ((1 << (ty.bits() - mantissa - 2)) - 1) << mantissa;
+    match op {
+        // a + -0.0, a - 0.0; the other zeros turn -0.0 into 0.0.
+        BinaryOp::Add if magnitude == 0 && sign == 1 => Simpler::Identity,
+        BinaryOp::Sub if magnitude == 0 && sign == 0 => Simpler::Identity,
+        BinaryOp::Mul | BinaryOp::Div if magnitude == one && sign == 0 => Simpler::Identity,
+        BinaryOp::Mul | BinaryOp::Div if magnitude == one => Simpler::Unary(UnaryOp::Neg),
+        // The reciprocal of a power of two is exact unless it leaves the range of normal numbers.
+        BinaryOp::Div if magnitude.trailing_zeros() >= mantissa && magnitude != 0 && magnitude < 2 * one => {
+            Simpler::Other(BinaryOp::Mul, (2 * one - magnitude) | sign << (ty.bits() - 1))
+        }
+        _ => Simpler::Same,
+    }
+}
+
+/// Algebraic identities and strength reduction of `a op c`.
 #[inline]
 pub(crate) fn simplify(op: BinaryOp, ty: Type, c: u64) -> Simpler {
     if ty.is_float() {
-        return Simpler::Same;
+        return simplify_float(op, ty, c);
     }
     let ones = ty.canonical(u64::MAX);
     match op {
         BinaryOp::Add | BinaryOp::Sub if c == 0 => Simpler::Identity,
         BinaryOp::Or | BinaryOp::Xor if c == 0 => Simpler::Identity,
         BinaryOp::Or if c == ones => Simpler::Constant(ones),
+        BinaryOp::Xor if c == ones && ty != Type::Bool => Simpler::Unary(UnaryOp::Not),
         BinaryOp::And if c == 0 => Simpler::Constant(0),
         BinaryOp::And if c == ones => Simpler::Identity,
         BinaryOp::Mul => match c {
             0 => Simpler::Constant(0),
             1 => Simpler::Identity,
+            _ if c == ones => Simpler::Unary(UnaryOp::Neg),
             _ => {
                 let unsigned = c & (u64::MAX >> (64 - ty.bits()));
                 match unsigned.is_power_of_two() {
@@ -252,6 +286,11 @@ pub(crate) fn simplify(op: BinaryOp, ty: Type, c: u64) -> Simpler {
                 _ => Simpler::Same,
             }
         }
+        BinaryOp::Min if c == ty.min_value() => Simpler::Constant(c),
+        BinaryOp::Min if c == ty.max_value() => Simpler::Identity,
+        BinaryOp::Max if c == ty.max_value() => Simpler::Constant(c),
+        BinaryOp::Max if c == ty.min_value() => Simpler::Identity,
+        BinaryOp::MulHigh if c == 0 => Simpler::Constant(0),
         BinaryOp::Div | BinaryOp::Rem if c == 0 => Simpler::Trap(TrapKind::DivisionByZero),
         BinaryOp::Div if c == 1 => Simpler::Identity,
         BinaryOp::Rem if c == 1 => Simpler::Constant(0),
@@ -272,7 +311,7 @@ mod tests {
     fn simplify_is_exact() {
         use BinaryOp::*;
         for ty in [Type::U8, Type::I8] {
-            for op in [Add, Sub, Mul, And, Or, Xor, Shl, Shr, RotateLeft, RotateRight, Div, Rem] {
+            for op in [Add, Sub, Mul, And, Or, Xor, Shl, Shr, RotateLeft, RotateRight, Div, Rem, Min, Max] {
                 for (c, a) in (0..=255).flat_map(|c| (0..=255).map(move |a| (ty.canonical(c), ty.canonical(a)))) {
                     let expected = fold_binary(op, ty, a, c);
                     let simpler = match simplify(op, ty, c) {
@@ -280,12 +319,43 @@ mod tests {
                         Simpler::Identity => Ok(a),
                         Simpler::Constant(k) => Ok(k),
                         Simpler::Other(op, k) => fold_binary(op, ty, a, k),
+                        Simpler::Unary(op) => Ok(fold_unary(op, ty, a)),
                         Simpler::Trap(kind) => Err(kind),
                     };
                     assert_eq!(simpler, expected, "{a} {op:?} {c} as {ty}");
                 }
             }
         }
+    }
+
+    /// Every simplification of floats equals the operation, but for the bits of a NaN.
+    #[test]
+    fn simplify_is_exact_on_floats() {
+        let powers = (-1074..1024).map(|e| 2f64.powi(e));
+        let edges = [0.0, f64::INFINITY, f64::NAN, 3.0, 0.1, f64::MIN_POSITIVE / 3.0, f64::MAX, 1.0 + f64::EPSILON];
+        let constants: Vec<f64> = powers.chain(edges).flat_map(|c| [c, -c]).collect();
+        let values = edges.into_iter().chain([1.0, 5e-324, 1e300]).flat_map(|a| [a, -a]);
+        let mut simpler = 0;
+        for ty in [Type::F32, Type::F64] {
+            let bits = |x: f64| fold_convert(Type::F64, ty, x.to_bits());
+            let number = |x: u64| fold_convert(ty, Type::F64, x);
+            for (c, a) in constants.iter().flat_map(|&c| values.clone().map(move |a| (bits(c), bits(a)))) {
+                for op in [BinaryOp::Add, BinaryOp::Sub, BinaryOp::Mul, BinaryOp::Div] {
+                    let expected = number(fold_binary(op, ty, a, c).unwrap());
+                    let found = number(match simplify(op, ty, c) {
+                        Simpler::Identity => a,
+                        Simpler::Other(op, k) => fold_binary(op, ty, a, k).unwrap(),
+                        Simpler::Unary(op) => fold_unary(op, ty, a),
+                        _ => continue,
+                    });
+                    assert!(may_simplify(op, ty, c));
+                    let nan = |x: u64| f64::from_bits(x).is_nan();
+                    assert!(found == expected || nan(found) && nan(expected), "{a:#x} {op:?} {c:#x} as {ty}");
+                    simpler += 1;
+                }
+            }
+        }
+        assert!(simpler > 50_000, "{simpler}");
     }
 
     /// Folding agrees with Rust's own operators.

@@ -20,15 +20,27 @@ impl Emitter {
     #[inline]
     pub fn index<S: Indexable>(&mut self, s: Val<S>, i: Val<usize>) -> Place<S::Elem, S::Access> {
         let (pointer, len) = self.pair_homes(s.into_operand());
-        let i = self.checked_index(i.into_operand(), len);
+        let i = i.into_operand();
+        if pointer.is_const()
+            && let Some(place) = captured_element(pointer, len, i)
+        {
+            return place;
+        }
+        let i = self.checked_index(i, len);
         Place::at(self.element_address(pointer, i, size_of::<S::Elem>()))
     }
 
     /// `s[i]` where the loop around it has proved `i` to be less than `s.len()`.
     #[inline]
     pub fn index_proved<S: Indexable>(&mut self, s: Val<S>, i: Val<usize>) -> Place<S::Elem, S::Access> {
-        let (pointer, _) = self.pair_homes(s.into_operand());
-        Place::at(self.element_address(pointer, i.into_operand(), size_of::<S::Elem>()))
+        let (pointer, len) = self.pair_homes(s.into_operand());
+        let i = i.into_operand();
+        if pointer.is_const()
+            && let Some(place) = captured_element(pointer, len, i)
+        {
+            return place;
+        }
+        Place::at(self.element_address(pointer, i, size_of::<S::Elem>()))
     }
 
     /// `place[i]` of an array in a record, checked.
@@ -54,7 +66,7 @@ impl Emitter {
 
     /// A place as a memory operand.
     #[inline]
-    fn memory_operand<T, M>(&mut self, place: Place<T, M>) -> Operand {
+    pub(super) fn memory_operand<T, M>(&mut self, place: Place<T, M>) -> Operand {
         if place.is_pointer {
             self.machine.address(place.operand, None, 0, place.disp)
         } else if place.disp != 0 {
@@ -65,7 +77,7 @@ impl Emitter {
     }
 
     /// The address `pointer + i * size`.
-    fn element_address(&mut self, pointer: Operand, i: Operand, size: usize) -> Operand {
+    pub(super) fn element_address(&mut self, pointer: Operand, i: Operand, size: usize) -> Operand {
         if i.is_const()
             && let Some(disp) = (i.body as usize).checked_mul(size).and_then(|d| i32::try_from(d).ok())
         {
@@ -124,12 +136,26 @@ impl Emitter {
     pub fn read<T: Scalar, M>(&mut self, place: Place<T, M>) -> Val<T> {
         Val::new(if place.is_pointer && place.operand.is_home_register() {
             place.operand.behind(place.disp)
+        } else if place.is_captured {
+            return self.read_captured(place);
         } else if place.is_pointer {
             self.machine.load_behind(T::TYPE, place.operand, place.disp)
         } else {
             let place = self.memory_operand(place);
             self.machine.load(T::TYPE, place)
         })
+    }
+
+    /// The value of a part of a captured slice, as a constant: 'C evaluates `$a[i]` in an unrolled loop, too.
+    #[cold]
+    #[inline(never)]
+    #[allow(unsafe_code, reason = "reads what the function under construction keeps alive")]
+    fn read_captured<T: Scalar, M>(&mut self, place: Place<T, M>) -> Val<T> {
+        let address = place.operand.body as usize + place.disp as usize;
+        // SAFETY: such a place lies within an element, known to be in bounds, of a slice that `lit_slice` made a constant of: its
+        // memory holds a `T` there, does not change, and lives as long as this function.
+        let value = unsafe { std::ptr::with_exposed_provenance::<T>(address).read() };
+        self.lit(value)
     }
 
     /// `place = v`.
@@ -150,8 +176,16 @@ impl Emitter {
                 self.machine.release(place);
                 return self.machine.trap_if(Operand::constant(1), trap);
             }
-            Some(Simpler::Same) | None => (op, value),
+            Some(Simpler::Same | Simpler::Unary(_)) | None => (op, value),
         };
+        if value.is_const()
+            && let Some(part) = super::ops::division_part(Binary { op, ty })
+        {
+            let old = self.machine.load(ty, self.machine.borrowed(place));
+            let old = self.machine.pin(ty, old);
+            let result = self.divide_constant(part, super::division::Rounding::Truncate, ty, old, value.body);
+            return self.machine.store(ty, place, result);
+        }
         self.machine.store_binary(Binary { op, ty }, place, value);
     }
 
@@ -239,11 +273,6 @@ impl Emitter {
         Val::new(self.binary(Binary { op: BinaryOp::Add, ty: Type::Ptr }, p.into_operand(), bytes))
     }
 
-    /// `p.wrapping_add(n)`.
-    pub fn ptr_wrapping_add<P: Pointer>(&mut self, p: Val<P>, n: Val<usize>) -> Val<P> {
-        self.offset(p, n.into_operand())
-    }
-
     /// `p.add(n)`.
     ///
     /// # Safety
@@ -271,6 +300,17 @@ impl Emitter {
     pub unsafe fn ptr_offset<P: Pointer>(&mut self, p: Val<P>, n: Val<isize>) -> Val<P> {
         self.offset(p, n.into_operand())
     }
+}
+
+/// The element of a captured slice at a constant index within its bounds. A slice with a constant address is a captured one, part
+/// of one, or empty.
+#[inline(never)]
+fn captured_element<X, M>(pointer: Operand, len: Operand, i: Operand) -> Option<Place<X, M>> {
+    let known = i.is_const() && len.is_const() && i.body < len.body;
+    let disp = known.then(|| (i.body as usize).checked_mul(size_of::<X>()).and_then(|d| i32::try_from(d).ok()))??;
+    // So that every part of the element has a displacement of 31 bits, too.
+    disp.checked_add(i32::try_from(size_of::<X>()).ok()?)?;
+    Some(Place::captured(pointer, disp))
 }
 
 macro_rules! compound_stores {

@@ -6,19 +6,26 @@
 //! - [`val`]: the handles: `Val`, `Place`, `Var`
 //! - [`vars`]: variables, scopes, locals
 //! - [`ops`]: operators, with [`fold`]: arithmetic on constants
-//! - [`methods`]: the integer and float methods
-//! - [`memory`]: slices, records, raw pointers
-//! - [`control`]: `if`, loops, `match`, `&&` and `||`, `return`
+//! - [`division`]: division by run-time constants
+//! - [`int_methods`], [`float_methods`]: the methods of numbers and pointers
+//! - [`memory`]: slices, records, raw pointers; [`slices`]: parts of slices
+//! - [`control`]: `if`, loops, `match`, `&&` and `||`, `return`; [`dispatch`]: how a large `match` finds its arm;
+//!   [`unroll`]: loops unrolled by a factor
 //! - [`call`]: calls and parameters
 //!
 //! Errors are sticky: the first one is kept, emission goes on with harmless values, and `compile` reports it.
 
 mod call;
 mod control;
+mod dispatch;
+mod division;
+mod float_methods;
 pub(crate) mod fold;
+mod int_methods;
 mod memory;
-mod methods;
 mod ops;
+mod slices;
+mod unroll;
 mod val;
 mod vars;
 
@@ -26,7 +33,9 @@ use std::any::Any;
 use std::sync::Arc;
 
 pub use call::{Arguments, Callable, ExternFn};
-pub use control::{If, Logic, Loop, Match, Pat, Round, round};
+pub use control::{If, Logic, Loop, Match, Round, round};
+pub use dispatch::Pat;
+pub use unroll::Unroll;
 pub(crate) use val::OfThisThread;
 pub use val::{AsVar, Place, Val, Var, var_of};
 pub(crate) use vars::next_function;
@@ -293,6 +302,7 @@ impl Emitter {
             Shape::Unit => operand,
             Shape::Scalar(_) if operand.is_const() => operand,
             Shape::Scalar(ty) => self.machine.pin(ty, operand),
+            Shape::Pair if self.is_constant_pair(operand) => operand,
             Shape::Pair => Operand::pair(self.declare_pair(operand)),
         }
     }
@@ -308,6 +318,13 @@ impl Emitter {
         for i in 0..self.homes.len() {
             self.declare_at(self.homes[i]);
         }
+    }
+
+    /// A value that can be read several times ([`Machine::borrowed`]) before it is consumed: a variable's register, or a
+    /// temporary wherever there is room for one.
+    #[inline]
+    fn held(&mut self, ty: Type, a: Operand) -> Operand {
+        if a.is_const() || a.is_home_register() { a } else { self.machine.pin(ty, a) }
     }
 
     /// [`Emitter::pin`], if what is emitted next may have effects.

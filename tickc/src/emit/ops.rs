@@ -1,17 +1,34 @@
 //! Operators: arithmetic, bits, comparisons, casts. Constants fold here, so that a tier sees at most one per operation.
 
+use super::division::{Part, Rounding};
 use super::fold::{self, Simpler};
 use super::{Emitter, Val};
 use crate::machine::{Binary, BinaryOp, Compare, Comparison, Operand, UnaryOp, kind};
 use crate::trap::TrapKind;
 use crate::types::{Bits, CastFrom, Int, Number, Scalar, Signed, Type};
 
+/// Whether the operation is a division of integers.
+pub(super) fn division_part(o: Binary) -> Option<Part> {
+    match o.op {
+        _ if o.ty.is_float() => None,
+        BinaryOp::Div => Some(Part::Quotient),
+        BinaryOp::Rem => Some(Part::Remainder),
+        _ => None,
+    }
+}
+
 impl Emitter {
     /// `a op b`. Inlined into quotations: a test of the operands' kinds, and the call of the machine.
     #[inline(always)]
     pub(super) fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
-        if a.is_const() || b.is_const() && fold::may_simplify(o.op, b.body) {
+        if a.is_const() || b.is_const() && fold::may_simplify(o.op, o.ty, b.body) {
             return self.binary_constant(o, a, b);
+        }
+        if matches!(o.op, BinaryOp::Sub | BinaryOp::Xor | BinaryOp::And | BinaryOp::Or)
+            && !o.ty.is_float()
+            && a.is_same(b)
+        {
+            return self.binary_same(o.op, a, b);
         }
         if o.ty.is_wide_int() {
             if o.op.is_alu() {
@@ -23,6 +40,19 @@ impl Emitter {
             }
         }
         self.machine.binary(o, a, b)
+    }
+
+    /// `a op a`.
+    #[cold]
+    #[inline(never)]
+    fn binary_same(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
+        if matches!(op, BinaryOp::And | BinaryOp::Or) {
+            // The one that may own what both stand for is kept.
+            return if a.owned() != 0 { a } else { b };
+        }
+        self.machine.release(a);
+        self.machine.release(b);
+        Operand::constant(0)
     }
 
     /// `a op b` with a constant `a`, or a constant `b` of which something may be known.
@@ -42,20 +72,35 @@ impl Emitter {
                 Err(trap) => self.certain_trap(trap),
             };
         }
-        if o.op.commutes() { self.binary_simplified(o, b, a.body) } else { self.machine.binary(o, a, b) }
+        let negative_zero = 1 << (o.ty.bits() - 1);
+        match o.op {
+            op if op.commutes() => self.binary_simplified(o, b, a.body),
+            BinaryOp::Sub if a.body == if o.ty.is_float() { negative_zero } else { 0 } => {
+                self.machine.unary(UnaryOp::Neg, o.ty, b)
+            }
+            BinaryOp::Shl | BinaryOp::Shr | BinaryOp::RotateLeft | BinaryOp::RotateRight if a.body == 0 => {
+                self.machine.release(b);
+                a
+            }
+            _ => self.machine.binary(o, a, b),
+        }
     }
 
     /// `a op c` with a constant that something is known of.
     #[inline(never)]
     fn binary_simplified(&mut self, o: Binary, a: Operand, c: u64) -> Operand {
         match fold::simplify(o.op, o.ty, c) {
-            Simpler::Same => self.machine.binary(o, a, Operand::constant(c)),
+            Simpler::Same => match division_part(o) {
+                Some(part) => self.divide_constant(part, Rounding::Truncate, o.ty, a, c),
+                None => self.machine.binary(o, a, Operand::constant(c)),
+            },
             Simpler::Identity => a,
             Simpler::Constant(k) => {
                 self.machine.release(a);
                 Operand::constant(k)
             }
             Simpler::Other(op, k) => self.machine.binary(Binary { op, ..o }, a, Operand::constant(k)),
+            Simpler::Unary(op) => self.machine.unary(op, o.ty, a),
             Simpler::Trap(trap) => {
                 self.machine.release(a);
                 self.certain_trap(trap)
@@ -66,7 +111,7 @@ impl Emitter {
     /// `home op= value`. Inlined as [`Emitter::binary`] is.
     #[inline(always)]
     pub(super) fn assign_binary(&mut self, o: Binary, home: Operand, value: Operand) {
-        if value.is_const() && fold::may_simplify(o.op, value.body) || o.ty == Type::Bool {
+        if value.is_const() && fold::may_simplify(o.op, o.ty, value.body) || o.ty == Type::Bool {
             return self.assign_simplified(o, home, value);
         }
         self.assign_operand(o, home, value);
@@ -86,10 +131,23 @@ impl Emitter {
     fn assign_simplified(&mut self, mut o: Binary, home: Operand, mut value: Operand) {
         if value.is_const() {
             match fold::simplify(o.op, o.ty, value.body) {
-                Simpler::Same => {}
+                Simpler::Same => {
+                    if let Some(part) = division_part(o) {
+                        let result = self.divide_constant(part, Rounding::Truncate, o.ty, home, value.body);
+                        return self.machine.assign(o.ty, home, result);
+                    }
+                }
                 Simpler::Identity => return,
                 Simpler::Constant(k) => return self.machine.assign(o.ty, home, Operand::constant(k)),
                 Simpler::Other(op, k) => (o.op, value) = (op, Operand::constant(k)),
+                Simpler::Unary(op) => {
+                    let old = if home.kind() == kind::REG { home.in_place() } else { home };
+                    let result = self.machine.unary(op, o.ty, old);
+                    if result != old {
+                        self.machine.assign(o.ty, home, result);
+                    }
+                    return;
+                }
                 Simpler::Trap(trap) => {
                     self.certain_trap(trap);
                     return;
@@ -114,6 +172,9 @@ impl Emitter {
         if a.is_const() || o.ty == Type::Bool {
             return self.compare_special(o, a, b);
         }
+        if a.is_same(b) && !o.ty.is_float() {
+            return self.compare_same(o.op, a, b);
+        }
         self.compare_operands(o, a, b)
     }
 
@@ -121,6 +182,15 @@ impl Emitter {
     #[inline(always)]
     pub(super) fn compare_operands(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
         if o.ty.is_wide_int() { self.machine.compare_wide(o, a, b) } else { self.machine.compare(o, a, b) }
+    }
+
+    /// `a op a`.
+    #[cold]
+    #[inline(never)]
+    fn compare_same(&mut self, op: Comparison, a: Operand, b: Operand) -> Operand {
+        self.machine.release(a);
+        self.machine.release(b);
+        Operand::constant(u64::from(matches!(op, Comparison::Eq | Comparison::Le | Comparison::Ge)))
     }
 
     /// A comparison of `bool`s, or with a constant on the left.
@@ -241,6 +311,9 @@ impl Emitter {
             }
             return Val::new(self.machine.test(T::TYPE, a, Operand::constant(magnitude - 1), !want));
         }
+        if b.is_const() && !a.is_const() && magnitude >= 3 && !magnitude.is_power_of_two() {
+            return Val::new(self.is_multiple_of_constant(T::TYPE, a, b.body, want));
+        }
         let remainder = self.binary(Binary { op: BinaryOp::Rem, ty: T::TYPE }, a, b);
         let op = if want { Comparison::Eq } else { Comparison::Ne };
         Val::new(self.compare(Compare { op, ty: T::TYPE }, remainder, Operand::constant(0)))
@@ -307,7 +380,13 @@ macro_rules! comparisons {
             /// The operator of this name.
             #[inline]
             pub fn $name<T: Scalar>(&mut self, a: Val<T>, b: Val<T>) -> Val<bool> {
-                Val::new(self.compare(Compare { op: Comparison::$op, ty: T::TYPE }, a.into_operand(), b.into_operand()))
+                let o = Compare { op: Comparison::$op, ty: T::TYPE };
+                let (a, b) = (a.into_operand(), b.into_operand());
+                // Nothing unsigned is below zero.
+                if matches!(o.op, Comparison::Lt | Comparison::Ge) && o.ty.is_unsigned() && b.is_const() && b.body == 0 {
+                    return Val::new(self.compare_same(o.op, a, b));
+                }
+                Val::new(self.compare(o, a, b))
             }
         )*}
     };

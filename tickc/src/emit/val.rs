@@ -22,6 +22,12 @@ impl<T> Val<T> {
         Val { operand, marker: PhantomData }
     }
 
+    /// A look at the operand, which stays to be consumed.
+    #[inline(always)]
+    pub(super) fn operand(&self) -> Operand {
+        self.operand
+    }
+
     #[inline(always)]
     pub(crate) fn into_operand(self) -> Operand {
         self.operand
@@ -40,6 +46,8 @@ pub struct Place<T, M> {
     pub(super) disp: i32,
     /// Whether `operand` is a pointer value.
     pub(super) is_pointer: bool,
+    /// Whether this is part of a captured slice, at an address that is known: memory that never changes.
+    pub(super) is_captured: bool,
     marker: PhantomData<fn() -> (T, M)>,
 }
 
@@ -47,19 +55,25 @@ impl<T, M> Place<T, M> {
     /// What a pointer value points to.
     #[inline(always)]
     pub(super) fn behind(pointer: Operand) -> Self {
-        Place { operand: pointer, disp: 0, is_pointer: true, marker: PhantomData }
+        Place { operand: pointer, disp: 0, is_pointer: true, is_captured: false, marker: PhantomData }
+    }
+
+    /// What lies `disp` bytes behind a constant address, in a captured slice.
+    pub(super) fn captured(pointer: Operand, disp: i32) -> Self {
+        Place { operand: pointer, disp, is_pointer: true, is_captured: true, marker: PhantomData }
     }
 
     /// A memory operand.
     #[inline(always)]
     pub(super) fn at(memory: Operand) -> Self {
-        Place { operand: memory, disp: 0, is_pointer: false, marker: PhantomData }
+        Place { operand: memory, disp: 0, is_pointer: false, is_captured: false, marker: PhantomData }
     }
 
     /// A part of the place, `disp` bytes further.
     #[inline(always)]
     pub(super) fn part<U>(self, disp: i32) -> Place<U, M> {
-        Place { operand: self.operand, disp: self.disp + disp, is_pointer: self.is_pointer, marker: PhantomData }
+        let Place { operand, is_pointer, is_captured, .. } = self;
+        Place { operand, disp: self.disp + disp, is_pointer, is_captured, marker: PhantomData }
     }
 }
 

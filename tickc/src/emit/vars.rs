@@ -290,6 +290,11 @@ impl Emitter {
                 }
                 self.let_home(Val::new(operand))
             }
+            Shape::Pair if self.is_constant_pair(v.operand()) => {
+                let (pointer, len) = self.pair_homes(v.into_operand());
+                let pair = self.constant_pair(pointer.body, len.body);
+                self.home_of(pair.body as u32)
+            }
             _ => self.let_home(v),
         }
     }
@@ -298,6 +303,13 @@ impl Emitter {
     #[inline]
     pub(super) fn home_at<T: DynamicType>(&mut self, operand: Operand) -> Home<T> {
         Home { operand, index: self.push_slot(operand, false), marker: PhantomData }
+    }
+
+    /// Whether the address and the length of a slice are known.
+    #[inline]
+    pub(super) fn is_constant_pair(&self, pair: Operand) -> bool {
+        let (pointer, len) = self.pair_homes(pair);
+        pointer.is_const() && len.is_const()
     }
 
     /// Declares a variable whose home is known.

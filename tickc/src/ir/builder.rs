@@ -363,6 +363,21 @@ impl Builder {
         Operand::vreg_temp(dst)
     }
 
+    /// Jumps for each index from `low` to below `high`, in order, by binary search.
+    fn choose(&mut self, index: Operand, low: u32, high: u32, entries: &mut Vec<JumpList>) {
+        if high - low == 1 {
+            let jump = self.jump();
+            return entries.push(jump);
+        }
+        let middle = low.midpoint(high);
+        let below =
+            self.compare(Compare { op: Comparison::Lt, ty: Type::U64 }, index, Operand::constant(u64::from(middle)));
+        let above = self.jump_if_false(below);
+        self.choose(index, low, middle, entries);
+        self.land(above);
+        self.choose(index, middle, high, entries);
+    }
+
     fn settled(&mut self, a: Operand) -> Operand {
         if a.kind() == kind::COND { Operand::vreg_temp(self.to_vreg(Type::Bool, a)) } else { a }
     }
@@ -631,6 +646,11 @@ impl Machine for Builder {
         let list = self.function.records.len() as u32 + 1;
         self.emit(Op::Jump, Type::Unit, 0, list, 0, 0);
         list
+    }
+
+    fn switch(&mut self, index: Operand, count: u32, entries: &mut Vec<JumpList>) {
+        let index = Operand::vreg_home(self.to_vreg(Type::U64, index));
+        self.choose(index, 0, count, entries);
     }
 
     fn merge(&mut self, a: JumpList, b: JumpList) -> JumpList {

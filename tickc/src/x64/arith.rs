@@ -7,7 +7,6 @@ use super::branch::{cc, code_of};
 use super::encode::{Alu, Shift, op, op_prefixed, op0f};
 use super::regs::*;
 use crate::machine::{Binary, BinaryOp, Compare, Comparison, Operand, UnaryOp};
-use crate::trap::TrapKind;
 use crate::types::Type;
 
 fn shift_of(op: BinaryOp, ty: Type) -> Shift {
@@ -60,6 +59,7 @@ impl OnePass {
         match o.op {
             BinaryOp::Div | BinaryOp::Rem => self.divide(o.op, o.ty, a, b),
             BinaryOp::Min | BinaryOp::Max => self.min_max_int(o.op, o.ty, a, b),
+            BinaryOp::MulHigh => self.multiply_high(o.ty, a, b),
             _ => self.shift(shift_of(o.op, o.ty), o.ty, a, b),
         }
     }
@@ -337,104 +337,6 @@ impl OnePass {
         self.result(ty, d, crowded)
     }
 
-    /// Division and remainder by `div` or `idiv`, which want rdx:rax; what lives there waits in other registers or slots.
-    fn divide(&mut self, op: BinaryOp, ty: Type, a: Operand, b: Operand) -> Operand {
-        let (signed, wide) = (ty.is_signed(), is_wide(ty));
-        let known = b.is_const() && b.body != 0 && b.body as i64 != -1;
-        // The divisor: anywhere but in rax and rdx.
-        let divisor = if b.is_reg() && !matches!(b.reg(), RAX | RDX) {
-            b.reg()
-        } else {
-            self.load(ty, SCRATCH, b);
-            SCRATCH
-        };
-        if !known {
-            self.buf.test_rr(wide, divisor, divisor);
-            let zero = self.jump_on(cc::E);
-            self.add_trap(TrapKind::DivisionByZero, zero);
-        }
-        // What the operands own needs no saving once it has been read.
-        let busy = !self.free & !a.owned() & !b.owned();
-        let saved_rax = self.set_aside(busy, RAX, a, b);
-        let saved_rdx = self.set_aside(busy, RDX, a, b);
-        // The dividend may have lived in rdx or rax, which still hold it.
-        self.load(ty, RAX, a);
-        self.used |= 1 << RAX | 1 << RDX;
-        if signed {
-            if !known {
-                self.check_overflow(ty, divisor);
-            }
-            if wide {
-                dynasm!(self.buf; .arch x64; cqo);
-            } else {
-                dynasm!(self.buf; .arch x64; cdq);
-            }
-            self.buf.rr(super::encode::op(0xf7), wide, 7, divisor, false);
-        } else {
-            self.buf.zero(RDX);
-            self.buf.rr(super::encode::op(0xf7), wide, 6, divisor, false);
-        }
-        self.release_operand(a);
-        self.release_operand(b);
-        let result = if op == BinaryOp::Div { RAX } else { RDX };
-        let kept = (saved_rax.is_some() as u32) << RAX | (saved_rdx.is_some() as u32) << RDX;
-        let was_free = self.free;
-        self.free &= !(1 << RAX | 1 << RDX);
-        let (d, crowded) = if kept & 1 << result == 0 {
-            (result, false)
-        } else {
-            // The saved values come back first, then another register is free for the result: it goes through the scratch.
-            self.mov_reg(ty, SCRATCH, result);
-            (SCRATCH, true)
-        };
-        self.bring_back(RAX, saved_rax);
-        self.bring_back(RDX, saved_rdx);
-        self.free |= was_free & (1 << RAX | 1 << RDX) & !kept;
-        if d == SCRATCH {
-            debug_assert!(crowded);
-            let (reg, crowded) = self.alloc_result(GPRS);
-            self.mov_reg(ty, reg, SCRATCH);
-            return self.born(ty, reg, crowded);
-        }
-        self.free &= !(1 << d);
-        self.settled_down(ty, d)
-    }
-
-    /// Traps if rax is the smallest integer and the divisor -1.
-    fn check_overflow(&mut self, ty: Type, divisor: Reg) {
-        let wide = is_wide(ty);
-        self.buf.alu_ri(Alu::CMP, wide, divisor, -1);
-        let fine = self.jump_on(cc::NE);
-        if is_narrow(ty) {
-            self.buf.alu_ri(Alu::CMP, false, RAX, crate::emit::fold::min_value(ty) as i32);
-        } else {
-            // Negation overflows only there; rdx is about to be overwritten anyway.
-            self.buf.mov_rr(wide, RDX, RAX);
-            self.buf.rr(op(0xf7), wide, 3, RDX, false);
-        }
-        let overflow = self.jump_on(if is_narrow(ty) { cc::E } else { cc::O });
-        self.add_trap(TrapKind::DivisionOverflow, overflow);
-        self.land_list(fine);
-    }
-
-    /// Moves what lives in a register out of the way of an operation that overwrites it.
-    fn set_aside(&mut self, busy: u32, reg: Reg, a: Operand, b: Operand) -> Option<u32> {
-        if busy & 1 << reg == 0 {
-            return None;
-        }
-        debug_assert!(a.owned() & 1 << reg == 0 && b.owned() & 1 << reg == 0);
-        let slot = self.alloc_slot();
-        self.store_reg(Type::U64, Operand::slot(slot), reg);
-        Some(slot)
-    }
-
-    fn bring_back(&mut self, reg: Reg, slot: Option<u32>) {
-        if let Some(slot) = slot {
-            self.load(Type::U64, reg, Operand::slot(slot));
-            self.free_slots.push(slot);
-        }
-    }
-
     /// A comparison of integers, pointers or `bool`s.
     #[inline(never)]
     pub(super) fn compare_int(&mut self, Compare { op, ty }: Compare, a: Operand, b: Operand) -> Operand {
@@ -496,6 +398,14 @@ impl OnePass {
     /// An operation with one integer operand.
     pub(super) fn unary_int(&mut self, unary: UnaryOp, ty: Type, a: Operand) -> Operand {
         let wide = is_wide(ty);
+        if unary == UnaryOp::SwapBytes
+            && self.features.movbe
+            && a.is_mem()
+            && a.slot_index().is_none()
+            && !is_narrow(ty)
+        {
+            return self.load_swapped(ty, a);
+        }
         let (d, crowded) = self.to_temp(ty, a);
         let reg = d.reg();
         match unary {
@@ -522,10 +432,21 @@ impl OnePass {
             },
             UnaryOp::Sqrt | UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Trunc => unreachable!("{unary:?} of an integer"),
         }
-        if !matches!(unary, UnaryOp::CountOnes | UnaryOp::LeadingZeros | UnaryOp::TrailingZeros) {
+        // Counts are small, and two zero bytes stay above the two that are swapped.
+        let extended = matches!(unary, UnaryOp::CountOnes | UnaryOp::LeadingZeros | UnaryOp::TrailingZeros)
+            || unary == UnaryOp::SwapBytes && !ty.is_signed();
+        if !extended {
             self.extend(ty, reg);
         }
         self.result(ty, d, crowded)
+    }
+
+    /// `movbe`: a load of 32 or 64 bits with its bytes in reverse order.
+    fn load_swapped(&mut self, ty: Type, a: Operand) -> Operand {
+        self.release_operand(a);
+        let (d, crowded) = self.alloc_result(GPRS);
+        self.buf.movbe(is_wide(ty), d, a.as_mem());
+        self.born(ty, d, crowded)
     }
 
     /// The bits of a narrow signed value without the copies of its sign.

@@ -210,7 +210,31 @@ impl OnePass {
     pub(super) fn land_list(&mut self, list: JumpList) {
         if list != 0 {
             let here = self.buf.pos();
+            self.landed = here;
             self.send_list(list, here);
         }
+    }
+
+    /// Sends a list to a place already emitted if its only jump is the last instruction and the place is near: the jump then
+    /// takes two bytes. Whether this was it.
+    pub(super) fn send_short(&mut self, list: JumpList, target: u32) -> bool {
+        let pos = self.buf.pos();
+        if list == 0
+            || list + 4 != pos
+            || self.landed == pos
+            || self.buf.overflowed()
+            || self.buf.read_u32(list) != list
+        {
+            return false;
+        }
+        let opcode = self.buf.read_u32(list - 4).to_le_bytes();
+        let (short, len) = if opcode[3] == 0xe9 { (0xeb, 5) } else { (u64::from(opcode[3]) - 0x10, 6) };
+        let distance = target.wrapping_sub(pos - len + 2) as i32;
+        if distance as i8 as i32 != distance {
+            return false;
+        }
+        self.buf.truncate(pos - len);
+        self.buf.packed(short | u64::from(distance as u8) << 8, 2);
+        true
     }
 }

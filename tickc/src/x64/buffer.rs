@@ -12,6 +12,10 @@ use crate::error::Error;
 pub(super) const MAX_CODE: usize = 16 << 20;
 /// What the longest operation (a call, which saves every register; each argument makes room anew) may write, amply.
 const SLACK: usize = 16 << 10;
+/// Largest size of a function's jump tables in bytes.
+pub(super) const MAX_TABLES: usize = 4 << 20;
+/// Where the tables of the function under construction wait, behind all code.
+pub(super) const TABLES: u32 = (MAX_CODE + SLACK) as u32;
 
 /// Machine code under construction.
 pub(super) struct Buffer {
@@ -27,7 +31,7 @@ pub(super) struct Buffer {
 impl Buffer {
     pub(super) fn new() -> Result<Buffer, Error> {
         let mut memory = MmapOptions::new()
-            .len(MAX_CODE + SLACK)
+            .len(MAX_CODE + SLACK + MAX_TABLES)
             .map_anon()
             .map_err(|error| Error::OutOfMemory { what: "the code buffer", reason: error.to_string() })?;
         let cursor = memory.as_mut_ptr();

@@ -226,6 +226,29 @@ impl Buffer {
         self.packed(word >> 16, len - 2);
     }
 
+    /// `movbe reg, [mem]`: 0F 38 F0 /r.
+    pub(super) fn movbe(&mut self, wide: bool, reg: Reg, m: Mem) {
+        let rex = 0x40 | u8::from(wide) << 3 | (reg >> 3 & 1) << 2 | (m.index >> 3 & 1) << 1 | m.base >> 3;
+        if rex != 0x40 {
+            self.byte(rex);
+        }
+        self.packed(0xf0_38_0f, 3);
+        self.address(reg, m);
+    }
+
+    /// ModRM, SIB and displacement of a memory operand.
+    fn address(&mut self, reg: Reg, m: Mem) {
+        let (reg, base, index) = (u32::from(reg & 7), u32::from(m.base & 7), u32::from(m.index & 7));
+        let mode = if m.disp as i8 as i32 != m.disp { 2 } else { u32::from(m.disp != 0 || base == 5) };
+        if m.index == RSP && base != 4 {
+            self.byte((mode << 6 | reg << 3 | base) as u8);
+        } else {
+            self.byte((mode << 6 | reg << 3 | 4) as u8);
+            self.byte(m.scale << 6 | (index << 3 | base) as u8);
+        }
+        self.packed(u64::from(m.disp as u32), (mode * mode) as usize);
+    }
+
     /// `op dst, src` of registers.
     #[inline(always)]
     pub(super) fn alu_rr(&mut self, alu: Alu, wide: bool, dst: Reg, src: Reg) {

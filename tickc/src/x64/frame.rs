@@ -63,6 +63,11 @@ impl OnePass {
         self.stack_arguments.clear();
         self.self_calls.clear();
         self.near_calls.clear();
+        self.landed = 0;
+        if !self.tables.is_empty() {
+            self.tables.clear();
+            self.table_bytes = 0;
+        }
         debug_assert!(self.error.is_none(), "`finish` and `abandon` take it");
         if !self.begin_in_registers(prologue, homes) {
             self.begin_anywhere(prologue, homes);
@@ -201,6 +206,7 @@ impl OnePass {
             && !(self.has_calls | self.traps)
             && self.stack_arguments.is_empty()
             && self.zeroed.is_empty()
+            && self.tables.is_empty()
             && self.error.is_none()
             && !self.buf.overflowed()
     }
@@ -238,6 +244,10 @@ impl OnePass {
         if frame.total > 8 || checks_stack || !self.zeroed.is_empty() {
             self.emit_prologue(&frame, checks_stack, self.end);
         }
+        let data = !self.tables.is_empty();
+        if data {
+            self.emit_tables();
+        }
         for i in 0..self.stack_arguments.len() {
             let at = self.stack_arguments[i];
             let word = self.buf.read_u32(at);
@@ -255,6 +265,7 @@ impl OnePass {
             traps: self.traps,
             checks_stack,
             failed: self.error.is_some(),
+            data,
             stack: frame.total + self.callee_stack,
             len: self.end - self.start,
             entry: self.entry - self.start,

@@ -4,11 +4,11 @@
 //! - [`buffer`]: where the code is written; [`encode`]: instructions as bytes; [`regs`]: registers and operands
 //! - [`values`]: getting and giving back registers and slots, homes of variables
 //! - [`fast`]: the common shapes of the commonest operations, tried before the general code
-//! - [`arith`], [`float`], [`memory`], [`branch`], [`calls`]: the operations
+//! - [`arith`], [`division`], [`float`], [`memory`], [`branch`], [`table`], [`calls`]: the operations
 //! - [`frame`]: start and end of a function
 //!
 //! ```text
-//!   code:   [ prologue ][ body …                    ][ epilogue ][ trap stubs ]
+//!   code:   [ prologue ][ body …                    ][ epilogue ][ trap stubs ][ jump tables ]
 //!                       ^ offset GAP in the buffer: the prologue is written last, right before it
 //!   frame:  rsp → [ slot 0 ][ slot 1 ] … [ saved registers ][ return address ][ arguments on the stack ]
 //! ```
@@ -28,12 +28,16 @@ mod branch;
 #[allow(unsafe_code, reason = "writes machine code through a bump pointer")]
 mod buffer;
 mod calls;
+mod division;
 mod encode;
 mod fast;
 mod float;
 mod frame;
 mod memory;
 mod regs;
+mod table;
+#[cfg(test)]
+mod tests;
 mod values;
 
 /// The calling convention, for whoever else calls machine code or is called by it.
@@ -58,6 +62,7 @@ pub(crate) struct Features {
     pub(crate) bmi2: bool,
     pub(crate) popcnt: bool,
     pub(crate) sse41: bool,
+    pub(crate) movbe: bool,
 }
 
 impl Features {
@@ -66,6 +71,7 @@ impl Features {
             bmi2: std::arch::is_x86_feature_detected!("bmi2"),
             popcnt: std::arch::is_x86_feature_detected!("popcnt"),
             sse41: std::arch::is_x86_feature_detected!("sse4.1"),
+            movbe: std::arch::is_x86_feature_detected!("movbe"),
         }
     }
 }
@@ -122,6 +128,11 @@ pub(crate) struct OnePass {
     self_calls: Vec<u32>,
     /// Displacements of calls to absolute addresses.
     near_calls: Vec<(u32, u64)>,
+    /// Jump tables, and how many bytes they take, in the buffer's space for them.
+    tables: Vec<table::Table>,
+    table_bytes: u32,
+    /// Where a jump last landed: the code before it keeps its length.
+    landed: u32,
 
     error: Option<Error>,
     /// The finished function in the buffer: first byte, entry, end.
@@ -167,6 +178,9 @@ impl OnePass {
             stack_arguments: Vec::new(),
             self_calls: Vec::new(),
             near_calls: Vec::new(),
+            tables: Vec::new(),
+            table_bytes: 0,
+            landed: 0,
             error: None,
             start: 0,
             entry: 0,
@@ -449,7 +463,9 @@ impl Machine for OnePass {
     }
 
     fn send(&mut self, list: JumpList, to: Place) {
-        self.send_list(list, to.0);
+        if !self.send_short(list, to.0) {
+            self.send_list(list, to.0);
+        }
     }
 
     fn trap_if(&mut self, condition: Operand, trap: TrapKind) {
@@ -491,5 +507,10 @@ impl Machine for OnePass {
             let from = address + at as u64 + 4;
             to[at..at + 4].copy_from_slice(&(target.wrapping_sub(from) as i32).to_le_bytes());
         }
+    }
+
+    fn switch(&mut self, index: Operand, count: u32, entries: &mut Vec<JumpList>) {
+        self.buf.room();
+        self.jump_by_table(index, count, entries);
     }
 }

@@ -1,0 +1,5 @@
+use tickc::prelude::*;
+
+fn main() {
+    let _ = tick!(|p: i64| -> i64 { unsafe { p.read_unaligned() } });
+}

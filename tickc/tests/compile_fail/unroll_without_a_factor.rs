@@ -1,0 +1,5 @@
+use tickc::prelude::*;
+
+fn main() {
+    let _ = tick!(|n: usize| { for _ in unroll(0..n) {} });
+}
