@@ -186,9 +186,15 @@ impl Jit {
     pub fn compile_with<S: Signature>(&self, tier: Tier, staged: Staged<'_, S>) -> Result<Func<S>, Error> {
         check_tier(tier)?;
         match tier {
-            Tier::Interp => self.compile_in(tier, &INTERP, staged, publish_program),
+            Tier::Interp => self.compile_interpreted(staged),
             _ => self.compile_in(tier, &ONE_PASS, staged, publish_code),
         }
+    }
+
+    /// Out of the way of the tiers that are in a hurry.
+    #[inline(never)]
+    fn compile_interpreted<S: Signature>(&self, staged: Staged<'_, S>) -> Result<Func<S>, Error> {
+        self.compile_in(Tier::Interp, &INTERP, staged, publish_program)
     }
 
     /// Compiles with the emitter of a tier, which `cell` keeps, and hands what was emitted to `publish`.
