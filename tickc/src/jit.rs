@@ -2,7 +2,6 @@
 #![allow(unsafe_code, reason = "asserts that the code just published has the signature it was quoted with")]
 
 use std::cell::Cell;
-use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 use std::thread::LocalKey;
 
@@ -185,27 +184,64 @@ impl Jit {
     /// As [`Jit::compile`], and [`Error::TierUnavailable`].
     pub fn compile_with<S: Signature>(&self, tier: Tier, staged: Staged<'_, S>) -> Result<Func<S>, Error> {
         check_tier(tier)?;
-        match tier {
-            Tier::Interp => self.compile_interpreted(staged),
-            _ => self.compile_in(tier, &ONE_PASS, staged, publish_code),
+        if tier == Tier::Interp {
+            return self.compile_interpreted(staged);
         }
+        let (emitter, emitted, start, middle) = self.emit(tier, &ONE_PASS, staged)?;
+        let mut place = code_memory::reserve(emitter.machine.code_len())?;
+        let address = place.exec().addr() as u64;
+        emitter.machine.place(place.bytes(), address);
+        if dump::dumps().asm {
+            eprint!("tickc: {tier:?} {}\n{}", std::any::type_name::<S>(), dump::disassemble(place.bytes(), address));
+        }
+        let phases = self.stats.then(|| Box::new(Phases { emit: middle - start, publish: timestamp() - middle }));
+        let node = place.commit(FuncData {
+            owners: AtomicU32::new(1),
+            entry: address as usize + emitter.machine.entry() as usize,
+            finished: emitted.finished,
+            tier,
+            program: None,
+            keep: emitted.keep,
+            phases,
+        })?;
+        let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
+        // SAFETY: the code was emitted for the parameters and the result of `S`, and the node counts one owner.
+        Ok(unsafe { Func::new(node) })
     }
 
     /// Out of the way of the tiers that are in a hurry.
     #[inline(never)]
     fn compile_interpreted<S: Signature>(&self, staged: Staged<'_, S>) -> Result<Func<S>, Error> {
-        self.compile_in(Tier::Interp, &INTERP, staged, publish_program)
+        let tier = Tier::Interp;
+        let (emitter, emitted, start, middle) = self.emit(tier, &INTERP, staged)?;
+        let function = emitter.machine.interpreted().expect("the emitter of the interpreter builds the representation");
+        if dump::dumps().ir {
+            eprint!("tickc: {tier:?} {}\n{function}", std::any::type_name::<S>());
+        }
+        let program = Some(Box::new(Program::new(function)));
+        let phases = self.stats.then(|| Box::new(Phases { emit: middle - start, publish: timestamp() - middle }));
+        let node = Node::detached(FuncData {
+            owners: AtomicU32::new(1),
+            entry: 0,
+            finished: emitted.finished,
+            tier,
+            program,
+            keep: emitted.keep,
+            phases,
+        });
+        let _ = INTERP.try_with(|cell| cell.set(Some(emitter)));
+        // SAFETY: the program was made for the parameters and the result of `S`, and the node counts one owner.
+        Ok(unsafe { Func::new(node) })
     }
 
-    /// Compiles with the emitter of a tier, which `cell` keeps, and hands what was emitted to `publish`.
+    /// Emits a function with the emitter of a tier, which `cell` keeps: the emitter, what it says, when it began and ended.
     #[inline(always)]
-    fn compile_in<S: Signature>(
+    fn emit<S: Signature>(
         &self,
         tier: Tier,
         cell: &'static LocalKey<Cell<Option<Box<Emitter>>>>,
         staged: Staged<'_, S>,
-        publish: impl FnOnce(&Emitter, Publishing) -> Result<NonNull<Node<FuncData>>, Error>,
-    ) -> Result<Func<S>, Error> {
+    ) -> Result<(Box<Emitter>, Emitted, u64, u64), Error> {
         let mut emitter = match cell.try_with(Cell::take) {
             Ok(Some(emitter)) => emitter,
             _ => new_emitter(tier)?,
@@ -225,64 +261,9 @@ impl Jit {
             }
         };
         drop(staged);
-        let times = if self.stats { Some((start, timestamp())) } else { None };
-        let node = publish(&emitter, Publishing { tier, name: std::any::type_name::<S>, emitted, times })?;
-        let _ = cell.try_with(|cell| cell.set(Some(emitter)));
-        // SAFETY: the code was emitted for the parameters and the result of `S`, and the node counts one owner.
-        Ok(unsafe { Func::new(node) })
+        let middle = if self.stats { timestamp() } else { 0 };
+        Ok((emitter, emitted, start, middle))
     }
-}
-
-/// A function that has been emitted, and is to be made callable.
-struct Publishing {
-    tier: Tier,
-    /// The signature's name.
-    name: fn() -> &'static str,
-    emitted: Emitted,
-    /// When emission began and ended, if that is to be remembered.
-    times: Option<(u64, u64)>,
-}
-
-impl Publishing {
-    /// What lies beside the code that was just published.
-    #[inline(always)]
-    fn data(self, entry: usize, program: Option<Box<Program>>) -> FuncData {
-        let phases = |(start, middle)| Box::new(Phases { emit: middle - start, publish: timestamp() - middle });
-        FuncData {
-            owners: AtomicU32::new(1),
-            entry,
-            finished: self.emitted.finished,
-            tier: self.tier,
-            program,
-            keep: self.emitted.keep,
-            phases: self.times.map(phases),
-        }
-    }
-}
-
-/// Places machine code in the code memory.
-#[inline(always)]
-fn publish_code(emitter: &Emitter, publishing: Publishing) -> Result<NonNull<Node<FuncData>>, Error> {
-    let mut place = code_memory::reserve(emitter.machine.code_len())?;
-    let address = place.exec().addr() as u64;
-    emitter.machine.place(place.bytes(), address);
-    if dump::dumps().asm {
-        let Publishing { tier, name, .. } = publishing;
-        eprint!("tickc: {tier:?} {}\n{}", name(), dump::disassemble(place.bytes(), address));
-    }
-    let entry = address as usize + emitter.machine.entry() as usize;
-    Ok(place.commit(publishing.data(entry, None))?)
-}
-
-/// Keeps the intermediate representation to be interpreted.
-fn publish_program(emitter: &Emitter, publishing: Publishing) -> Result<NonNull<Node<FuncData>>, Error> {
-    let function = emitter.machine.interpreted().expect("the emitter of the interpreter builds the representation");
-    if dump::dumps().ir {
-        let Publishing { tier, name, .. } = publishing;
-        eprint!("tickc: {tier:?} {}\n{function}", name());
-    }
-    let program = Box::new(Program::new(function));
-    Ok(Node::detached(publishing.data(0, Some(program))))
 }
 
 /// The time-stamp counter, or nanoseconds where there is none.
