@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 use std::thread::LocalKey;
 
@@ -229,22 +228,74 @@ impl Jit {
         name: impl FnOnce() -> N,
     ) -> Result<Func<S>, Error> {
         check_tier(tier)?;
-        match tier {
-            Tier::Interp => self.compile_in(tier, &INTERP, quoted, body, |e, p| publish_program(e, p, name)),
-            _ => self.compile_in(tier, &ONE_PASS, quoted, body, |e, p| publish_code(e, p, name)),
+        if tier == Tier::Interp {
+            return self.compile_interpreted(quoted, body, name);
         }
+        let (emitter, emitted) = self.emit(tier, &ONE_PASS, quoted, body)?;
+        let mut place = code_memory::reserve(emitted.finished.len as usize)?;
+        let address = place.exec().addr() as u64;
+        emitter.machine.place(place.bytes(), address);
+        if dump::dumps().asm {
+            let text = dump::disassemble(emitted.finished.instructions(place.bytes()), address);
+            eprint!("tickc: {tier:?} {}\n{text}", name());
+        }
+        let phases = self.stats.then(|| emitted.phases());
+        let extra = match (emitted.keep, phases) {
+            (None, None) => None,
+            (keep, phases) => Some(Box::new(Extra { program: None, keep: keep.unwrap_or_default(), phases })),
+        };
+        let node = place.commit(FuncData {
+            owners: AtomicU32::new(1),
+            entry: address as usize + emitted.finished.entry as usize,
+            finished: emitted.finished,
+            tier,
+            extra,
+        })?;
+        let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
+        // SAFETY: the code was emitted for the parameters and the result of `S`, as the callers say, and the node counts one
+        // owner.
+        Ok(unsafe { Func::new(node) })
     }
 
-    /// Compiles with the emitter of a tier, which `cell` keeps, and hands what was emitted to `publish`.
+    /// Out of the way of the tiers that are in a hurry.
+    #[inline(never)]
+    fn compile_interpreted<S, N: fmt::Display>(
+        &self,
+        quoted: Quoted<'_>,
+        body: Handle,
+        name: impl FnOnce() -> N,
+    ) -> Result<Func<S>, Error> {
+        let tier = Tier::Interp;
+        let (emitter, emitted) = self.emit(tier, &INTERP, quoted, body)?;
+        let function = emitter.machine.interpreted().expect("the emitter of the interpreter builds the representation");
+        if dump::dumps().ir {
+            eprint!("tickc: {tier:?} {}\n{function}", name());
+        }
+        let program = Some(Program::new(function));
+        let phases = self.stats.then(|| emitted.phases());
+        let keep = emitted.keep.unwrap_or_default();
+        let node = Node::detached(FuncData {
+            owners: AtomicU32::new(1),
+            entry: 0,
+            finished: emitted.finished,
+            tier,
+            extra: Some(Box::new(Extra { program, keep, phases })),
+        });
+        let _ = INTERP.try_with(|cell| cell.set(Some(emitter)));
+        // SAFETY: the program was made for the parameters and the result of `S`, as the callers say, and the node counts one
+        // owner.
+        Ok(unsafe { Func::new(node) })
+    }
+
+    /// Emits a function with the emitter of a tier, which `cell` keeps.
     #[inline(always)]
-    fn compile_in<S>(
+    fn emit(
         &self,
         tier: Tier,
         cell: &'static LocalKey<Cell<Option<Box<Emitter>>>>,
         quoted: Quoted<'_>,
         body: Handle,
-        publish: impl FnOnce(&Emitter, Publishing) -> Result<NonNull<Node<FuncData>>, Error>,
-    ) -> Result<Func<S>, Error> {
+    ) -> Result<(Box<Emitter>, Emitted), Error> {
         let mut emitter = match cell.try_with(Cell::take) {
             Ok(Some(emitter)) => emitter,
             _ => new_emitter(tier)?,
@@ -265,67 +316,25 @@ impl Jit {
         }
         let keep = emitter.take_keep();
         drop(body);
-        let times = if self.stats { Some((start, timestamp())) } else { None };
-        let node = publish(&emitter, Publishing { tier, finished, keep, times })?;
-        let _ = cell.try_with(|cell| cell.set(Some(emitter)));
-        // SAFETY: the code was emitted for the parameters and the result of `S`, as the callers say, and the node counts one
-        // owner.
-        Ok(unsafe { Func::new(node) })
+        let end = if self.stats { timestamp() } else { 0 };
+        Ok((emitter, Emitted { finished, keep, start, end }))
     }
 }
 
 /// A function that has been emitted, and is to be made callable.
-struct Publishing {
-    tier: Tier,
+struct Emitted {
     finished: Finished,
     keep: Option<Box<[Keep]>>,
     /// When emission began and ended, if that is to be remembered.
-    times: Option<(u64, u64)>,
+    start: u64,
+    end: u64,
 }
 
-impl Publishing {
-    /// What lies beside the code that was just published.
-    #[inline(always)]
-    fn data(self, entry: usize, program: Option<Program>) -> FuncData {
-        let phases = self.times.map(|(start, middle)| Phases { emit: middle - start, publish: timestamp() - middle });
-        let extra = match (self.keep, phases, program) {
-            (None, None, None) => None,
-            (keep, phases, program) => Some(Box::new(Extra { program, keep: keep.unwrap_or_default(), phases })),
-        };
-        FuncData { owners: AtomicU32::new(1), entry, finished: self.finished, tier: self.tier, extra }
+impl Emitted {
+    /// What the phases took, up to now.
+    fn phases(&self) -> Phases {
+        Phases { emit: self.end - self.start, publish: timestamp() - self.end }
     }
-}
-
-/// Places machine code in the code memory.
-#[inline(always)]
-fn publish_code<N: fmt::Display>(
-    emitter: &Emitter,
-    publishing: Publishing,
-    name: impl FnOnce() -> N,
-) -> Result<NonNull<Node<FuncData>>, Error> {
-    let mut place = code_memory::reserve(publishing.finished.len as usize)?;
-    let address = place.exec().addr() as u64;
-    emitter.machine.place(place.bytes(), address);
-    if dump::dumps().asm {
-        let text = dump::disassemble(publishing.finished.instructions(place.bytes()), address);
-        eprint!("tickc: {:?} {}\n{text}", publishing.tier, name());
-    }
-    let entry = address as usize + publishing.finished.entry as usize;
-    Ok(place.commit(publishing.data(entry, None))?)
-}
-
-/// Keeps the intermediate representation to be interpreted.
-fn publish_program<N: fmt::Display>(
-    emitter: &Emitter,
-    publishing: Publishing,
-    name: impl FnOnce() -> N,
-) -> Result<NonNull<Node<FuncData>>, Error> {
-    let function = emitter.machine.interpreted().expect("the emitter of the interpreter builds the representation");
-    if dump::dumps().ir {
-        eprint!("tickc: {:?} {}\n{function}", publishing.tier, name());
-    }
-    let program = Program::new(function);
-    Ok(Node::detached(publishing.data(0, Some(program))))
 }
 
 /// The time-stamp counter, or nanoseconds where there is none.

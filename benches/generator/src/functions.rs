@@ -92,6 +92,7 @@ pub fn call_native(f: usize, a: &[u64]) -> u64 {
 
 /// The compiled functions, in the order of [`crate::ast::COMPILED`].
 #[derive(Clone, Debug)]
+#[allow(clippy::type_complexity, reason = "signatures as they are")]
 pub struct Compiled {
     pub quotient: Func<fn(i64, i64) -> i64>,
     pub series: Func<fn(u32, f64) -> f64>,

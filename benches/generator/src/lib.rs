@@ -17,7 +17,7 @@
 //! | [`engines`] | a program on every engine, and whether they agree |
 //! | [`visit`] | the parts of a node |
 //! | [`shrink`] | smaller programs that still fail |
-//! | [`print`] | programs as source |
+//! | [`mod@print`] | programs as source |
 //! | [`stats`] | what was generated |
 //!
 //! A new construct of the language is a variant in [`ast`], and an arm in each of `generate`, `eval`, `stage`, `visit`, `print`.

@@ -200,7 +200,7 @@ impl Printer {
             Kind::Twice(op, a) => {
                 let code = self.expr(a);
                 let both = binary(*op, "@a", "@b");
-                return format!("@({{ let a = {code}; let b = a.clone(); tick!({both}) }})");
+                format!("@({{ let a = {code}; let b = a.clone(); tick!({both}) }})")
             }
             Kind::Un(un, a) => unary(*un, e.ty, &self.spliced(a)),
             Kind::Count(count, a) => {
