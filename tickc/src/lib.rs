@@ -37,6 +37,7 @@ mod error;
 mod fragment;
 mod func;
 mod jit;
+mod label;
 mod machine;
 mod record;
 mod signature;
@@ -51,6 +52,7 @@ pub use error::Error;
 pub use fragment::{Code, Staged};
 pub use func::Func;
 pub use jit::{Jit, JitBuilder, Phases, Stats, Tier};
+pub use label::Label;
 pub use record::Record;
 pub use signature::{Param, Return, Signature};
 /// Gives dynamic code the fields of a struct by name.
@@ -141,7 +143,7 @@ pub use types::{Element, Ref, RefMut, Scalar, Slice, SliceMut, Type, Value};
 /// What a program that uses `tickc` wants in scope.
 pub mod prelude {
     pub use crate::{
-        Code, Error, Func, Jit, Record, Ref, RefMut, Signature, Slice, SliceMut, Staged, Tier, Trap, Var, tick,
+        Code, Error, Func, Jit, Label, Record, Ref, RefMut, Signature, Slice, SliceMut, Staged, Tier, Trap, Var, tick,
     };
 }
 

@@ -48,13 +48,16 @@ pub(crate) mod kind {
     pub(crate) const UNIT: u8 = 4;
     /// A slice: the body is the index of the variable that holds the pointer; the next variable holds the length.
     pub(crate) const PAIR: u8 = 5;
-    /// The home of a variable whose scope has ended.
+    /// The home of a variable that is not read any more.
     pub(crate) const DEAD: u8 = 6;
 }
 
 impl Operand {
     pub(crate) const UNIT: Operand = Operand { head: kind::UNIT as u64, body: 0 };
+    /// The home of a variable whose scope has ended.
     pub(crate) const DEAD: Operand = Operand { head: kind::DEAD as u64, body: 0 };
+    /// The home of a variable in scope that has been read for the last time.
+    pub(crate) const TAKEN: Operand = Operand { head: kind::DEAD as u64, body: 1 };
 
     /// The constant with the canonical bits `bits`.
     #[inline(always)]
@@ -413,4 +416,12 @@ pub(crate) trait Machine {
     fn place(&self, to: &mut [u8], address: u64);
     /// Offset of the first instruction of the function in its code.
     fn entry(&self) -> u32;
+
+    // Labels. `goto` and `label.here()` are made of `jump`, `merge`, `here`, `land` and `send`, as loops are; no temporary and no
+    // condition is alive at a label.
+
+    /// Jumps by a table: puts in each entry of `targets` a list of one pending jump, the one that is taken if `index` has the
+    /// number of that entry. `index` is a `usize` less than `targets.len()`; there is at least one entry. Control does not come
+    /// out behind the table.
+    fn jump_table(&mut self, index: Operand, targets: &mut [JumpList]);
 }

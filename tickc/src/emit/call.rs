@@ -137,6 +137,7 @@ impl<C: Callable> Callable for &C {
 impl Emitter {
     /// The next parameter, whose handle Rust code asks for.
     #[inline]
+    #[track_caller]
     pub fn param<T: Param>(&mut self) -> Var<T> {
         let home = self.param_home();
         self.var(home)

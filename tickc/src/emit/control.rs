@@ -3,6 +3,8 @@
 //! The expansion of `tick!` asks what is live before it emits an arm, so arms that a run-time constant rules out are never
 //! instantiated. The value of several arms meets in a variable without name.
 
+use std::panic::Location;
+
 use super::vars::Home;
 use super::{Emitter, Val, Var};
 use crate::error::Error;
@@ -226,7 +228,7 @@ impl Emitter {
             (Shape::Unit, _) => {}
             (Shape::Scalar(ty), None) => {
                 let home = self.machine.declare(ty, operand);
-                join.index = Some(self.declare_at(home));
+                join.index = Some(self.declare_hidden(home));
             }
             (Shape::Scalar(ty), Some(index)) => {
                 let home = self.home(index);
@@ -242,7 +244,7 @@ impl Emitter {
         match (T::SHAPE, join.index) {
             (Shape::Unit, _) => Val::new(Operand::UNIT),
             (_, None) => self.never(),
-            (_, Some(index)) => self.take(self.home_of::<T>(index)),
+            (_, Some(index)) => self.take_hidden(self.home_of::<T>(index)),
         }
     }
 
@@ -352,7 +354,7 @@ impl Emitter {
                 Shape::Unit => None,
                 Shape::Scalar(ty) => {
                     let home = self.machine.declare(ty, Operand::constant(0));
-                    Some(self.declare_at(home))
+                    Some(self.declare_hidden(home))
                 }
                 Shape::Pair => {
                     let empty = self.constant_pair(0, 0);
@@ -452,7 +454,7 @@ impl Emitter {
     pub fn match_begin<S: Int, T>(&mut self, v: Val<S>) -> Match<S, T> {
         let v = v.into_operand();
         let scrutinee = if v.is_const() { v } else { self.machine.declare(S::TYPE, v) };
-        let index = self.declare_at(scrutinee);
+        let index = self.declare_hidden(scrutinee);
         self.nesting += u32::from(!v.is_const());
         Match {
             scrutinee,
@@ -527,8 +529,10 @@ impl Emitter {
     }
 
     /// The arm `name`: whether it is emitted, and the variable.
+    #[track_caller]
     pub fn arm_bind<S: Int, T: Value>(&mut self, m: &mut Match<S, T>) -> (bool, Var<S>) {
-        (self.arm_default(m), Var::new(self.function, m.index))
+        self.show(m.index);
+        (self.arm_default(m), Var::new(self.function, m.index, Location::caller()))
     }
 
     /// The end of an arm.
@@ -553,7 +557,7 @@ impl Emitter {
         self.machine.land(m.to_end);
         self.nesting -= 1;
         let value = self.joined(m.join);
-        let scrutinee = self.take(self.home_of::<S>(m.index));
+        let scrutinee = self.take_hidden(self.home_of::<S>(m.index));
         self.discard(scrutinee);
         value
     }

@@ -9,6 +9,7 @@
 //! - [`methods`]: the integer and float methods
 //! - [`memory`]: slices, records, raw pointers
 //! - [`control`]: `if`, loops, `match`, `&&` and `||`, `return`
+//! - [`label`]: labels and the jumps to them
 //! - [`call`]: calls and parameters
 //!
 //! Errors are sticky: the first one is kept, emission goes on with harmless values, and `compile` reports it.
@@ -16,6 +17,7 @@
 mod call;
 mod control;
 pub(crate) mod fold;
+mod label;
 mod memory;
 mod methods;
 mod ops;
@@ -27,6 +29,7 @@ use std::sync::Arc;
 
 pub use call::{Arguments, Callable, ExternFn};
 pub use control::{If, Logic, Loop, Match, Pat, Round, round};
+pub(crate) use label::LabelId;
 pub(crate) use val::OfThisThread;
 pub use val::{AsVar, Place, Val, Var, var_of};
 pub use vars::{Home, Named, Scope};
@@ -34,10 +37,13 @@ pub use vars::{Home, Named, Scope};
 use crate::error::Error;
 use crate::machine::{Finished, Machine, Operand, Prologue};
 use crate::types::{Scalar, Shape, Type, Value};
+use label::Labels;
 use vars::Variables;
 
 /// How many levels fragments may be nested within each other.
 const MAX_DEPTH: u32 = 4096;
+/// One level, see [`Emitter::depth`].
+const LEVEL: u32 = 1 << 16;
 /// How many fragments one function may instantiate.
 const MAX_FRAGMENTS: u32 = 1 << 24;
 /// How much stack emission leaves free, in KiB.
@@ -49,9 +55,13 @@ pub struct Emitter {
     /// Number of the function under construction; its variables carry it.
     function: u64,
     vars: Variables,
+    labels: Labels,
+    /// Variables before this index may be in scope at a label that has been placed.
+    labelled: u32,
     /// How many loops, arms and right-hand sides of `&&` and `||` the current place lies in; 0: reached once in each call.
     nesting: u32,
-    /// How many fragments the current place lies in.
+    /// In units of [`LEVEL`]: how many fragments the current place lies in. Below: how many of them stand where an operand is
+    /// pending.
     depth: u32,
     /// How many fragments have been instantiated in this function.
     entered: u32,
@@ -91,6 +101,8 @@ impl Emitter {
             machine,
             function: 0,
             vars: Variables::default(),
+            labels: Labels::default(),
+            labelled: 0,
             nesting: 0,
             depth: 0,
             entered: 0,
@@ -122,6 +134,9 @@ impl Emitter {
     #[inline]
     pub(crate) fn finish(&mut self, ty: Type, value: Operand) -> Result<Emitted, Error> {
         let never = value == NEVER;
+        if self.labels.is_used() {
+            self.end_labels();
+        }
         let finished = self.machine.finish((!never).then_some((ty, value)));
         let keep = if self.keep.is_empty() { None } else { Some(std::mem::take(&mut self.keep).into_boxed_slice()) };
         if let Some(error) = self.error.take() {
@@ -139,25 +154,26 @@ impl Emitter {
     pub(crate) fn abandon(&mut self) {
         self.machine.abandon();
         self.keep.clear();
+        self.clear_labels();
         self.error = None;
         self.enter_floor = self.stack_floor;
     }
 
-    /// Goes one fragment deeper, if there is room.
+    /// Goes one fragment deeper, if there is room. `operand`: other operands are pending.
     #[inline(always)]
-    pub(crate) fn enter(&mut self) -> bool {
-        self.depth += 1;
+    pub(crate) fn enter(&mut self, operand: bool) -> bool {
+        self.depth += LEVEL + u32::from(operand);
         self.entered += 1;
-        if self.depth > MAX_DEPTH || crate::stack::pointer() < self.enter_floor {
-            return self.too_deep();
+        if self.depth >= (MAX_DEPTH + 1) * LEVEL || crate::stack::pointer() < self.enter_floor {
+            return self.too_deep(operand);
         }
         // Fragments that splice others twice over double the work at each level: now and then it is looked at how much it is.
-        self.entered & 0xfff != 0 || self.is_bounded()
+        self.entered & 0xfff != 0 || self.is_bounded(operand)
     }
 
     #[cold]
     #[inline(never)]
-    fn is_bounded(&mut self) -> bool {
+    fn is_bounded(&mut self, operand: bool) -> bool {
         if self.entered > MAX_FRAGMENTS {
             self.set_error(Error::TooManyFragments { limit: MAX_FRAGMENTS });
         } else if let Some(limit) = self.machine.overflowed() {
@@ -165,23 +181,28 @@ impl Emitter {
         } else {
             return true;
         }
-        self.depth -= 1;
+        self.leave(operand);
         false
     }
 
-    /// Leaves a fragment.
+    /// Leaves a fragment that was entered so.
     #[inline(always)]
-    pub(crate) fn leave(&mut self) {
-        self.depth -= 1;
+    pub(crate) fn leave(&mut self, operand: bool) {
+        self.depth -= LEVEL + u32::from(operand);
     }
 
     #[cold]
     #[inline(never)]
-    fn too_deep(&mut self) -> bool {
-        let error = Error::NestingTooDeep { depth: self.depth, limit: MAX_DEPTH, stack_kib: STACK_RESERVE_KIB };
-        self.set_error(error);
-        self.depth -= 1;
+    fn too_deep(&mut self, operand: bool) -> bool {
+        let depth = self.depth / LEVEL;
+        self.set_error(Error::NestingTooDeep { depth, limit: MAX_DEPTH, stack_kib: STACK_RESERVE_KIB });
+        self.leave(operand);
         false
+    }
+
+    /// Whether the current place lies within an operand, with others pending.
+    fn is_operand(&self) -> bool {
+        !self.depth.is_multiple_of(LEVEL)
     }
 
     /// Keeps the first error.
@@ -243,8 +264,16 @@ impl Emitter {
 
     /// A spliced fragment or variable.
     #[inline(always)]
+    #[track_caller]
     pub fn splice<C: crate::fragment::Captured>(&mut self, captured: &C) -> Val<C::Ty> {
-        captured.instantiate(self)
+        captured.instantiate(self, false)
+    }
+
+    /// A spliced fragment or variable where other operands are pending.
+    #[inline(always)]
+    #[track_caller]
+    pub fn splice_operand<C: crate::fragment::Captured>(&mut self, captured: &C) -> Val<C::Ty> {
+        captured.instantiate(self, true)
     }
 
     /// Drops the value of an expression statement.

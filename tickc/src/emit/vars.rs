@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::panic::Location;
 
 use rustc_hash::FxHashMap;
 
@@ -34,8 +35,18 @@ pub(super) fn next_function() -> u64 {
 #[derive(Clone, Copy)]
 struct Slot {
     home: Operand,
+    kind: SlotKind,
+}
+
+/// What a slot of the table stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SlotKind {
+    /// A variable that the quotation binds: a parameter, a `let`, the variable or the bound of a loop.
+    Variable,
+    /// A value on its way: where arms meet, what is matched, a slice that is pinned. Always written before it is read.
+    Hidden,
     /// Not freed with a scope: a local of the function, or a second name of another variable's home.
-    local: bool,
+    Kept,
 }
 
 /// The variables of the function under construction.
@@ -74,6 +85,25 @@ impl Variables {
         self.slots.iter().map(|slot| slot.home)
     }
 
+    /// How many variables there have been.
+    pub(super) fn len(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Whether the variable at `index` is in scope.
+    pub(super) fn is_in_scope(&self, index: u32) -> bool {
+        self.slots[index as usize].home != Operand::DEAD
+    }
+
+    /// The variable in scope that was bound last, other than those from `skip.0` to before `skip.1`, of which none is.
+    pub(super) fn last_in_scope(&self, skip: (u32, u32)) -> Option<u32> {
+        let in_scope = |&index: &u32| {
+            let slot = self.slots[index as usize];
+            slot.kind == SlotKind::Variable && slot.home != Operand::DEAD
+        };
+        (skip.1..self.len()).rev().find(in_scope).or_else(|| (0..skip.0).rev().find(in_scope))
+    }
+
     pub(super) fn clear(&mut self) {
         self.slots.clear();
         if !self.locals.is_empty() {
@@ -105,10 +135,12 @@ pub trait Named: Copy {
     type Ty: Value;
     /// What reading it yields; `None` sets the error.
     #[doc(hidden)]
+    #[track_caller]
     fn operand(self, e: &mut Emitter) -> Option<Operand>;
     /// The home of a variable that is assigned `value`; `None` sets the error.
     #[doc(hidden)]
     #[inline(always)]
+    #[track_caller]
     fn target(self, e: &mut Emitter, _value: Operand) -> Option<Operand> {
         self.operand(e)
     }
@@ -158,6 +190,7 @@ pub struct Scope {
 impl Emitter {
     /// Reads a variable.
     #[inline(always)]
+    #[track_caller]
     pub fn get<V: Named>(&mut self, v: V) -> Val<V::Ty> {
         match v.operand(self) {
             Some(operand) => Val::new(operand),
@@ -165,9 +198,20 @@ impl Emitter {
         }
     }
 
-    /// Reads a variable for the last time: its home becomes a temporary.
+    /// Reads a variable for the last time: its home becomes a temporary. Not so where a jump may come back to a label in its
+    /// scope, to read it again.
     #[inline]
     pub fn take<T: Value>(&mut self, v: Home<T>) -> Val<T> {
+        if v.operand.kind() == kind::REG && v.index >= self.labelled {
+            self.vars.slots[v.index as usize].home = Operand::TAKEN;
+            return Val::new(self.machine.take(v.operand));
+        }
+        Val::new(v.operand)
+    }
+
+    /// Reads a hidden variable for the last time.
+    #[inline]
+    pub(super) fn take_hidden<T: Value>(&mut self, v: Home<T>) -> Val<T> {
         if v.operand.kind() == kind::REG {
             self.vars.slots[v.index as usize].home = Operand::DEAD;
             return Val::new(self.machine.take(v.operand));
@@ -184,8 +228,9 @@ impl Emitter {
 
     /// The handle of a variable that Rust code asks for.
     #[inline]
+    #[track_caller]
     pub fn var<T: Value>(&mut self, v: Home<T>) -> Var<T> {
-        Var::new(self.function, v.index)
+        Var::new(self.function, v.index, Location::caller())
     }
 
     /// The variable at `index`, known to be in scope.
@@ -200,6 +245,7 @@ impl Emitter {
 
     /// The index of a variable that is in scope; `None` sets the error.
     #[inline(always)]
+    #[track_caller]
     pub(super) fn index_of<T: Value>(&mut self, v: Var<T>) -> Option<u32> {
         if v.function() == self.function
             && let Some(slot) = self.vars.slots.get(v.index() as usize)
@@ -211,10 +257,12 @@ impl Emitter {
     }
 
     #[inline(never)]
+    #[track_caller]
     fn index_of_other<T: Value>(&mut self, v: Var<T>) -> Option<u32> {
         let Some(number) = v.local_number() else {
-            let place = if v.function() == self.function { "after its scope had ended" } else { "in another function" };
-            self.set_error(Error::VariableOutOfScope { ty: std::any::type_name::<T>(), place });
+            let how = if v.function() == self.function { "after its scope had ended" } else { "in another function" };
+            let ty = std::any::type_name::<T>();
+            self.set_error(Error::VariableOutOfScope { ty, how, bound: v.place(), used: Location::caller() });
             return None;
         };
         let found = self.vars.locals.get(&number).copied();
@@ -234,7 +282,7 @@ impl Emitter {
         let straight = self.nesting == 0;
         let mut local = |ty| {
             let home = self.machine.declare_zeroed(ty, straight);
-            self.push_slot(home, true)
+            self.push_slot(home, SlotKind::Kept)
         };
         match shape {
             Shape::Unit => local(Type::Unit),
@@ -248,18 +296,19 @@ impl Emitter {
     }
 
     #[inline(always)]
-    fn push_slot(&mut self, home: Operand, local: bool) -> u32 {
+    fn push_slot(&mut self, home: Operand, kind: SlotKind) -> u32 {
         let index = self.vars.slots.len() as u32;
         if index > Var::<()>::MAX_INDEX {
             self.set_error(Error::TooManyVariables { limit: Var::<()>::MAX_INDEX });
             return 0;
         }
-        self.vars.slots.push(Slot { home, local });
+        self.vars.slots.push(Slot { home, kind });
         index
     }
 
     /// Declares a variable with this value, whose handle Rust code asks for.
     #[inline]
+    #[track_caller]
     pub fn let_<T: Value>(&mut self, v: Val<T>) -> Var<T> {
         let home = self.let_home(v);
         self.var(home)
@@ -270,13 +319,15 @@ impl Emitter {
     pub fn let_home<T: Value>(&mut self, v: Val<T>) -> Home<T> {
         let operand = v.into_operand();
         match T::SHAPE {
-            Shape::Unit => Home { operand, index: self.push_slot(Operand::UNIT, false), marker: PhantomData },
+            Shape::Unit => {
+                Home { operand, index: self.push_slot(Operand::UNIT, SlotKind::Variable), marker: PhantomData }
+            }
             Shape::Scalar(ty) => {
                 let operand = self.machine.declare(ty, operand);
-                Home { operand, index: self.push_slot(operand, false), marker: PhantomData }
+                Home { operand, index: self.push_slot(operand, SlotKind::Variable), marker: PhantomData }
             }
             Shape::Pair => {
-                let index = self.declare_pair(operand);
+                let index = self.declare_pair_as(operand, SlotKind::Variable);
                 self.home_of(index)
             }
         }
@@ -289,7 +340,7 @@ impl Emitter {
             Shape::Scalar(_) => {
                 let operand = v.into_operand();
                 if operand.is_const() {
-                    let index = self.push_slot(operand, false);
+                    let index = self.push_slot(operand, SlotKind::Variable);
                     return Home { operand, index, marker: PhantomData };
                 }
                 self.let_home(Val::new(operand))
@@ -301,29 +352,45 @@ impl Emitter {
     /// Declares a variable whose home is known.
     #[inline]
     pub(super) fn declare_at(&mut self, home: Operand) -> u32 {
-        self.push_slot(home, false)
+        self.push_slot(home, SlotKind::Variable)
+    }
+
+    /// Declares a hidden variable whose home is known.
+    #[inline]
+    pub(super) fn declare_hidden(&mut self, home: Operand) -> u32 {
+        self.push_slot(home, SlotKind::Hidden)
+    }
+
+    /// Makes a hidden variable one that the quotation binds.
+    pub(super) fn show(&mut self, index: u32) {
+        self.vars.slots[index as usize].kind = SlotKind::Variable;
+        self.labels.forget_last();
     }
 
     /// Declares a second name for a home that another variable owns.
     #[inline]
     pub(super) fn declare_alias(&mut self, home: Operand) -> u32 {
-        self.push_slot(home, true)
+        self.push_slot(home, SlotKind::Kept)
     }
 
-    /// Two variables with the values of the slice `pair`.
+    /// Two hidden variables with the values of the slice `pair`.
     pub(super) fn declare_pair(&mut self, pair: Operand) -> u32 {
+        self.declare_pair_as(pair, SlotKind::Hidden)
+    }
+
+    fn declare_pair_as(&mut self, pair: Operand, kind: SlotKind) -> u32 {
         let (pointer, len) = self.pair_homes(pair);
         let pointer = self.machine.declare(Type::Ptr, pointer);
-        let index = self.push_slot(pointer, false);
+        let index = self.push_slot(pointer, kind);
         let len = self.machine.declare(Type::Usize, len);
-        self.push_slot(len, false);
+        self.push_slot(len, kind);
         index
     }
 
     /// The slice whose pointer and length are known.
     pub(super) fn constant_pair(&mut self, pointer: u64, len: u64) -> Operand {
-        let index = self.push_slot(Operand::constant(pointer), false);
-        self.push_slot(Operand::constant(len), false);
+        let index = self.push_slot(Operand::constant(pointer), SlotKind::Hidden);
+        self.push_slot(Operand::constant(len), SlotKind::Hidden);
         Operand::pair(index)
     }
 
@@ -351,11 +418,12 @@ impl Emitter {
     #[inline]
     pub fn end_scope_unit(&mut self, scope: Scope) {
         for slot in &mut self.vars.slots[scope.first as usize..] {
-            if !slot.local && !matches!(slot.home.kind(), kind::DEAD | kind::CONST | kind::UNIT) {
+            let kept = slot.kind == SlotKind::Kept;
+            if !kept && !matches!(slot.home.kind(), kind::DEAD | kind::CONST | kind::UNIT) {
                 let temporary = self.machine.take(slot.home);
                 self.machine.release(temporary);
             }
-            if !slot.local {
+            if !kept {
                 slot.home = Operand::DEAD;
             }
         }
@@ -368,7 +436,10 @@ impl Emitter {
         match T::SHAPE {
             Shape::Scalar(ty) => {
                 for slot in &mut self.vars.slots[scope.first as usize..] {
-                    if slot.local || slot.home.kind() == kind::DEAD || !self.machine.refers_to(operand, slot.home) {
+                    if slot.kind == SlotKind::Kept
+                        || slot.home.kind() == kind::DEAD
+                        || !self.machine.refers_to(operand, slot.home)
+                    {
                         continue;
                     }
                     if operand == slot.home {
@@ -387,8 +458,8 @@ impl Emitter {
                 let first_new = self.vars.slots.len();
                 let index = self.declare_pair(operand);
                 let (pointer, len) = (self.vars.slots[first_new], self.vars.slots[first_new + 1]);
-                self.vars.slots[first_new].local = true;
-                self.vars.slots[first_new + 1].local = true;
+                self.vars.slots[first_new].kind = SlotKind::Kept;
+                self.vars.slots[first_new + 1].kind = SlotKind::Kept;
                 self.end_scope_unit(scope);
                 self.vars.slots[first_new] = pointer;
                 self.vars.slots[first_new + 1] = len;
@@ -400,6 +471,7 @@ impl Emitter {
 
     /// `v = value`.
     #[inline]
+    #[track_caller]
     pub fn assign<V: Named>(&mut self, v: V, value: Val<V::Ty>) {
         let operand = value.into_operand();
         let Some(home) = v.target(self, operand) else { return };
@@ -424,6 +496,7 @@ impl Emitter {
     }
 
     #[inline(always)]
+    #[track_caller]
     fn assign_op<V: Named>(&mut self, o: Binary, v: V, value: Operand) {
         let Some(home) = v.target(self, value) else { return };
         self.assign_binary(o, home, value);
@@ -431,6 +504,7 @@ impl Emitter {
 
     /// `v <<= count` or `v >>= count`.
     #[inline]
+    #[track_caller]
     fn assign_shift<V: Named<Ty: Int>, S: Int>(&mut self, op: BinaryOp, v: V, count: Val<S>) {
         let count = self.shift_count::<V::Ty, S>(count);
         self.assign_op(Binary { op, ty: V::Ty::TYPE }, v, count);
@@ -442,6 +516,7 @@ macro_rules! compound {
         impl Emitter {$(
             /// Compound assignment of a variable.
             #[inline]
+            #[track_caller]
             pub fn $name<V: Named<Ty: $bound>>(&mut self, v: V, value: Val<V::Ty>) {
                 self.assign_op(Binary { op: BinaryOp::$op, ty: V::Ty::TYPE }, v, value.into_operand());
             }
@@ -454,10 +529,12 @@ compound! {
 }
 impl Emitter {
     /// `v <<= count`.
+    #[track_caller]
     pub fn assign_shl<V: Named<Ty: Int>, S: Int>(&mut self, v: V, count: Val<S>) {
         self.assign_shift(BinaryOp::Shl, v, count);
     }
     /// `v >>= count`.
+    #[track_caller]
     pub fn assign_shr<V: Named<Ty: Int>, S: Int>(&mut self, v: V, count: Val<S>) {
         self.assign_shift(BinaryOp::Shr, v, count);
     }

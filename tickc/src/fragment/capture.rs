@@ -25,8 +25,9 @@ pub trait Splice {
 pub trait Captured {
     /// The type of dynamic value.
     type Ty: Value;
-    /// Emits it.
-    fn instantiate(&self, e: &mut Emitter) -> Val<Self::Ty>;
+    /// Emits it. `operand`: other operands are pending.
+    #[track_caller]
+    fn instantiate(&self, e: &mut Emitter, operand: bool) -> Val<Self::Ty>;
     /// Whether emitting it may change variables or memory.
     fn effects(&self) -> bool;
 }
@@ -59,10 +60,10 @@ through_pointers!(&S, &mut S, Box<S>, std::rc::Rc<S>);
 impl<T: Value> Captured for Code<'_, T> {
     type Ty = T;
     #[inline(always)]
-    fn instantiate(&self, e: &mut Emitter) -> Val<T> {
-        if e.enter() {
+    fn instantiate(&self, e: &mut Emitter, operand: bool) -> Val<T> {
+        if e.enter(operand) {
             let value = self.handle.emit(e);
-            e.leave();
+            e.leave(operand);
             Val::new(value)
         } else {
             e.poison()
@@ -76,7 +77,7 @@ impl<T: Value> Captured for Code<'_, T> {
 impl<T: Value> Captured for Var<T> {
     type Ty = T;
     #[inline(always)]
-    fn instantiate(&self, e: &mut Emitter) -> Val<T> {
+    fn instantiate(&self, e: &mut Emitter, _: bool) -> Val<T> {
         e.get(*self)
     }
     #[inline(always)]

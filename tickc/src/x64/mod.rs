@@ -4,7 +4,7 @@
 //! - [`buffer`]: where the code is written; [`encode`]: instructions as bytes; [`regs`]: registers and operands
 //! - [`values`]: getting and giving back registers and slots, homes of variables
 //! - [`fast`]: the common shapes of the commonest operations, tried before the general code
-//! - [`arith`], [`float`], [`memory`], [`branch`], [`calls`]: the operations
+//! - [`arith`], [`float`], [`memory`], [`branch`], [`label`], [`calls`]: the operations
 //! - [`frame`]: start and end of a function
 //!
 //! ```text
@@ -32,6 +32,7 @@ mod encode;
 mod fast;
 mod float;
 mod frame;
+mod label;
 mod memory;
 mod regs;
 mod values;
@@ -456,5 +457,10 @@ impl Machine for OnePass {
 
     fn entry(&self) -> u32 {
         self.entry - self.start
+    }
+
+    fn jump_table(&mut self, index: Operand, targets: &mut [JumpList]) {
+        self.buf.room();
+        self.jump_by_table(index, targets);
     }
 }
