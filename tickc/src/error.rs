@@ -79,14 +79,14 @@ pub enum Error {
         limit: usize,
     },
     /// A parameter or a `let` was used outside its scope or its function.
-    #[error("the dynamic variable of type {ty} bound at {bound} was used at {used} {how}")]
+    #[error("the dynamic variable of type {ty} bound {} was used at {used} {how}", place_or_past(.bound))]
     VariableOutOfScope {
         /// The variable's type.
         ty: &'static str,
         /// Whether in its function or in another one.
         how: &'static str,
-        /// Where it was bound.
-        bound: Place,
+        /// Where it was bound; not known if its thread has bound a thousand other variables since.
+        bound: Option<Place>,
         /// Where it was used.
         used: Place,
     },
@@ -119,6 +119,34 @@ pub enum Error {
         /// Where its label is placed.
         placed: Place,
     },
+    /// A function is called, or asked for, that its group has declared but not defined.
+    #[error("the function declared at {declared} is used at {used}, but its group does not define it")]
+    NotDefined {
+        /// Where it was declared.
+        declared: Place,
+        /// Where it is called or asked for.
+        used: Place,
+    },
+    /// A group defines a function twice.
+    #[error("the function declared at {declared} is defined twice, at {first} and at {second}")]
+    DefinedTwice {
+        /// Where it was declared.
+        declared: Place,
+        /// Its first definition.
+        first: Place,
+        /// Its second definition.
+        second: Place,
+    },
+    /// A declared function is used outside of its group.
+    #[error(
+        "the function declared at {declared} is used at {used} outside of its group; elsewhere its `Func` can be called"
+    )]
+    OtherGroup {
+        /// Where it was declared.
+        declared: Place,
+        /// Where it is used.
+        used: Place,
+    },
     /// A label is placed within an expression, after operands that wait for it.
     #[error(
         "the label made at {made} is placed at {placed} within an operand: a label stands at statement level, with no other \
@@ -144,6 +172,10 @@ pub enum Error {
     /// A generator gave up through `Code::fail`.
     #[error("{0}")]
     Failed(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+fn place_or_past(bound: &Option<Place>) -> String {
+    bound.map_or_else(|| "in a function compiled long before".to_owned(), |place| format!("at {place}"))
 }
 
 impl From<Box<dyn std::error::Error + Send + Sync>> for Error {

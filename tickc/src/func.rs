@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering, fence};
 use crate::code_memory::{self, Node};
 use crate::dump;
 use crate::emit::{Emitter, Keep};
+use crate::error::Error;
 use crate::jit::{Phases, Stats, Tier};
 use crate::machine::{Finished, Target};
 use crate::signature::{Param, Return};
@@ -27,6 +28,13 @@ pub(crate) struct FuncData {
     /// What the code refers to.
     pub(crate) keep: Option<Box<[Keep]>>,
     pub(crate) phases: Option<Box<Phases>>,
+}
+
+/// What another handle of a function keeps: see [`Func::kept_with`].
+struct Handle {
+    function: Owner,
+    /// What it keeps besides.
+    _keep: Keep,
 }
 
 impl Drop for FuncData {
@@ -96,6 +104,11 @@ impl Owner {
 
     /// All code of the function.
     pub(crate) fn code(&self) -> &[u8] {
+        if let Some([only]) = self.data().keep.as_deref()
+            && let Some(handle) = only.downcast_ref::<Handle>()
+        {
+            return handle.function.code();
+        }
         let node = self.node();
         // SAFETY: the node's code is readable and does not change while the node lives.
         unsafe { std::slice::from_raw_parts(node.exec(), node.len()) }
@@ -160,7 +173,7 @@ impl<S> Clone for Func<S> {
 impl<S> fmt::Debug for Func<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = std::any::type_name::<S>();
-        write!(f, "Func<{name}>({:?}, {} bytes at {:?})", self.tier(), self.owner.node().len(), self.owner.entry())
+        write!(f, "Func<{name}>({:?}, {} bytes at {:?})", self.tier(), self.owner.code().len(), self.owner.entry())
     }
 }
 
@@ -183,14 +196,35 @@ impl<S> Func<S> {
     pub fn stats(&self) -> Stats {
         Stats {
             instructions: dump::count_instructions(self.owner.code()),
-            bytes: self.owner.node().len(),
+            bytes: self.owner.code().len(),
             phases: self.owner.data().phases.as_deref().copied(),
         }
     }
 
     /// The machine code as text, one instruction a line.
     pub fn disassemble(&self) -> String {
-        dump::disassemble(self.owner.code(), self.owner.node().exec().addr() as u64)
+        dump::disassemble(self.owner.code(), self.owner.code().as_ptr().addr() as u64)
+    }
+
+    /// Address of the first instruction.
+    pub(crate) fn entry_address(&self) -> usize {
+        self.owner.entry().addr()
+    }
+
+    /// Another handle of the function, which keeps something alive besides.
+    pub(crate) fn kept_with(&self, keep: Keep) -> Result<Func<S>, Error> {
+        let data = self.owner.data();
+        // Its node has no code of its own, but for the least there is.
+        let node = code_memory::reserve(1)?.commit(FuncData {
+            owners: AtomicU32::new(1),
+            entry: data.entry,
+            finished: data.finished,
+            tier: data.tier,
+            keep: Some(Box::new([Arc::new(Handle { function: self.owner.clone(), _keep: keep })])),
+            phases: data.phases.clone(),
+        })?;
+        // SAFETY: the code at the entry is that of this function, which the handle keeps alive; the node counts one owner.
+        Ok(unsafe { Func::new(node) })
     }
 
     /// The target of a call from the function under construction, which keeps this one alive.

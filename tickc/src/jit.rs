@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "asserts that the code just published has the signature it was quoted with")]
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use crate::code_memory::{self, AllocError, CodeMemoryStats};
@@ -9,6 +10,7 @@ use crate::emit::Emitter;
 use crate::error::Error;
 use crate::fragment::{Staged, flags};
 use crate::func::{Func, FuncData};
+use crate::group::{Cells, Group};
 use crate::signature::Signature;
 use crate::{dump, x64};
 
@@ -167,6 +169,30 @@ impl Jit {
     /// # Errors
     /// As [`Jit::compile`], and [`Error::TierUnavailable`].
     pub fn compile_with<S: Signature>(&self, tier: Tier, staged: Staged<'_, S>) -> Result<Func<S>, Error> {
+        self.compile_as(tier, staged, None)
+    }
+
+    /// Functions that may call each other, to be declared, defined, and compiled together by this `Jit`.
+    pub fn group<'a>(&self) -> Group<'a> {
+        Group::new(self.clone())
+    }
+
+    /// Compiles a function of a group.
+    pub(crate) fn compile_in_group<S: Signature>(
+        &self,
+        staged: Staged<'_, S>,
+        cells: &Arc<Cells>,
+    ) -> Result<Func<S>, Error> {
+        self.compile_as(self.tier, staged, Some(cells))
+    }
+
+    #[inline(always)]
+    fn compile_as<S: Signature>(
+        &self,
+        tier: Tier,
+        staged: Staged<'_, S>,
+        group: Option<&Arc<Cells>>,
+    ) -> Result<Func<S>, Error> {
         check_tier(tier)?;
         let mut emitter = match ONE_PASS.try_with(Cell::take) {
             Ok(Some(emitter)) => emitter,
@@ -175,9 +201,17 @@ impl Jit {
         let start = if self.stats { timestamp() } else { 0 };
         let flat = S::FLAT;
         let calls = staged.flags() & flags::CALLS != 0;
+        if let Some(cells) = group {
+            // The code refers to the cells.
+            emitter.keep(cells.clone());
+            emitter.group = Some(cells.clone());
+        }
         emitter.begin(flat.types(), flat.pairs, S::RET, calls);
         // A panic in here drops the emitter, and with it all that it holds.
         let value = staged.emit(&mut emitter);
+        if group.is_some() {
+            emitter.group = None;
+        }
         let emitted = match emitter.finish(S::RET, value) {
             Ok(emitted) => emitted,
             Err(error) => {

@@ -36,6 +36,7 @@ mod emit;
 mod error;
 mod fragment;
 mod func;
+mod group;
 mod jit;
 mod label;
 mod machine;
@@ -51,6 +52,7 @@ pub use emit::Var;
 pub use error::Error;
 pub use fragment::{Code, Staged};
 pub use func::Func;
+pub use group::{Declared, Functions, Group};
 pub use jit::{Jit, JitBuilder, Phases, Stats, Tier};
 pub use label::Label;
 pub use record::Record;
@@ -143,7 +145,8 @@ pub use types::{Element, Ref, RefMut, Scalar, Slice, SliceMut, Type, Value};
 /// What a program that uses `tickc` wants in scope.
 pub mod prelude {
     pub use crate::{
-        Code, Error, Func, Jit, Label, Record, Ref, RefMut, Signature, Slice, SliceMut, Staged, Tier, Trap, Var, tick,
+        Code, Declared, Error, Func, Group, Jit, Label, Record, Ref, RefMut, Signature, Slice, SliceMut, Staged, Tier,
+        Trap, Var, tick,
     };
 }
 

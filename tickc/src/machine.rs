@@ -275,6 +275,9 @@ pub enum Target {
         /// Bound of the stack it takes, as in `Finished::stack`.
         stack: u32,
     },
+    /// A function of our own that may not be compiled yet: the address of a word that holds the address of its first
+    /// instruction whenever the call runs. It was begun with [`Prologue::declared`].
+    Declared(u64),
 }
 
 /// What the emitter knows of a function before the first operation.
@@ -288,6 +291,9 @@ pub(crate) struct Prologue<'a> {
     pub ret: Type,
     /// Whether calls are known to come: variables then prefer registers that survive them.
     pub calls: bool,
+    /// Whether others call it by [`Target::Declared`], before it is known what it does: it takes the stack limit and returns a
+    /// status in any case.
+    pub declared: bool,
 }
 
 /// What is known of a function when it is complete.
@@ -420,8 +426,7 @@ pub(crate) trait Machine {
     // Labels. `goto` and `label.here()` are made of `jump`, `merge`, `here`, `land` and `send`, as loops are; no temporary and no
     // condition is alive at a label.
 
-    /// Jumps by a table: puts in each entry of `targets` a list of one pending jump, the one that is taken if `index` has the
-    /// number of that entry. `index` is a `usize` less than `targets.len()`; there is at least one entry. Control does not come
-    /// out behind the table.
-    fn jump_table(&mut self, index: Operand, targets: &mut [JumpList]);
+    /// Jumps to one of `count` targets, chosen by `index`, a `u64` that is known to be less than `count`, which is not 0.
+    /// Pushes on `entries` one list for each index, in order; control does not go on behind it.
+    fn switch(&mut self, index: Operand, count: u32, entries: &mut Vec<JumpList>);
 }

@@ -178,7 +178,16 @@ impl Expander<'_> {
                 return quote_spanned!(span=> { #lets #kept let __p = #place; __e.#method(#place_name, #name); });
             }
         };
-        let assign = placed(&format!("assign{suffix}"), assign.target.span, quote_spanned!(span=> #variable, #name));
+        let method = format!("assign{suffix}");
+        let assign = match &assign.target.kind {
+            ExprKind::Splice(capture) => {
+                placed(&method, capture.source.span(), quote_spanned!(span=> #variable, #name))
+            }
+            _ => {
+                let method = Ident::new(&method, span);
+                quote_spanned!(span=> #method(#variable, #name))
+            }
+        };
         quote_spanned!(span=> { #lets __e.#assign; })
     }
 }

@@ -1,8 +1,12 @@
 //! Parameters and calls.
 
+use std::panic::Location;
+
 use super::vars::Home;
 use super::{Emitter, Val, Var};
+use crate::error::Error;
 use crate::func::Func;
+use crate::group::{Declared, DeclaredId};
 use crate::machine::{Operand, Target};
 use crate::signature::{Param, ParamList, Return};
 use crate::types::{Scalar, Shape, Type, Value};
@@ -66,7 +70,7 @@ pub trait ExternFn: Copy {
 /// A run-time constant that can be called: an `extern "C"` function pointer or a [`Func`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be called from dynamic code",
-    note = "callable are `extern \"C\"` function pointers and `Func`s"
+    note = "callable are `extern \"C\"` function pointers, `Func`s and `Declared` functions"
 )]
 pub trait Callable {
     /// The arguments.
@@ -75,6 +79,7 @@ pub trait Callable {
     type Ret: Return;
     /// What the call goes to, after the function under construction keeps it alive.
     #[doc(hidden)]
+    #[track_caller]
     fn target(&self, e: &mut Emitter) -> Target;
 }
 
@@ -106,6 +111,11 @@ macro_rules! arities {
             type Args = ($(Val<$p>,)*);
             type Ret = R;
             fn target(&self, e: &mut Emitter) -> Target { self.target_in(e) }
+        }
+        impl<$($p: Param,)* R: Return> Callable for Declared<fn($($p),*) -> R> {
+            type Args = ($(Val<$p>,)*);
+            type Ret = R;
+            fn target(&self, e: &mut Emitter) -> Target { e.declared(self.id) }
         }
     )*};
 }
@@ -169,6 +179,7 @@ impl Emitter {
     }
 
     /// Calls a run-time constant.
+    #[track_caller]
     pub fn call_lifted<L: Callable>(&mut self, f: &crate::fragment::Lifted<L>, args: L::Args) -> Val<L::Ret> {
         let target = f.0.target(self);
         self.call_target(target, args)
@@ -177,6 +188,20 @@ impl Emitter {
     /// Calls the function under construction.
     pub fn call_self<P: ParamList, R: Return>(&mut self, args: impl Arguments) -> Val<R> {
         self.call_target(Target::SelfCall, args)
+    }
+
+    /// The target of a call of a declared function.
+    #[track_caller]
+    fn declared(&mut self, id: DeclaredId) -> Target {
+        let used = Location::caller();
+        let cell = match &self.group {
+            Some(group) => group.cell(id, used),
+            None => Err(Error::OtherGroup { declared: id.declared, used }),
+        };
+        Target::Declared(cell.unwrap_or_else(|error| {
+            self.set_error(error);
+            0
+        }))
     }
 
     fn call_target<R: Return>(&mut self, target: Target, args: impl Arguments) -> Val<R> {

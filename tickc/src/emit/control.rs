@@ -3,8 +3,6 @@
 //! The expansion of `tick!` asks what is live before it emits an arm, so arms that a run-time constant rules out are never
 //! instantiated. The value of several arms meets in a variable without name.
 
-use std::panic::Location;
-
 use super::vars::Home;
 use super::{Emitter, Val, Var};
 use crate::error::Error;
@@ -532,7 +530,8 @@ impl Emitter {
     #[track_caller]
     pub fn arm_bind<S: Int, T: Value>(&mut self, m: &mut Match<S, T>) -> (bool, Var<S>) {
         self.show(m.index);
-        (self.arm_default(m), Var::new(self.function, m.index, Location::caller()))
+        let var = self.home_of(m.index);
+        (self.arm_default(m), self.var(var))
     }
 
     /// The end of an arm.

@@ -147,8 +147,8 @@ impl Emitter {
         if labels.is_empty() {
             return self.machine.release(index);
         }
-        let mut jumps = vec![0; labels.len()];
-        self.machine.jump_table(index, &mut jumps);
+        let mut jumps = Vec::with_capacity(labels.len());
+        self.machine.switch(index, labels.len() as u32, &mut jumps);
         for (&jump, &label) in jumps.iter().zip(labels) {
             self.go(jump, label, at);
         }

@@ -29,12 +29,13 @@ use std::sync::Arc;
 
 pub use call::{Arguments, Callable, ExternFn};
 pub use control::{If, Logic, Loop, Match, Pat, Round, round};
-pub(crate) use label::LabelId;
+pub(crate) use label::{LabelId, Source};
 pub(crate) use val::OfThisThread;
 pub use val::{AsVar, Place, Val, Var, var_of};
 pub use vars::{Home, Named, Scope};
 
 use crate::error::Error;
+use crate::group::Cells;
 use crate::machine::{Finished, Machine, Operand, Prologue};
 use crate::types::{Scalar, Shape, Type, Value};
 use label::Labels;
@@ -77,6 +78,8 @@ pub struct Emitter {
     ret: Type,
     /// What the finished function must keep alive.
     keep: Vec<Keep>,
+    /// The group that the function belongs to.
+    pub(crate) group: Option<Arc<Cells>>,
 }
 
 /// Something that a function keeps alive.
@@ -113,6 +116,7 @@ impl Emitter {
             homes: Vec::new(),
             ret: Type::Unit,
             keep: Vec::new(),
+            group: None,
         }
     }
 
@@ -127,7 +131,8 @@ impl Emitter {
         self.next_param = 0;
         self.ret = ret;
         self.homes.clear();
-        self.machine.begin(&Prologue { params: types, pairs, ret, calls }, &mut self.homes);
+        self.machine
+            .begin(&Prologue { params: types, pairs, ret, calls, declared: self.group.is_some() }, &mut self.homes);
     }
 
     /// Ends the function with the value of its body.

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::Location;
 
 use crate::machine::Operand;
 use crate::types::{Value, Zero};
@@ -85,8 +84,6 @@ pub(crate) type OfThisThread = PhantomData<*const ()>;
 pub struct Var<T> {
     /// Variables of a function: its number << INDEX_BITS | index in its table. Locals: [`Var::LOCAL`] | number.
     bits: u64,
-    /// Where it was bound, or made.
-    place: &'static Location<'static>,
     marker: PhantomData<fn() -> T>,
     thread: OfThisThread,
 }
@@ -102,9 +99,9 @@ impl<T> Copy for Var<T> {}
 impl<T> fmt::Debug for Var<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.bits & Self::LOCAL != 0 {
-            write!(f, "Var<{}>(local made at {})", std::any::type_name::<T>(), self.place)
+            write!(f, "Var<{}>(local {})", std::any::type_name::<T>(), self.bits & !Self::LOCAL)
         } else {
-            write!(f, "Var<{}>(bound at {})", std::any::type_name::<T>(), self.place)
+            write!(f, "Var<{}>({} of function {})", std::any::type_name::<T>(), self.index(), self.function())
         }
     }
 }
@@ -123,13 +120,8 @@ impl<T> Var<T> {
     pub(crate) const MAX_INDEX: u32 = (1 << INDEX_BITS) - 1;
 
     #[inline(always)]
-    pub(crate) fn new(function: u64, index: u32, place: &'static Location<'static>) -> Self {
-        Var { bits: function << INDEX_BITS | u64::from(index), place, marker: PhantomData, thread: PhantomData }
-    }
-
-    /// Where it was bound, or made.
-    pub(crate) fn place(self) -> &'static Location<'static> {
-        self.place
+    pub(crate) fn new(function: u64, index: u32) -> Self {
+        Var { bits: function << INDEX_BITS | u64::from(index), marker: PhantomData, thread: PhantomData }
     }
 
     /// Number of the function it belongs to.
@@ -161,11 +153,10 @@ impl<T: Zero> Var<T> {
     /// A new variable that is, in each function into which it is spliced, a local of that function. It starts at zero
     /// (slices start empty) in each call.
     #[inline]
-    #[track_caller]
     pub fn local() -> Var<T> {
         let number = NEXT_LOCAL.get();
         NEXT_LOCAL.set(number + 1);
-        Var { bits: Self::LOCAL | number, place: Location::caller(), marker: PhantomData, thread: PhantomData }
+        Var { bits: Self::LOCAL | number, marker: PhantomData, thread: PhantomData }
     }
 }
 

@@ -17,6 +17,29 @@ use crate::types::{Bits, Int, Number, Scalar, Shape, Type, Value};
 
 thread_local! {
     static NEXT_FUNCTION: Cell<u64> = const { Cell::new(1) };
+    /// The variables of this thread whose handles Rust code got last, with the places where they were bound.
+    static PLACES: [Cell<Bound>; PLACES_LEN] = const { [const { Cell::new((0, None)) }; PLACES_LEN] };
+    /// How many there have been.
+    static PLACES_NEXT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The bits of a handle, and where the variable was bound.
+type Bound = (u64, Option<&'static Location<'static>>);
+/// Of how many variables the place is known. A handle that outlives its function does not do so for long: it is kept by mistake.
+const PLACES_LEN: usize = 1024;
+
+/// Remembers where the variable with the handle `bits` is bound, so that handles need not carry it.
+#[inline]
+pub(super) fn remember_place(bits: u64, place: &'static Location<'static>) {
+    let next = PLACES_NEXT.get();
+    PLACES_NEXT.set(next + 1);
+    PLACES.with(|places| places[next % PLACES_LEN].set((bits, Some(place))));
+}
+
+/// Where the variable with the handle `bits` was bound, if that was not too long ago.
+#[cold]
+fn place_of(bits: u64) -> Option<&'static Location<'static>> {
+    PLACES.with(|places| places.iter().map(Cell::get).find(|&(of, _)| of == bits)?.1)
 }
 
 /// A number for a function that no other function of this thread has had (V2): 39 bits of them last for days of nothing but
@@ -230,7 +253,9 @@ impl Emitter {
     #[inline]
     #[track_caller]
     pub fn var<T: Value>(&mut self, v: Home<T>) -> Var<T> {
-        Var::new(self.function, v.index, Location::caller())
+        let var = Var::new(self.function, v.index);
+        remember_place(var.bits(), Location::caller());
+        var
     }
 
     /// The variable at `index`, known to be in scope.
@@ -262,7 +287,8 @@ impl Emitter {
         let Some(number) = v.local_number() else {
             let how = if v.function() == self.function { "after its scope had ended" } else { "in another function" };
             let ty = std::any::type_name::<T>();
-            self.set_error(Error::VariableOutOfScope { ty, how, bound: v.place(), used: Location::caller() });
+            let (bound, used) = (place_of(v.bits()), Location::caller());
+            self.set_error(Error::VariableOutOfScope { ty, how, bound, used });
             return None;
         };
         let found = self.vars.locals.get(&number).copied();

@@ -82,12 +82,12 @@ impl OnePass {
     pub(super) fn call_target(&mut self, target: Target, args: &[(Type, Operand)], pairs: u32, ret: Type) -> Operand {
         self.has_calls = true;
         let (traps, checks_stack, native) = match target {
-            Target::SelfCall => (true, true, false),
+            Target::SelfCall | Target::Declared(_) => (true, true, false),
             Target::Dynamic { traps, checks_stack, .. } => (traps, checks_stack, false),
             Target::Native(_) => (false, false, true),
         };
         match target {
-            Target::SelfCall => self.recursive = true,
+            Target::SelfCall | Target::Declared(_) => self.recursive = true,
             Target::Dynamic { stack, .. } => self.callee_stack = self.callee_stack.max(stack),
             Target::Native(_) => {}
         }
@@ -271,6 +271,11 @@ impl OnePass {
                 self.buf.byte(0xe8);
                 self.near_calls.push((self.buf.pos(), address));
                 self.buf.dword(0);
+            }
+            Target::Declared(cell) => {
+                self.buf.mov_ri(SCRATCH, cell);
+                let cell = Mem { base: SCRATCH, index: RSP, scale: 0, disp: 0, in_frame: false };
+                self.buf.rm(op(0xff), false, 2, cell, false);
             }
             Target::Native(address) => {
                 if self.is_near(address) {

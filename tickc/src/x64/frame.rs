@@ -32,7 +32,7 @@ impl OnePass {
         self.zeroed.clear();
         self.ret = prologue.ret;
         self.calls = prologue.calls;
-        (self.has_calls, self.recursive, self.traps, self.needs_limit) = (false, false, false, false);
+        (self.has_calls, self.recursive, self.traps, self.needs_limit) = (false, prologue.declared, false, false);
         self.limit = u32::MAX;
         self.callee_stack = 0;
         (self.returns, self.exits, self.trapped_in_rdx, self.trapped_in_rax) = (0, 0, 0, 0);

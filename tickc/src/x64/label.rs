@@ -9,9 +9,9 @@ use crate::types::Type;
 impl OnePass {
     /// Jumps into a table of jumps, five bytes each. As its entries are jumps, they are landed as all others are, and no data
     /// lies in the code.
-    pub(super) fn jump_by_table(&mut self, index: Operand, targets: &mut [JumpList]) {
+    pub(super) fn jump_by_table(&mut self, index: Operand, count: u32, entries: &mut Vec<JumpList>) {
         // The table is left for good: that the register is one of the last matters to nobody.
-        let (index, _) = self.to_temp(Type::Usize, index);
+        let (index, _) = self.to_temp(Type::U64, index);
         let reg = index.reg();
         // lea r11, [rip + distance to the table]
         dynasm!(self.buf; .arch x64; lea r11, [rip + 0]);
@@ -21,9 +21,9 @@ impl OnePass {
         if !self.buf.overflowed() {
             self.buf.patch_i32(distance, (self.buf.pos() - (distance + 4)) as i32);
         }
-        for target in targets {
+        for _ in 0..count {
             self.buf.room();
-            *target = self.jump_always();
+            entries.push(self.jump_always());
         }
     }
 }

@@ -459,8 +459,8 @@ impl Machine for OnePass {
         self.entry - self.start
     }
 
-    fn jump_table(&mut self, index: Operand, targets: &mut [JumpList]) {
+    fn switch(&mut self, index: Operand, count: u32, entries: &mut Vec<JumpList>) {
         self.buf.room();
-        self.jump_by_table(index, targets);
+        self.jump_by_table(index, count, entries);
     }
 }
