@@ -9,6 +9,7 @@
 //! | [`dot`] | one of the two vectors, with its zeros | the other vector |
 //! | [`query`] | a condition typed on the command line | 200,000 records from a CSV file |
 //! | [`convolve`] | the mask and the shape of the picture | the pixels |
+//! | [`threaded`] | an expression: data of an interpreter, then code | its variable |
 //!
 //! Around them:
 //!
@@ -37,6 +38,7 @@ pub mod power;
 pub mod query;
 pub mod splitmix;
 pub mod text_error;
+pub mod threaded;
 pub mod tiers;
 pub mod tour;
 
