@@ -11,6 +11,8 @@ use crate::text_error::TextError;
 
 /// The instructions, by number; `#` pushes the number behind it, `~` negates, `.` ends.
 const INSTRUCTIONS: &str = "#x~+-*/.";
+type Interpreter = fn(Slice<i64>, SliceMut<i64>, i64) -> i64;
+type Compiled = fn(i64) -> i64;
 
 fn number_of(instruction: char) -> i64 {
     INSTRUCTIONS.find(instruction).map_or(-1, |number| number as i64)
@@ -95,7 +97,7 @@ fn operate<'a>(operator: char, a: Code<'a, i64>, b: Code<'a, i64>) -> Code<'a, i
 }
 
 /// The interpreter: of instructions, a stack for them, and x.
-fn interpreter(jit: &Jit) -> Result<Func<fn(Slice<i64>, SliceMut<i64>, i64) -> i64>, tickc::Error> {
+fn interpreter(jit: &Jit) -> Result<Func<Interpreter>, tickc::Error> {
     let labels = [(); 8].map(|()| Label::new());
     let (pc, top) = (Var::<usize>::local(), Var::<usize>::local());
     let next = |code: Var<Slice<i64>>| tick!({ @pc += 1; @(Label::table(tick!(@code[@pc - 1] as usize), &labels)) });
@@ -117,7 +119,7 @@ fn interpreter(jit: &Jit) -> Result<Func<fn(Slice<i64>, SliceMut<i64>, i64) -> i
 }
 
 /// The compiler: runs a program on a stack of code.
-fn compile(jit: &Jit, program: &Program) -> Result<Func<fn(i64) -> i64>, tickc::Error> {
+fn compile(jit: &Jit, program: &Program) -> Result<Func<Compiled>, tickc::Error> {
     let run = |x: Var<i64>| {
         let (mut stack, mut words) = (Vec::<Code<'_, i64>>::new(), program.0.iter().copied());
         while let Some(op) = words.next() {

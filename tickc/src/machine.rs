@@ -276,7 +276,7 @@ pub enum Target {
         stack: u32,
     },
     /// A function of our own that may not be compiled yet: the address of a word that holds the address of its first
-    /// instruction whenever the call runs. It was begun with [`Prologue::declared`].
+    /// instruction whenever the call runs. It was begun with `Prologue::declared`.
     Declared(u64),
 }
 
