@@ -93,7 +93,7 @@ pub use tickc_macros::Record;
 /// | `@name`, `@(expr)` | [`Code<T>`](Code), [`Var<T>`](Var) | the fragment, instantiated here; the variable |
 /// | `@v = e`, `@(v[i]) += e` | [`Var<T>`](Var) | assignment |
 /// | `$name`, `$(expr)`, `lift!(expr)` | scalars; `Arc<[X]>`, `&'static [X]` | a run-time constant, folded through every operation; a slice that the function keeps alive |
-/// | `$f(a, b)` | [`Func`], `extern "C" fn` pointers | a call |
+/// | `$f(a, b)` | [`Func`], `extern "C" fn` pointers, [`Declared`] functions of a [`Group`] | a call |
 /// | `for x in $(iterable) { … }` | `IntoIterator + Clone` | unrolled; `x`, any pattern, is then a Rust value: `$(x.0)`, `@(code[x])`, bare `x` |
 /// | `if $(c) { … } else { … }`, `match $(v) { … }` | `bool`; anything | only the live arm is instantiated |
 ///
@@ -121,7 +121,8 @@ pub use tickc_macros::Record;
 /// Rust's syntax, precedence and order of evaluation: literals, arithmetic, bits, shifts, comparisons, `&& || !`, `as`, blocks,
 /// `let`, assignment, `if`, `match` on integers, `while`, `loop`, `for i in a..b`, labels, `break`, `continue`, `return`, calls of
 /// `extern "C"` functions and, in a quoted `fn`, of itself, `trap(code)`; slices, records, arrays in records, raw pointers in the
-/// user's own `unsafe { }`. Constants of the program (`LIMIT`, `i64::MAX`) are named bare.
+/// user's own `unsafe { }`. Constants of the program (`LIMIT`, `i64::MAX`) are named bare. Jumps from fragment to fragment go to a
+/// [`Label`].
 ///
 /// - Integers: `wrapping_add` `wrapping_sub` `wrapping_mul` `wrapping_neg` `wrapping_shl` `wrapping_shr` `wrapping_abs`
 ///   `rotate_left` `rotate_right` `count_ones` `count_zeros` `leading_zeros` `trailing_zeros` `swap_bytes` `unsigned_abs`
@@ -137,7 +138,7 @@ pub use tickc_macros::Record;
 /// # Errors
 ///
 /// Types are checked by rustc, at the user's own tokens. What only shows while fragments are composed is an [`Error`] of
-/// [`Jit::compile`].
+/// [`Jit::compile`]: a variable or a label used out of its scope (both places are named), a limit of depth or size.
 pub use tickc_macros::tick;
 pub use trap::Trap;
 pub use types::{Element, Ref, RefMut, Scalar, Slice, SliceMut, Type, Value};
