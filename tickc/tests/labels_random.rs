@@ -177,7 +177,10 @@ fn evaluate(program: &Program, arguments: [i64; 4], mut fuel: i64) -> i64 {
     v.iter().fold(0, |hash, &x| mix(hash, x))
 }
 
-fn compile(program: &Program) -> Func<fn(i64, i64, i64, i64, i64) -> i64> {
+/// Four arguments and the fuel.
+type Run = fn(i64, i64, i64, i64, i64) -> i64;
+
+fn compile(program: &Program) -> Func<Run> {
     let labels: Vec<Label> = (0..program.labels).map(|_| Label::new()).collect();
     let end = Label::new();
     let locals: Vec<Var<i64>> = (0..LOCALS).map(|_| Var::local()).collect();
