@@ -11,8 +11,9 @@
 //! | [`convolve`] | the mask and the shape of the picture | the pixels |
 //! | [`marshal`] | the format of a record | its fields |
 //! | [`arguments`] | number and types of a call's arguments | the values |
+//! | [`threaded`] | an expression: data of an interpreter, then code | its variable |
 //!
-//! (The last two are not part of the tour.)
+//! (The last three are not part of the tour.)
 //!
 //! Around them:
 //!
@@ -43,6 +44,7 @@ pub mod power;
 pub mod query;
 pub mod splitmix;
 pub mod text_error;
+pub mod threaded;
 pub mod tiers;
 pub mod tour;
 

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::jit::Tier;
 
+/// A place in the source of the Rust program.
+type Place = &'static Location<'static>;
+
 /// Why a `Jit` could not be made or a function not be compiled. Errors during emission are sticky: the first one is
 /// reported by `compile`.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -25,8 +28,11 @@ pub enum Error {
         reason: String,
     },
     /// An expression needs more registers at once than there are.
-    #[error("an expression is too complex: too many addresses are pending at once")]
-    ExpressionTooComplex,
+    #[error("an expression is too complex: the values and addresses pending at once need more than {limit} registers")]
+    ExpressionTooComplex {
+        /// How many registers there are.
+        limit: u32,
+    },
     /// All code memory is taken by functions that live.
     #[error("no code memory left for {bytes} bytes: drop functions that are not needed")]
     CodeMemoryFull {
@@ -72,13 +78,85 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
-    /// A variable was used outside its scope or its function.
-    #[error("a dynamic variable of type {ty} was used {place}")]
+    /// A parameter or a `let` was used outside its scope or its function.
+    #[error("the dynamic variable of type {ty} bound {} was used at {used} {how}", place_or_past(.bound))]
     VariableOutOfScope {
         /// The variable's type.
         ty: &'static str,
+        /// Whether in its function or in another one.
+        how: &'static str,
+        /// Where it was bound; not known if its thread has bound a thousand other variables since.
+        bound: Option<Place>,
         /// Where it was used.
-        place: &'static str,
+        used: Place,
+    },
+    /// A function jumps to a label that it does not place.
+    #[error("the label made at {made} is jumped to at {used}, but the function does not place it with `here`")]
+    LabelNotPlaced {
+        /// Where the label was made.
+        made: Place,
+        /// A jump to it.
+        used: Place,
+    },
+    /// A function places a label twice.
+    #[error("the label made at {made} is placed twice in one function, at {first} and at {second}")]
+    LabelPlacedTwice {
+        /// Where the label was made.
+        made: Place,
+        /// Its first place.
+        first: Place,
+        /// Its second place.
+        second: Place,
+    },
+    /// A jump comes to a place where more variables are in scope than where it starts.
+    #[error(
+        "the jump at {used} goes past a `let`: a variable that is in scope at its label, placed at {placed}, is not in scope at \
+         the jump"
+    )]
+    JumpPastLet {
+        /// The jump.
+        used: Place,
+        /// Where its label is placed.
+        placed: Place,
+    },
+    /// A function is called, or asked for, that its group has declared but not defined.
+    #[error("the function declared at {declared} is used at {used}, but its group does not define it")]
+    NotDefined {
+        /// Where it was declared.
+        declared: Place,
+        /// Where it is called or asked for.
+        used: Place,
+    },
+    /// A group defines a function twice.
+    #[error("the function declared at {declared} is defined twice, at {first} and at {second}")]
+    DefinedTwice {
+        /// Where it was declared.
+        declared: Place,
+        /// Its first definition.
+        first: Place,
+        /// Its second definition.
+        second: Place,
+    },
+    /// A declared function is used outside of its group.
+    #[error(
+        "the function declared at {declared} is used at {used} outside of its group; elsewhere its `Func` can be called"
+    )]
+    OtherGroup {
+        /// Where it was declared.
+        declared: Place,
+        /// Where it is used.
+        used: Place,
+    },
+    /// A label is placed within an expression, after operands that wait for it.
+    #[error(
+        "the label made at {made} is placed at {placed} within an operand: a label stands at statement level, with no other \
+         operand pending"
+    )]
+    LabelInOperand {
+        /// Where the label was made.
+        made: Place,
+        /// Where it is placed.
+        placed: Place,
     },
     /// `return` with a value of another type than the function's.
     #[error("`return` of a {found} in a function that returns {expected}")]
@@ -156,6 +234,10 @@ pub enum Error {
     /// A generator gave up through `Code::fail`.
     #[error("{0}")]
     Failed(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+fn place_or_past(bound: &Option<Place>) -> String {
+    bound.map_or_else(|| "in a function compiled long before".to_owned(), |place| format!("at {place}"))
 }
 
 impl From<Box<dyn std::error::Error + Send + Sync>> for Error {

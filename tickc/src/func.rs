@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering, fence};
 use crate::code_memory::{self, Node};
 use crate::dump;
 use crate::emit::{Emitter, Keep};
+use crate::error::Error;
 use crate::interp::Program;
 use crate::jit::{Phases, Stats, Tier};
 use crate::machine::{Finished, Target};
@@ -50,6 +51,13 @@ impl FuncData {
     pub(crate) fn program(&self) -> Option<&Program> {
         self.extra.as_ref()?.program.as_ref()
     }
+}
+
+/// What another handle of a function keeps: see [`Func::kept_with`].
+struct Handle {
+    function: Owner,
+    /// What it keeps besides.
+    _keep: Keep,
 }
 
 impl Drop for FuncData {
@@ -130,6 +138,12 @@ impl Owner {
 
     /// All code of the function.
     pub(crate) fn code(&self) -> &[u8] {
+        if let Some(extra) = &self.data().extra
+            && let [only] = &*extra.keep
+            && let Some(handle) = only.downcast_ref::<Handle>()
+        {
+            return handle.function.code();
+        }
         let node = self.node();
         // SAFETY: the node's code is readable and does not change while the node lives.
         unsafe { std::slice::from_raw_parts(node.exec(), node.len()) }
@@ -208,8 +222,13 @@ impl<S> fmt::Debug for Func<S> {
                 write!(f, "Func<{name}>({:?}, {} operations)", self.tier(), program.function().operations())
             }
             None => {
-                let node = self.owner.node();
-                write!(f, "Func<{name}>({:?}, {} bytes at {:?})", self.tier(), node.len(), self.owner.entry())
+                write!(
+                    f,
+                    "Func<{name}>({:?}, {} bytes at {:?})",
+                    self.tier(),
+                    self.owner.code().len(),
+                    self.owner.entry()
+                )
             }
         }
     }
@@ -259,7 +278,7 @@ impl<S> Func<S> {
         let data = self.owner.data();
         let (instructions, bytes) = match data.program() {
             Some(program) => (program.function().operations(), size_of_val(&program.function().records[..])),
-            None => (dump::count_instructions(self.instructions()), self.owner.node().len()),
+            None => (dump::count_instructions(self.instructions()), self.owner.code().len()),
         };
         Stats { instructions, bytes, phases: data.extra.as_ref().and_then(|extra| extra.phases) }
     }
@@ -269,12 +288,44 @@ impl<S> Func<S> {
         if let Some(program) = self.owner.data().program() {
             return program.function().to_string();
         }
-        dump::disassemble(self.instructions(), self.owner.node().exec().addr() as u64)
+        dump::disassemble(self.instructions(), self.owner.code().as_ptr().addr() as u64)
     }
 
     /// The code without the data behind it.
     fn instructions(&self) -> &[u8] {
         self.owner.data().finished.instructions(self.owner.code())
+    }
+
+    /// What a cell holds from which the function is called (see [`Target::Declared`]).
+    pub(crate) fn cell_word(&self) -> usize {
+        match self.owner.data().program() {
+            Some(program) => (&raw const *program).expose_provenance(),
+            None => self.owner.entry().expose_provenance(),
+        }
+    }
+
+    /// Another handle of the function, which keeps something alive besides.
+    pub(crate) fn kept_with(&self, keep: Keep) -> Result<Func<S>, Error> {
+        let data = self.owner.data();
+        let other = FuncData {
+            owners: AtomicU32::new(1),
+            entry: data.entry,
+            finished: data.finished,
+            tier: data.tier,
+            extra: Some(Box::new(Extra {
+                program: data.program().map(Program::other),
+                keep: Box::new([Arc::new(Handle { function: self.owner.clone(), _keep: keep })]),
+                phases: data.extra.as_ref().and_then(|extra| extra.phases),
+            })),
+        };
+        let node = match data.program() {
+            Some(_) => Node::detached(other),
+            // Its node has no code of its own, but for the least there is.
+            None => code_memory::reserve(1)?.commit(other)?,
+        };
+        // SAFETY: the code at the entry, or the program, is that of this function, which the handle keeps alive; the node counts
+        // one owner.
+        Ok(unsafe { Func::new(node) })
     }
 
     /// The target of a call from the function under construction, which keeps this one alive.

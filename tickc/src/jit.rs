@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::thread::LocalKey;
 
@@ -11,6 +12,7 @@ use crate::emit::{Emitter, Keep};
 use crate::error::Error;
 use crate::fragment::{Handle, Staged, flags};
 use crate::func::{Extra, Func, FuncData};
+use crate::group::{Cells, Group};
 use crate::interp::Program;
 use crate::machine::{Finished, Machine};
 use crate::signature::{Flat, Signature};
@@ -121,6 +123,17 @@ pub(crate) struct Quoted<'a> {
     pub(crate) ret: Type,
     /// The number of the function whose variables the parameters are, if the body does not declare them itself.
     pub(crate) function: Option<u64>,
+    /// The cells of the group that it belongs to.
+    pub(crate) group: Option<&'a Arc<Cells>>,
+}
+
+impl Quoted<'_> {
+    /// A function with the signature `S`.
+    #[inline(always)]
+    fn of<S: Signature>() -> Self {
+        let Flat { pairs, .. } = *S::FLAT;
+        Quoted { params: S::FLAT.types(), pairs, ret: S::RET, function: None, group: None }
+    }
 }
 
 fn check_tier(tier: Tier) -> Result<(), Error> {
@@ -213,9 +226,22 @@ impl Jit {
     /// # Errors
     /// As [`Jit::compile`], and [`Error::TierUnavailable`].
     pub fn compile_with<S: Signature>(&self, tier: Tier, staged: Staged<'_, S>) -> Result<Func<S>, Error> {
-        let Flat { pairs, .. } = *S::FLAT;
-        let quoted = Quoted { params: S::FLAT.types(), pairs, ret: S::RET, function: None };
-        self.compile_quoted(tier, quoted, staged.into_handle(), std::any::type_name::<S>)
+        self.compile_quoted(tier, Quoted::of::<S>(), staged.into_handle(), std::any::type_name::<S>)
+    }
+
+    /// Functions that may call each other, to be declared, defined, and compiled together by this `Jit`.
+    pub fn group<'a>(&self) -> Group<'a> {
+        Group::new(self.clone())
+    }
+
+    /// Compiles a function of a group.
+    pub(crate) fn compile_in_group<S: Signature>(
+        &self,
+        staged: Staged<'_, S>,
+        cells: &Arc<Cells>,
+    ) -> Result<Func<S>, Error> {
+        let quoted = Quoted { group: Some(cells), ..Quoted::of::<S>() };
+        self.compile_quoted(self.tier, quoted, staged.into_handle(), std::any::type_name::<S>)
     }
 
     /// Compiles a fragment as the body of a function, whose signature is `S`; `name` is what a reader calls it.
@@ -302,12 +328,20 @@ impl Jit {
         };
         let start = if self.stats { timestamp() } else { 0 };
         let calls = body.known() & flags::CALLS != 0;
+        if let Some(cells) = quoted.group {
+            // The code refers to the cells.
+            emitter.keep(cells.clone());
+            emitter.group = Some(cells.clone());
+        }
         emitter.begin(quoted.params, quoted.pairs, quoted.ret, calls);
         if let Some(function) = quoted.function {
             emitter.declare_params(function);
         }
         // A panic in here drops the emitter, and with it all that it holds.
         let value = body.emit(&mut emitter);
+        if quoted.group.is_some() {
+            emitter.group = None;
+        }
         let finished = emitter.finish(quoted.ret, value);
         if finished.failed {
             let error = emitter.take_error();

@@ -37,10 +37,12 @@ mod emit;
 mod error;
 mod fragment;
 mod func;
+mod group;
 mod host;
 mod interp;
 mod ir;
 mod jit;
+mod label;
 mod machine;
 mod record;
 mod signature;
@@ -55,8 +57,10 @@ pub use emit::Var;
 pub use error::Error;
 pub use fragment::{Code, Staged};
 pub use func::Func;
+pub use group::{Declared, Functions, Group};
 pub use host::{HostClosure, HostFn};
 pub use jit::{Jit, JitBuilder, Phases, Stats, Tier};
+pub use label::Label;
 pub use record::Record;
 pub use signature::{Param, Return, Signature};
 /// Gives dynamic code the fields of a struct by name.
@@ -95,7 +99,7 @@ pub use tickc_macros::Record;
 /// | `@name`, `@(expr)` | [`Code<T>`](Code), [`Var<T>`](Var) | the fragment, instantiated here; the variable |
 /// | `@v = e`, `@(v[i]) += e` | [`Var<T>`](Var) | assignment |
 /// | `$name`, `$(expr)`, `lift!(expr)` | scalars; `Arc<[X]>`, `&'static [X]` | a run-time constant, folded through every operation; a slice that the function keeps alive |
-/// | `$f(a, b)` | [`Func`], [`HostFn`], `extern "C" fn` pointers | a call |
+/// | `$f(a, b)` | [`Func`], [`HostFn`], `extern "C" fn` pointers, [`Declared`] functions of a [`Group`] | a call |
 /// | `for x in $(iterable) { … }` | `IntoIterator + Clone` | unrolled; `x`, any pattern, is then a Rust value: `$(x.0)`, `@(code[x])`, bare `x` |
 /// | `if $(c) { … } else { … }`, `match $(v) { … }` | `bool`; anything | only the live arm is instantiated |
 ///
@@ -123,7 +127,8 @@ pub use tickc_macros::Record;
 /// Rust's syntax, precedence and order of evaluation: literals, arithmetic, bits, shifts, comparisons, `&& || !`, `as`, blocks,
 /// `let`, assignment, `if`, `match` on integers, `while`, `loop`, `for i in a..b`, labels, `break`, `continue`, `return`, calls of
 /// `extern "C"` functions and, in a quoted `fn`, of itself, `trap(code)`; slices, records, arrays in records, raw pointers in the
-/// user's own `unsafe { }`. Constants of the program (`LIMIT`, `i64::MAX`) are named bare.
+/// user's own `unsafe { }`. Constants of the program (`LIMIT`, `i64::MAX`) are named bare. Jumps from fragment to fragment go to a
+/// [`Label`].
 ///
 /// - Integers: `wrapping_add` `wrapping_sub` `wrapping_mul` `wrapping_div` `wrapping_rem` `wrapping_neg` `wrapping_abs`
 ///   `wrapping_shl` `wrapping_shr` `wrapping_pow` `saturating_add` `saturating_sub` `rotate_left` `rotate_right` `count_ones`
@@ -169,7 +174,7 @@ pub use tickc_macros::Record;
 /// # Errors
 ///
 /// Types are checked by rustc, at the user's own tokens. What only shows while fragments are composed is an [`Error`] of
-/// [`Jit::compile`].
+/// [`Jit::compile`]: a variable or a label used out of its scope (both places are named), a limit of depth or size.
 pub use tickc_macros::tick;
 pub use trap::Trap;
 pub use types::{DynamicType, Element, Ref, RefMut, Scalar, Slice, SliceMut, Type};
@@ -177,7 +182,8 @@ pub use types::{DynamicType, Element, Ref, RefMut, Scalar, Slice, SliceMut, Type
 /// What a program that uses `tickc` wants in scope.
 pub mod prelude {
     pub use crate::{
-        Code, Error, Func, HostFn, Jit, Record, Ref, RefMut, Signature, Slice, SliceMut, Staged, Tier, Trap, Var, tick,
+        Code, Declared, Error, Func, Group, HostFn, Jit, Label, Record, Ref, RefMut, Signature, Slice, SliceMut,
+        Staged, Tier, Trap, Var, tick,
     };
 }
 

@@ -51,13 +51,16 @@ pub(crate) mod kind {
     pub(crate) const UNIT: u8 = 5;
     /// A slice: the body is the index of the variable that holds the pointer; the next variable holds the length.
     pub(crate) const PAIR: u8 = 6;
-    /// The home of a variable whose scope has ended.
+    /// The home of a variable that is not read any more.
     pub(crate) const DEAD: u8 = 7;
 }
 
 impl Operand {
     pub(crate) const UNIT: Operand = Operand { head: kind::UNIT as u64, body: 0 };
+    /// The home of a variable whose scope has ended.
     pub(crate) const DEAD: Operand = Operand { head: kind::DEAD as u64, body: 0 };
+    /// The home of a variable in scope that has been read for the last time.
+    pub(crate) const TAKEN: Operand = Operand { head: kind::DEAD as u64, body: 1 };
 
     /// The constant with the canonical bits `bits`.
     #[inline(always)]
@@ -313,6 +316,9 @@ pub enum Target {
         /// words in canonical form, a slice as two, stores the value's canonical bits, and returns the status.
         words: u64,
     },
+    /// A function of our own that may not be compiled yet: the address of a word that holds the address of its first
+    /// instruction, or in the interpreter of its program, whenever the call runs. It was begun with `Prologue::declared`.
+    Declared(u64),
 }
 
 /// What the emitter knows of a function before the first operation.
@@ -327,6 +333,9 @@ pub(crate) struct Prologue<'a> {
     pub ret: Type,
     /// Whether calls are known to come: variables then prefer registers that survive them.
     pub calls: bool,
+    /// Whether others call it by [`Target::Declared`], before it is known what it does: it takes the stack limit and returns a
+    /// status in any case.
+    pub declared: bool,
 }
 
 /// What is known of a function when it is complete. Two words, so that it travels in registers.
@@ -502,7 +511,8 @@ pub(crate) trait Machine {
     /// length.
     fn place(&self, to: &mut [u8], address: u64);
 
-    // Dispatch, and memory that others see.
+    // Dispatch, labels, and memory that others see. `goto` and `label.here()` are made of `jump`, `merge`, `here`, `land` and
+    // `send`, as loops are; no temporary and no condition is alive at a label.
 
     /// Jumps to one of `count` targets, chosen by `index`, a `u64` that is known to be less than `count`, which is not 0.
     /// Pushes on `entries` one list for each index, in order; control does not go on behind it.

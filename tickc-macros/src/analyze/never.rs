@@ -2,7 +2,7 @@
 //!
 //! As in Rust the type is told by syntax, so that an `if` whose one arm returns has the type of the other arm.
 
-use super::Analysis;
+use super::{Analysis, visit};
 use crate::ast::*;
 
 /// Whether `expr` is of type `!`.
@@ -25,13 +25,37 @@ pub(crate) fn diverges(expr: &Expr, analysis: &Analysis) -> bool {
     }
 }
 
-/// Whether `block` is of type `!`.
+/// Whether `block` is of type `!`: whether it has a statement that does not come to an end, and none behind it that control could
+/// come to by a label.
 pub(crate) fn block_diverges(block: &Block, analysis: &Analysis) -> bool {
     match &block.tail {
         Some(tail) => diverges(tail, analysis),
-        None => block.stmts.iter().any(|stmt| match stmt {
-            Stmt::Let(local) => diverges(&local.init, analysis),
-            Stmt::Expr(expr, _) => diverges(expr, analysis),
-        }),
+        None => {
+            let mut ended = false;
+            for stmt in &block.stmts {
+                let expr = match stmt {
+                    Stmt::Let(local) => &local.init,
+                    Stmt::Expr(expr, _) => expr,
+                };
+                ended = diverges(expr, analysis) || ended && !may_place_label(expr);
+            }
+            ended
+        }
+    }
+}
+
+/// Whether control may come into `expr` by a jump to a label: whether it splices a fragment.
+fn may_place_label(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Splice(_) => true,
+        // The handle of a variable.
+        ExprKind::Assign(Assign { target, value, .. }) if matches!(target.kind, ExprKind::Splice(_)) => {
+            may_place_label(value)
+        }
+        _ => {
+            let mut may = false;
+            visit::children(expr, &mut |child| may |= may_place_label(child));
+            may
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! Blocks and statements.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
-use quote::quote_spanned;
+use quote::{ToTokens, quote_spanned};
 
-use super::{Expander, at, result_span};
+use super::{Expander, at, placed, result_span};
 use crate::analyze::never;
 use crate::ast::*;
 
@@ -74,6 +74,14 @@ impl Expander<'_> {
                     Some(_) if *mutable => "let_home",
                     Some(_) => "let_immutable",
                 };
+                if method == "let_" {
+                    let method = placed(method, ident.span(), name.to_token_stream());
+                    let value = match &local.ty {
+                        Some(ty) => quote_spanned!(span=> let #name: ::tickc::__private::Val<#ty> = #value;),
+                        None => quote_spanned!(span=> let #name = #value;),
+                    };
+                    return quote_spanned!(span=> #value let #ident = __e.#method;);
+                }
                 let method = Ident::new(method, span);
                 quote_spanned!(span=> let __v = #value; let #ident = __e.#method #generic (#name);)
             }

@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 
 use super::operand::Takes;
 use super::value::is_array_place;
-use super::{Expander, at};
+use super::{Expander, at, placed};
 use crate::ast::*;
 use crate::methods::{self, Kind};
 
@@ -49,7 +49,8 @@ impl Expander<'_> {
             }
             Callee::Lifted(capture) => {
                 let callee = self.lift_ref(capture);
-                quote_spanned!(span=> { #lets __e.call_lifted(#callee, #args) })
+                let call = placed("call_lifted", capture.source.span(), quote_spanned!(span=> #callee, #args));
+                quote_spanned!(span=> { #lets __e.#call })
             }
             Callee::Rust(ident) => {
                 let callee = super::lift_bound(ident);

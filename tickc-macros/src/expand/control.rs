@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 
 use super::value::literal;
-use super::{Expander, ReturnType, at, block_result_span, in_parens, result_span};
+use super::{Expander, ReturnType, at, block_result_span, in_parens, placed, result_span};
 use crate::analyze::LoopKind;
 use crate::analyze::never::block_diverges;
 use crate::ast::*;
@@ -104,7 +104,8 @@ impl Expander<'_> {
         match &arm.pattern {
             ArmPattern::Values(_) => quote_spanned!(span=> if __e.arm(&mut __m, __patterns[#k]) { #body }),
             ArmPattern::Bind(Binder::Name { ident, .. }) => {
-                let binding = quote_spanned!(span=> let (__live, #ident) = __e.arm_bind(&mut __m););
+                let arm_bind = placed("arm_bind", ident.span(), quote_spanned!(span=> &mut __m));
+                let binding = quote_spanned!(span=> let (__live, #ident) = __e.#arm_bind;);
                 quote_spanned!(span=> { #binding if __live { #body } })
             }
             ArmPattern::Bind(Binder::Ignored) | ArmPattern::Default => {

@@ -6,7 +6,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 
 use super::operand::Takes;
-use super::{Expander, at, in_parens, result_span};
+use super::{Expander, at, in_parens, placed, result_span};
 use crate::analyze::effects::is_constant;
 use crate::ast::*;
 
@@ -93,16 +93,18 @@ impl Expander<'_> {
                 quote_spanned!(span=> let #ident = #variable; #body)
             }
             Binder::Name { ident, mutable: false, .. } => {
-                quote_spanned!(span=> let #ident = __e.var(#variable); #body)
+                let var = placed("var", ident.span(), quote_spanned!(span=> #variable));
+                quote_spanned!(span=> let #ident = __e.#var; #body)
             }
             // Assigning to it must not change how often the loop runs.
             Binder::Name { ident, mutable: true, id } => {
                 let escapes = id.is_none_or(|id| self.analysis.binding(id).escapes);
-                let declare = Ident::new(if escapes { "let_" } else { "let_home" }, span);
+                let declare = if escapes { "let_" } else { "let_home" };
+                let declare = placed(declare, ident.span(), quote_spanned!(span=> __v));
                 quote_spanned! {span=> {
                     let __s = __e.scope();
                     let __v = __e.get(#variable);
-                    let #ident = __e.#declare(__v);
+                    let #ident = __e.#declare;
                     #body
                     __e.end_scope_unit(__s);
                 }}

@@ -25,6 +25,8 @@ mod place;
 mod tests;
 mod value;
 
+use std::cell::Cell;
+
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use syn::{Error, Token, Type};
@@ -65,7 +67,8 @@ fn expand(quotation: &Quotation, analysis: &Analysis) -> TokenStream {
         Form::Fragment(_) => Vec::new(),
         Form::Function(function) => function.params.iter().map(|param| &param.ty).collect(),
     };
-    let expander = Expander { analysis, by_move: quotation.by_move.is_some(), params, returns };
+    let expander =
+        Expander { analysis, by_move: quotation.by_move.is_some(), params, returns, in_operand: Cell::new(false) };
     let hoists = expander.hoists();
     let by_move = quotation.by_move.map(|token| quote_spanned!(at(token.span)=> move));
     match &quotation.form {
@@ -104,6 +107,17 @@ struct Expander<'a> {
     /// The types of the function's parameters.
     params: Vec<&'a Type>,
     returns: ReturnType<'a>,
+    /// Whether what is being expanded is evaluated while an operand to its left is pending.
+    in_operand: Cell<bool>,
+}
+
+/// `method(args)` where its `#[track_caller]` finds the user's token at `span`: of a token located there rustc would only say
+/// where the macro is called.
+fn placed(method: &str, span: Span, args: TokenStream) -> TokenStream {
+    let method = Ident::new(method, span);
+    let mut args = Group::new(Delimiter::Parenthesis, args);
+    args.set_span(span);
+    quote!(#method #args)
 }
 
 /// The span of a token made here that stands for the user's token at `span`.
@@ -221,7 +235,8 @@ impl Expander<'_> {
             Binder::Name { ident, id, .. } => {
                 let span = at(ident.span());
                 if id.is_none_or(|id| self.analysis.binding(id).escapes) {
-                    return quote_spanned!(span=> let #ident: ::tickc::__private::Var<#ty> = __e.param::<#ty>(););
+                    let param = placed("param", ident.span(), TokenStream::new());
+                    return quote_spanned!(span=> let #ident: ::tickc::__private::Var<#ty> = __e.#param;);
                 }
                 quote_spanned!(span=> let #ident: ::tickc::__private::Home<#ty> = __e.param_home::<#ty>();)
             }
@@ -239,6 +254,22 @@ impl Expander<'_> {
     fn hoisted(&self, k: usize, span: Span) -> TokenStream {
         let rests = (0..k).map(|_| quote_spanned!(span=> .1));
         quote_spanned!(span=> __h #(#rests)* .0)
+    }
+
+    /// Expands something that is evaluated while an operand to its left is pending.
+    fn as_operand(&self, expand: impl FnOnce() -> TokenStream) -> TokenStream {
+        let outer = self.in_operand.replace(true);
+        let expanded = expand();
+        self.in_operand.set(outer);
+        expanded
+    }
+
+    /// A splice.
+    fn splice(&self, capture: &Capture) -> TokenStream {
+        let span = capture.source.span();
+        let method = if self.in_operand.get() { "splice_operand" } else { "splice" };
+        let splice = placed(method, span, self.splice_ref(capture));
+        quote_spanned!(at(span)=> __e.#splice)
     }
 
     /// A reference to a captured splice.

@@ -28,7 +28,7 @@ impl Expander<'_> {
         let mut operands = Operands { lets: TokenStream::new(), names: Vec::new() };
         for (i, expr) in exprs.iter().enumerate() {
             let name = Ident::new(&format!("__a{i}"), at(result_span(expr)));
-            let value = self.value(expr);
+            let value = if i == 0 { self.value(expr) } else { self.as_operand(|| self.value(expr)) };
             operands.lets.extend(quote_spanned!(at(expr.span)=> let #name = #value;));
             let later = &exprs[i + 1..];
             let changes = effects::effects_of_all(later.iter().copied());

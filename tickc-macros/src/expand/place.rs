@@ -7,7 +7,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
 
 use super::operand::Takes;
-use super::{Expander, at, result_span};
+use super::{Expander, at, placed, result_span};
 use crate::analyze::effects;
 use crate::analyze::resolve::is_place;
 use crate::ast::*;
@@ -112,7 +112,7 @@ impl Expander<'_> {
                     match index_names.next() {
                         Some(evaluated) => quote_spanned!(span=> let __p = __e.index_place(__p, #evaluated);),
                         None => {
-                            let value = self.value(index);
+                            let value = self.as_operand(|| self.value(index));
                             let name = Ident::new("__i", at(result_span(index)));
                             quote_spanned!(span=> let __i = #value; let __p = __e.index_place(__p, #name);)
                         }
@@ -224,12 +224,21 @@ impl Expander<'_> {
             _ => {
                 let method = Ident::new(&format!("store{suffix}"), span);
                 let kept = self.keep(&name, &assign.value, &effects::effects(&assign.target), true);
-                let place = self.place(&assign.target);
+                let place = self.as_operand(|| self.place(&assign.target));
                 let place_name = Ident::new("__p", at(assign.target.span));
                 return quote_spanned!(span=> { #lets #kept let __p = #place; __e.#method(#place_name, #name); });
             }
         };
-        let method = Ident::new(&format!("assign{suffix}"), span);
-        quote_spanned!(span=> { #lets __e.#method(#variable, #name); })
+        let method = format!("assign{suffix}");
+        let assign = match &assign.target.kind {
+            ExprKind::Splice(capture) => {
+                placed(&method, capture.source.span(), quote_spanned!(span=> #variable, #name))
+            }
+            _ => {
+                let method = Ident::new(&method, span);
+                quote_spanned!(span=> #method(#variable, #name))
+            }
+        };
+        quote_spanned!(span=> { #lets __e.#assign; })
     }
 }

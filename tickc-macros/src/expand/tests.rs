@@ -18,7 +18,7 @@ fn fragments_capture_once() {
         expanded(quote!(@x * @(rest))),
         "quote((splice_capture(&x),(splice_capture(&rest),())),flags::NONE,|__e,__h|{{\
          let__a0=__e.splice(&__h.0);let__a0=__e.pin_if(__a0,effects(&__h.1.0));\
-         let__a1=__e.splice(&__h.1.0);__e.mul(__a0,__a1)}})"
+         let__a1=__e.splice_operand(&__h.1.0);__e.mul(__a0,__a1)}})"
     );
 }
 

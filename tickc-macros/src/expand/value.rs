@@ -23,10 +23,7 @@ impl Expander<'_> {
             }
             ExprKind::Const(path) => quote_spanned!(span=> __e.lit(const { #path })),
             ExprKind::Name(name) => self.name(name),
-            ExprKind::Splice(capture) => {
-                let capture = self.splice_ref(capture);
-                quote_spanned!(span=> __e.splice(#capture))
-            }
+            ExprKind::Splice(capture) => self.splice(capture),
             ExprKind::Lift(capture) => {
                 let capture = self.lift_ref(capture);
                 quote_spanned!(span=> __e.lift(#capture))

@@ -164,7 +164,7 @@ impl<'a> DynCall<'a> {
         let mut pairs = 0;
         for (i, arg) in self.args.iter().enumerate() {
             let shape = arg.ty.shape();
-            let value = arg.handle.instantiate(e, shape);
+            let value = arg.handle.instantiate(e, shape, true);
             let value = e.keep_value(shape, value, i < last);
             match shape {
                 Shape::Unit => {}

@@ -1,9 +1,13 @@
 //! Parameters and calls.
 
+use std::panic::Location;
+
 use super::vars::Home;
 use super::{Emitter, Val, Var};
 use crate::dynamic::Described;
+use crate::error::Error;
 use crate::func::Func;
+use crate::group::{Declared, DeclaredId};
 use crate::host::HostFn;
 use crate::machine::{Operand, Target};
 use crate::signature::{Param, ParamList, Return, Signature};
@@ -69,7 +73,7 @@ pub trait ExternFn: Copy {
 /// [`HostFn`](crate::HostFn).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be called from dynamic code",
-    note = "callable are `extern \"C\"` function pointers, `Func`s and `HostFn`s"
+    note = "callable are `extern \"C\"` function pointers, `Func`s, `HostFn`s and `Declared` functions"
 )]
 pub trait Callable {
     /// The parameters.
@@ -81,6 +85,7 @@ pub trait Callable {
     type Ret: Return;
     /// What the call goes to, after the function under construction keeps it alive.
     #[doc(hidden)]
+    #[track_caller]
     fn target(&self, e: &mut Emitter) -> Target;
 }
 
@@ -121,6 +126,12 @@ macro_rules! arities {
             type Ret = R;
             fn target(&self, e: &mut Emitter) -> Target { self.target_in(e) }
         }
+        impl<$($p: Param,)* R: Return> Callable for Declared<fn($($p),*) -> R> {
+            const PARAMS: &'static [Described] = <fn($($p),*) -> R as Signature>::PARAMS;
+            type Args = ($(Val<$p>,)*);
+            type Ret = R;
+            fn target(&self, e: &mut Emitter) -> Target { e.declared(self.id) }
+        }
     )*};
 }
 arities! {
@@ -154,6 +165,7 @@ impl<C: Callable> Callable for &C {
 impl Emitter {
     /// The next parameter, whose handle Rust code asks for.
     #[inline]
+    #[track_caller]
     pub fn param<T: Param>(&mut self) -> Var<T> {
         let home = self.param_home();
         self.var(home)
@@ -186,6 +198,7 @@ impl Emitter {
     }
 
     /// Calls a run-time constant.
+    #[track_caller]
     pub fn call_lifted<L: Callable>(&mut self, f: &crate::fragment::Lifted<L>, args: L::Args) -> Val<L::Ret> {
         let target = f.0.target(self);
         self.call_target(target, args)
@@ -194,6 +207,20 @@ impl Emitter {
     /// Calls the function under construction.
     pub fn call_self<P: ParamList, R: Return>(&mut self, args: impl Arguments) -> Val<R> {
         self.call_target(Target::SelfCall, args)
+    }
+
+    /// The target of a call of a declared function.
+    #[track_caller]
+    fn declared(&mut self, id: DeclaredId) -> Target {
+        let used = Location::caller();
+        let cell = match &self.group {
+            Some(group) => group.cell(id, used),
+            None => Err(Error::OtherGroup { declared: id.declared, used }),
+        };
+        Target::Declared(cell.unwrap_or_else(|error| {
+            self.set_error(error);
+            0
+        }))
     }
 
     fn call_target<R: Return>(&mut self, target: Target, args: impl Arguments) -> Val<R> {

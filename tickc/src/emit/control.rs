@@ -183,7 +183,7 @@ impl Emitter {
             (Shape::Unit, _) => {}
             (Shape::Scalar(ty), None) => {
                 let home = self.machine.declare(ty, operand);
-                join.index = Some(self.declare_at(home));
+                join.index = Some(self.declare_hidden(home));
             }
             (Shape::Scalar(ty), Some(index)) => {
                 let home = self.home(index);
@@ -199,7 +199,7 @@ impl Emitter {
         match (T::SHAPE, join.index) {
             (Shape::Unit, _) => Val::new(Operand::UNIT),
             (_, None) => self.never(),
-            (_, Some(index)) => self.take(self.home_of::<T>(index)),
+            (_, Some(index)) => self.take_hidden(self.home_of::<T>(index)),
         }
     }
 
@@ -309,7 +309,7 @@ impl Emitter {
                 Shape::Unit => None,
                 Shape::Scalar(ty) => {
                     let home = self.machine.declare(ty, Operand::constant(0));
-                    Some(self.declare_at(home))
+                    Some(self.declare_hidden(home))
                 }
                 Shape::Pair => {
                     let empty = self.constant_pair(0, 0);
@@ -415,7 +415,7 @@ impl Emitter {
     pub fn match_begin<S: Int, T>(&mut self, v: Val<S>, arms: &[&[Pat<S>]]) -> Match<S, T> {
         let v = v.into_operand();
         let scrutinee = if v.is_const() { v } else { self.machine.declare(S::TYPE, v) };
-        let index = self.declare_at(scrutinee);
+        let index = self.declare_hidden(scrutinee);
         self.nesting += u32::from(!v.is_const());
         let large = !v.is_const() && super::dispatch::is_large(arms);
         let targets = if large { self.dispatch(scrutinee, arms) } else { Vec::new() };
@@ -511,8 +511,11 @@ impl Emitter {
     }
 
     /// The arm `name`: whether it is emitted, and the variable.
+    #[track_caller]
     pub fn arm_bind<S: Int, T: DynamicType>(&mut self, m: &mut Match<S, T>) -> (bool, Var<S>) {
-        (self.arm_default(m), Var::new(self.function, m.index))
+        self.show(m.index);
+        let var = self.home_of(m.index);
+        (self.arm_default(m), self.var(var))
     }
 
     /// The end of an arm.
@@ -537,7 +540,7 @@ impl Emitter {
         self.machine.land(m.to_end);
         self.nesting -= 1;
         let value = self.joined(m.join);
-        let scrutinee = self.take(self.home_of::<S>(m.index));
+        let scrutinee = self.take_hidden(self.home_of::<S>(m.index));
         self.discard(scrutinee);
         value
     }

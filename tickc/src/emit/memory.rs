@@ -92,7 +92,7 @@ impl Emitter {
 
     /// An index after its check against `len`.
     #[inline]
-    fn checked_index(&mut self, i: Operand, len: Operand) -> Operand {
+    pub(super) fn checked_index(&mut self, i: Operand, len: Operand) -> Operand {
         if i.is_const() {
             if len.is_const() {
                 if i.body < len.body {

@@ -11,6 +11,7 @@
 //! - [`memory`]: slices, records, raw pointers; [`slices`]: parts of slices
 //! - [`control`]: `if`, loops, `match`, `&&` and `||`, `return`; [`dispatch`]: how a large `match` finds its arm;
 //!   [`unroll`]: loops unrolled by a factor
+//! - [`label`]: labels and the jumps to them
 //! - [`call`]: calls and parameters
 //!
 //! Errors are sticky: the first one is kept, emission goes on with harmless values, and `compile` reports it.
@@ -22,6 +23,7 @@ mod division;
 mod float_methods;
 pub(crate) mod fold;
 mod int_methods;
+mod label;
 mod memory;
 mod ops;
 mod slices;
@@ -35,6 +37,7 @@ use std::sync::Arc;
 pub use call::{Arguments, Callable, ExternFn};
 pub use control::{If, Logic, Loop, Match, Round, round};
 pub use dispatch::Pat;
+pub(crate) use label::{LabelId, Source};
 pub use unroll::Unroll;
 pub(crate) use val::OfThisThread;
 pub use val::{AsVar, Place, Val, Var, var_of};
@@ -42,12 +45,16 @@ pub(crate) use vars::next_function;
 pub use vars::{Home, Named, Scope};
 
 use crate::error::Error;
+use crate::group::Cells;
 use crate::machine::{Finished, Machine, Operand, Prologue};
 use crate::types::{DynamicType, Scalar, Shape, Type};
+use label::Labels;
 use vars::Variables;
 
 /// How many levels fragments may be nested within each other.
 const MAX_DEPTH: u32 = 4096;
+/// One level, see [`Emitter::depth`].
+const LEVEL: u32 = 1 << 16;
 /// How many fragments one function may instantiate.
 const MAX_FRAGMENTS: u32 = 1 << 24;
 /// One fragment instantiated, in [`Emitter::fragments`].
@@ -61,9 +68,13 @@ pub struct Emitter {
     /// Number of the function under construction; its variables carry it.
     function: u64,
     vars: Variables,
+    labels: Labels,
+    /// Variables before this index may be in scope at a label that has been placed.
+    labelled: u32,
     /// How many loops, arms and right-hand sides of `&&` and `||` the current place lies in; 0: reached once in each call.
     nesting: u32,
-    /// How many fragments the current place lies in, and in the upper half, how many have been instantiated in this function.
+    /// In the lower half, in units of [`LEVEL`]: how many fragments the current place lies in; below that: how many of them stand
+    /// where an operand is pending. In the upper half: how many fragments have been instantiated in this function.
     fragments: u64,
     /// The lowest address that emission may use of this thread's stack.
     stack_floor: usize,
@@ -77,6 +88,8 @@ pub struct Emitter {
     ret: Type,
     /// What the finished function must keep alive.
     keep: Vec<Keep>,
+    /// The group that the function belongs to.
+    pub(crate) group: Option<Arc<Cells>>,
 }
 
 /// Something that a function keeps alive.
@@ -98,6 +111,8 @@ impl Emitter {
             machine,
             function: 0,
             vars: Variables::default(),
+            labels: Labels::default(),
+            labelled: 0,
             nesting: 0,
             fragments: 0,
             stack_floor,
@@ -107,6 +122,7 @@ impl Emitter {
             homes: Vec::new(),
             ret: Type::Unit,
             keep: Vec::new(),
+            group: None,
         }
     }
 
@@ -120,13 +136,17 @@ impl Emitter {
         self.next_param = 0;
         self.ret = ret;
         self.homes.clear();
-        self.machine.begin(&Prologue { params: types, pairs, ret, calls }, &mut self.homes);
+        self.machine
+            .begin(&Prologue { params: types, pairs, ret, calls, declared: self.group.is_some() }, &mut self.homes);
     }
 
     /// Ends the function with the value of its body.
     #[inline]
     pub(crate) fn finish(&mut self, ty: Type, value: Operand) -> Finished {
         let open = value != NEVER;
+        if self.labels.is_used() {
+            self.end_labels();
+        }
         let mut finished = self.machine.finish(ty, value, open);
         finished.failed |= self.error.is_some();
         debug_assert!(
@@ -156,6 +176,7 @@ impl Emitter {
     pub(crate) fn abandon(&mut self) {
         self.machine.abandon();
         self.keep.clear();
+        self.clear_labels();
         self.error = None;
         self.enter_floor = self.stack_floor;
     }
@@ -163,23 +184,23 @@ impl Emitter {
     /// How many fragments the current place lies in.
     #[inline(always)]
     fn depth(&self) -> u32 {
-        self.fragments as u32
+        self.fragments as u32 / LEVEL
     }
 
-    /// Goes one fragment deeper, if there is room.
+    /// Goes one fragment deeper, if there is room. `operand`: other operands are pending.
     #[inline(always)]
-    pub(crate) fn enter(&mut self) -> bool {
-        self.fragments += ENTERED + 1;
+    pub(crate) fn enter(&mut self, operand: bool) -> bool {
+        self.fragments += ENTERED + u64::from(LEVEL) + u64::from(operand);
         if self.depth() > MAX_DEPTH || crate::stack::pointer() < self.enter_floor {
-            return self.too_deep();
+            return self.too_deep(operand);
         }
         // Fragments that splice others twice over double the work at each level: now and then it is looked at how much it is.
-        self.fragments & 0xfff * ENTERED != 0 || self.is_bounded()
+        self.fragments & 0xfff * ENTERED != 0 || self.is_bounded(operand)
     }
 
     #[cold]
     #[inline(never)]
-    fn is_bounded(&mut self) -> bool {
+    fn is_bounded(&mut self, operand: bool) -> bool {
         if self.fragments / ENTERED > u64::from(MAX_FRAGMENTS) {
             self.set_error(Error::TooManyFragments { limit: MAX_FRAGMENTS });
         } else if let Some(limit) = self.machine.overflowed() {
@@ -187,23 +208,28 @@ impl Emitter {
         } else {
             return true;
         }
-        self.fragments -= 1;
+        self.leave(operand);
         false
     }
 
-    /// Leaves a fragment.
+    /// Leaves a fragment that was entered so.
     #[inline(always)]
-    pub(crate) fn leave(&mut self) {
-        self.fragments -= 1;
+    pub(crate) fn leave(&mut self, operand: bool) {
+        self.fragments -= u64::from(LEVEL) + u64::from(operand);
     }
 
     #[cold]
     #[inline(never)]
-    fn too_deep(&mut self) -> bool {
+    fn too_deep(&mut self, operand: bool) -> bool {
         let error = Error::NestingTooDeep { depth: self.depth(), limit: MAX_DEPTH, stack_kib: STACK_RESERVE_KIB };
         self.set_error(error);
-        self.fragments -= 1;
+        self.leave(operand);
         false
+    }
+
+    /// Whether the current place lies within an operand, with others pending.
+    fn is_operand(&self) -> bool {
+        !(self.fragments as u32).is_multiple_of(LEVEL)
     }
 
     /// Keeps the first error.
@@ -271,8 +297,16 @@ impl Emitter {
 
     /// A spliced fragment or variable.
     #[inline(always)]
+    #[track_caller]
     pub fn splice<C: crate::fragment::Captured>(&mut self, captured: &C) -> Val<C::Ty> {
-        captured.instantiate(self)
+        captured.instantiate(self, false)
+    }
+
+    /// A spliced fragment or variable where other operands are pending.
+    #[inline(always)]
+    #[track_caller]
+    pub fn splice_operand<C: crate::fragment::Captured>(&mut self, captured: &C) -> Val<C::Ty> {
+        captured.instantiate(self, true)
     }
 
     /// Drops the value of an expression statement.

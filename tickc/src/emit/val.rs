@@ -83,7 +83,7 @@ pub(crate) type OfThisThread = PhantomData<*const ()>;
 /// A dynamic variable: a parameter or a `let` of a quotation, or one made by [`Var::local`]. 'C's `T vspec`.
 ///
 /// It can be read (`@v`) and assigned (`@v = …`), or named bare in the quotation that bound it. A parameter or a `let` may be
-/// used only in its scope; use elsewhere is an [`Error`](crate::Error) of `compile`.
+/// used only in its scope; use elsewhere is an [`Error`](crate::Error) of `compile`, which names both places.
 ///
 /// ```
 /// use tickc::prelude::*;

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::panic::Location;
 
 use rustc_hash::FxHashMap;
 
@@ -16,6 +17,29 @@ use crate::types::{Bits, DynamicType, Int, Number, Scalar, Shape, Type};
 
 thread_local! {
     static NEXT_FUNCTION: Cell<u64> = const { Cell::new(1) };
+    /// The variables of this thread whose handles Rust code got last, with the places where they were bound.
+    static PLACES: [Cell<Bound>; PLACES_LEN] = const { [const { Cell::new((0, None)) }; PLACES_LEN] };
+    /// How many there have been.
+    static PLACES_NEXT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// The bits of a handle, and where the variable was bound.
+type Bound = (u64, Option<&'static Location<'static>>);
+/// Of how many variables the place is known. A handle that outlives its function does not do so for long: it is kept by mistake.
+const PLACES_LEN: usize = 1024;
+
+/// Remembers where the variable with the handle `bits` is bound, so that handles need not carry it.
+#[inline]
+pub(super) fn remember_place(bits: u64, place: &'static Location<'static>) {
+    let next = PLACES_NEXT.get();
+    PLACES_NEXT.set(next + 1);
+    PLACES.with(|places| places[next % PLACES_LEN].set((bits, Some(place))));
+}
+
+/// Where the variable with the handle `bits` was bound, if that was not too long ago.
+#[cold]
+fn place_of(bits: u64) -> Option<&'static Location<'static>> {
+    PLACES.with(|places| places.iter().map(Cell::get).find(|&(of, _)| of == bits)?.1)
 }
 
 /// A number for a function that no other function of this thread has had (V2): 39 bits of them last for days of nothing but
@@ -34,8 +58,18 @@ pub(crate) fn next_function() -> u64 {
 #[derive(Clone, Copy)]
 struct Slot {
     home: Operand,
+    kind: SlotKind,
+}
+
+/// What a slot of the table stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SlotKind {
+    /// A variable that the quotation binds: a parameter, a `let`, the variable or the bound of a loop.
+    Variable,
+    /// A value on its way: where arms meet, what is matched, a slice that is pinned. Always written before it is read.
+    Hidden,
     /// Not freed with a scope: a local of the function, or a second name of another variable's home.
-    local: bool,
+    Kept,
 }
 
 /// The variables of the function under construction.
@@ -74,6 +108,25 @@ impl Variables {
         self.slots.iter().map(|slot| slot.home)
     }
 
+    /// How many variables there have been.
+    pub(super) fn len(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Whether the variable at `index` is in scope.
+    pub(super) fn is_in_scope(&self, index: u32) -> bool {
+        self.slots[index as usize].home != Operand::DEAD
+    }
+
+    /// The variable in scope that was bound last, other than those from `skip.0` to before `skip.1`, of which none is.
+    pub(super) fn last_in_scope(&self, skip: (u32, u32)) -> Option<u32> {
+        let in_scope = |&index: &u32| {
+            let slot = self.slots[index as usize];
+            slot.kind == SlotKind::Variable && slot.home != Operand::DEAD
+        };
+        (skip.1..self.len()).rev().find(in_scope).or_else(|| (0..skip.0).rev().find(in_scope))
+    }
+
     pub(super) fn clear(&mut self) {
         self.slots.clear();
         if !self.locals.is_empty() {
@@ -105,10 +158,12 @@ pub trait Named: Copy {
     type Ty: DynamicType;
     /// What reading it yields; `None` sets the error.
     #[doc(hidden)]
+    #[track_caller]
     fn operand(self, e: &mut Emitter) -> Option<Operand>;
     /// The home of a variable that is assigned `value`; `None` sets the error.
     #[doc(hidden)]
     #[inline(always)]
+    #[track_caller]
     fn target(self, e: &mut Emitter, _value: Operand) -> Option<Operand> {
         self.operand(e)
     }
@@ -164,6 +219,7 @@ pub struct Scope {
 impl Emitter {
     /// Reads a variable.
     #[inline(always)]
+    #[track_caller]
     pub fn get<V: Named>(&mut self, v: V) -> Val<V::Ty> {
         match v.operand(self) {
             Some(operand) => Val::new(operand),
@@ -171,9 +227,21 @@ impl Emitter {
         }
     }
 
-    /// Reads a variable for the last time: its home becomes a temporary.
+    /// Reads a variable for the last time: its home becomes a temporary. Not so where a jump may come back to a label in its
+    /// scope, to read it again.
     #[inline]
     pub fn take<T: DynamicType>(&mut self, v: Home<T>) -> Val<T> {
+        if v.operand.kind() == kind::REG && v.index >= self.labelled {
+            self.vars.slots[v.index as usize].home = Operand::TAKEN;
+            let in_register = v.operand.is_home_register();
+            return Val::new(if in_register { v.operand.taken() } else { self.machine.take(v.operand) });
+        }
+        Val::new(v.operand)
+    }
+
+    /// Reads a hidden variable for the last time.
+    #[inline]
+    pub(super) fn take_hidden<T: DynamicType>(&mut self, v: Home<T>) -> Val<T> {
         if v.operand.kind() == kind::REG {
             self.vars.slots[v.index as usize].home = Operand::DEAD;
             let in_register = v.operand.is_home_register();
@@ -191,8 +259,11 @@ impl Emitter {
 
     /// The handle of a variable that Rust code asks for.
     #[inline]
+    #[track_caller]
     pub fn var<T: DynamicType>(&mut self, v: Home<T>) -> Var<T> {
-        Var::new(self.function, v.index)
+        let var = Var::new(self.function, v.index);
+        remember_place(var.bits(), Location::caller());
+        var
     }
 
     /// The variable at `index`, known to be in scope.
@@ -207,10 +278,13 @@ impl Emitter {
 
     /// The index of a local, or of a variable that is not in scope, which sets the error.
     #[inline(never)]
+    #[track_caller]
     fn index_of_other<T: DynamicType>(&mut self, v: Var<T>) -> Option<u32> {
         let Some(number) = v.local_number() else {
-            let place = if v.function() == self.function { "after its scope had ended" } else { "in another function" };
-            self.set_error(Error::VariableOutOfScope { ty: std::any::type_name::<T>(), place });
+            let how = if v.function() == self.function { "after its scope had ended" } else { "in another function" };
+            let ty = std::any::type_name::<T>();
+            let (bound, used) = (place_of(v.bits()), Location::caller());
+            self.set_error(Error::VariableOutOfScope { ty, how, bound, used });
             return None;
         };
         let found = self.vars.locals.get(&number).copied();
@@ -230,7 +304,7 @@ impl Emitter {
         let straight = self.nesting == 0;
         let mut local = |ty| {
             let home = self.machine.declare_zeroed(ty, straight);
-            self.push_slot(home, true)
+            self.push_slot(home, SlotKind::Kept)
         };
         match shape {
             Shape::Unit => local(Type::Unit),
@@ -244,18 +318,19 @@ impl Emitter {
     }
 
     #[inline(always)]
-    fn push_slot(&mut self, home: Operand, local: bool) -> u32 {
+    fn push_slot(&mut self, home: Operand, kind: SlotKind) -> u32 {
         let index = self.vars.slots.len() as u32;
         if index > Var::<()>::MAX_INDEX {
             self.set_error(Error::TooManyVariables { limit: Var::<()>::MAX_INDEX });
             return 0;
         }
-        self.vars.slots.push(Slot { home, local });
+        self.vars.slots.push(Slot { home, kind });
         index
     }
 
     /// Declares a variable with this value, whose handle Rust code asks for.
     #[inline]
+    #[track_caller]
     pub fn let_<T: DynamicType>(&mut self, v: Val<T>) -> Var<T> {
         let home = self.let_home(v);
         self.var(home)
@@ -266,13 +341,15 @@ impl Emitter {
     pub fn let_home<T: DynamicType>(&mut self, v: Val<T>) -> Home<T> {
         let operand = v.into_operand();
         match T::SHAPE {
-            Shape::Unit => Home { operand, index: self.push_slot(Operand::UNIT, false), marker: PhantomData },
+            Shape::Unit => {
+                Home { operand, index: self.push_slot(Operand::UNIT, SlotKind::Variable), marker: PhantomData }
+            }
             Shape::Scalar(ty) => {
                 let operand = self.machine.declare(ty, operand);
-                Home { operand, index: self.push_slot(operand, false), marker: PhantomData }
+                Home { operand, index: self.push_slot(operand, SlotKind::Variable), marker: PhantomData }
             }
             Shape::Pair => {
-                let index = self.declare_pair(operand);
+                let index = self.declare_pair_as(operand, SlotKind::Variable);
                 self.home_of(index)
             }
         }
@@ -285,7 +362,7 @@ impl Emitter {
             Shape::Scalar(_) => {
                 let operand = v.into_operand();
                 if operand.is_const() {
-                    let index = self.push_slot(operand, false);
+                    let index = self.push_slot(operand, SlotKind::Variable);
                     return Home { operand, index, marker: PhantomData };
                 }
                 self.let_home(Val::new(operand))
@@ -302,7 +379,7 @@ impl Emitter {
     /// Declares a variable known by its name only, whose home is known.
     #[inline]
     pub(super) fn home_at<T: DynamicType>(&mut self, operand: Operand) -> Home<T> {
-        Home { operand, index: self.push_slot(operand, false), marker: PhantomData }
+        Home { operand, index: self.push_slot(operand, SlotKind::Variable), marker: PhantomData }
     }
 
     /// Whether the address and the length of a slice are known.
@@ -315,29 +392,45 @@ impl Emitter {
     /// Declares a variable whose home is known.
     #[inline]
     pub(super) fn declare_at(&mut self, home: Operand) -> u32 {
-        self.push_slot(home, false)
+        self.push_slot(home, SlotKind::Variable)
+    }
+
+    /// Declares a hidden variable whose home is known.
+    #[inline]
+    pub(super) fn declare_hidden(&mut self, home: Operand) -> u32 {
+        self.push_slot(home, SlotKind::Hidden)
+    }
+
+    /// Makes a hidden variable one that the quotation binds.
+    pub(super) fn show(&mut self, index: u32) {
+        self.vars.slots[index as usize].kind = SlotKind::Variable;
+        self.labels.forget_last();
     }
 
     /// Declares a second name for a home that another variable owns.
     #[inline]
     pub(super) fn declare_alias(&mut self, home: Operand) -> u32 {
-        self.push_slot(home, true)
+        self.push_slot(home, SlotKind::Kept)
     }
 
-    /// Two variables with the values of the slice `pair`.
+    /// Two hidden variables with the values of the slice `pair`.
     pub(super) fn declare_pair(&mut self, pair: Operand) -> u32 {
+        self.declare_pair_as(pair, SlotKind::Hidden)
+    }
+
+    fn declare_pair_as(&mut self, pair: Operand, kind: SlotKind) -> u32 {
         let (pointer, len) = self.pair_homes(pair);
         let pointer = self.machine.declare(Type::Ptr, pointer);
-        let index = self.push_slot(pointer, false);
+        let index = self.push_slot(pointer, kind);
         let len = self.machine.declare(Type::Usize, len);
-        self.push_slot(len, false);
+        self.push_slot(len, kind);
         index
     }
 
     /// The slice whose pointer and length are known.
     pub(super) fn constant_pair(&mut self, pointer: u64, len: u64) -> Operand {
-        let index = self.push_slot(Operand::constant(pointer), false);
-        self.push_slot(Operand::constant(len), false);
+        let index = self.push_slot(Operand::constant(pointer), SlotKind::Hidden);
+        self.push_slot(Operand::constant(len), SlotKind::Hidden);
         Operand::pair(index)
     }
 
@@ -365,11 +458,12 @@ impl Emitter {
     #[inline]
     pub fn end_scope_unit(&mut self, scope: Scope) {
         for slot in &mut self.vars.slots[scope.first as usize..] {
-            if !slot.local && !matches!(slot.home.kind(), kind::DEAD | kind::CONST | kind::UNIT) {
+            let kept = slot.kind == SlotKind::Kept;
+            if !kept && !matches!(slot.home.kind(), kind::DEAD | kind::CONST | kind::UNIT) {
                 let temporary = self.machine.take(slot.home);
                 self.machine.release(temporary);
             }
-            if !slot.local {
+            if !kept {
                 slot.home = Operand::DEAD;
             }
         }
@@ -385,7 +479,10 @@ impl Emitter {
                 if self.vars.slots[scope.first as usize..].iter().all(|slot| slot.home.kind() == kind::DEAD) => {}
             Shape::Scalar(ty) => {
                 for slot in &mut self.vars.slots[scope.first as usize..] {
-                    if slot.local || slot.home.kind() == kind::DEAD || !self.machine.refers_to(operand, slot.home) {
+                    if slot.kind == SlotKind::Kept
+                        || slot.home.kind() == kind::DEAD
+                        || !self.machine.refers_to(operand, slot.home)
+                    {
                         continue;
                     }
                     if operand == slot.home {
@@ -404,8 +501,8 @@ impl Emitter {
                 let first_new = self.vars.slots.len();
                 let index = self.declare_pair(operand);
                 let (pointer, len) = (self.vars.slots[first_new], self.vars.slots[first_new + 1]);
-                self.vars.slots[first_new].local = true;
-                self.vars.slots[first_new + 1].local = true;
+                self.vars.slots[first_new].kind = SlotKind::Kept;
+                self.vars.slots[first_new + 1].kind = SlotKind::Kept;
                 self.end_scope_unit(scope);
                 self.vars.slots[first_new] = pointer;
                 self.vars.slots[first_new + 1] = len;
@@ -417,6 +514,7 @@ impl Emitter {
 
     /// `v = value`.
     #[inline]
+    #[track_caller]
     pub fn assign<V: Named>(&mut self, v: V, value: Val<V::Ty>) {
         let operand = value.into_operand();
         let Some(home) = v.target(self, operand) else { return };
@@ -441,6 +539,7 @@ impl Emitter {
     }
 
     #[inline(always)]
+    #[track_caller]
     fn assign_op<V: Named>(&mut self, o: Binary, v: V, value: Operand) {
         let Some(home) = v.target(self, value) else { return };
         self.assign_binary(o, home, value);
@@ -448,6 +547,7 @@ impl Emitter {
 
     /// `v <<= count` or `v >>= count`.
     #[inline]
+    #[track_caller]
     fn assign_shift<V: Named<Ty: Int>, S: Int>(&mut self, op: BinaryOp, v: V, count: Val<S>) {
         let count = self.shift_count::<V::Ty, S>(count);
         self.assign_op(Binary { op, ty: V::Ty::TYPE }, v, count);
@@ -459,6 +559,7 @@ macro_rules! compound {
         impl Emitter {$(
             /// Compound assignment of a variable.
             #[inline]
+            #[track_caller]
             pub fn $name<V: Named<Ty: $bound>>(&mut self, v: V, value: Val<V::Ty>) {
                 self.assign_op(Binary { op: BinaryOp::$op, ty: V::Ty::TYPE }, v, value.into_operand());
             }
@@ -471,10 +572,12 @@ compound! {
 }
 impl Emitter {
     /// `v <<= count`.
+    #[track_caller]
     pub fn assign_shl<V: Named<Ty: Int>, S: Int>(&mut self, v: V, count: Val<S>) {
         self.assign_shift(BinaryOp::Shl, v, count);
     }
     /// `v >>= count`.
+    #[track_caller]
     pub fn assign_shr<V: Named<Ty: Int>, S: Int>(&mut self, v: V, count: Val<S>) {
         self.assign_shift(BinaryOp::Shr, v, count);
     }

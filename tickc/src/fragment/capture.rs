@@ -25,8 +25,9 @@ pub trait Splice {
 pub trait Captured {
     /// The type of dynamic value.
     type Ty: DynamicType;
-    /// Emits it.
-    fn instantiate(&self, e: &mut Emitter) -> Val<Self::Ty>;
+    /// Emits it. `operand`: other operands are pending.
+    #[track_caller]
+    fn instantiate(&self, e: &mut Emitter, operand: bool) -> Val<Self::Ty>;
     /// Whether emitting it may change variables or memory.
     fn effects(&self) -> bool;
 }
@@ -59,8 +60,8 @@ through_pointers!(&S, &mut S, Box<S>, std::rc::Rc<S>);
 impl<T: DynamicType> Captured for Code<'_, T> {
     type Ty = T;
     #[inline(always)]
-    fn instantiate(&self, e: &mut Emitter) -> Val<T> {
-        Val::new(self.handle.instantiate(e, T::SHAPE))
+    fn instantiate(&self, e: &mut Emitter, operand: bool) -> Val<T> {
+        Val::new(self.handle.instantiate(e, T::SHAPE, operand))
     }
     #[inline(always)]
     fn effects(&self) -> bool {
@@ -70,7 +71,7 @@ impl<T: DynamicType> Captured for Code<'_, T> {
 impl<T: DynamicType> Captured for Var<T> {
     type Ty = T;
     #[inline(always)]
-    fn instantiate(&self, e: &mut Emitter) -> Val<T> {
+    fn instantiate(&self, e: &mut Emitter, _: bool) -> Val<T> {
         e.get(*self)
     }
     #[inline(always)]

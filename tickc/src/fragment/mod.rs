@@ -69,14 +69,14 @@ impl Handle {
         unsafe { (self.0.as_ref().emit)(self.0, e) }
     }
 
-    /// Instantiates the fragment, which yields a value of this shape, within another.
+    /// Instantiates the fragment, which yields a value of this shape, within another. `operand`: other operands are pending.
     #[inline(always)]
-    pub(crate) fn instantiate(&self, e: &mut Emitter, shape: Shape) -> Operand {
-        if !e.enter() {
+    pub(crate) fn instantiate(&self, e: &mut Emitter, shape: Shape, operand: bool) -> Operand {
+        if !e.enter(operand) {
             return e.poison_of(shape);
         }
         let value = self.emit(e);
-        e.leave();
+        e.leave(operand);
         value
     }
 

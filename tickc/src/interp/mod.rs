@@ -51,6 +51,11 @@ impl Program {
         Program { function: function.clone(), thunk: OnceLock::new() }
     }
 
+    /// The same program with a thunk of its own.
+    pub(crate) fn other(&self) -> Program {
+        Program::new(&self.function)
+    }
+
     /// What is run.
     pub(crate) fn function(&self) -> &ir::Function {
         &self.function

@@ -98,7 +98,7 @@ pub(super) fn call(function: &Function, site: &CallSite, ret: Type, regs: &[u64]
         Target::Native(address) => (address, false, false),
         Target::Dynamic { address, traps, checks_stack, .. } => (address, traps, checks_stack),
         Target::Host { data, words, .. } => return call_host(data, words, values),
-        Target::SelfCall => unreachable!("the interpreter calls the function itself"),
+        Target::SelfCall | Target::Declared(_) => unreachable!("the interpreter calls what it interprets itself"),
     };
     let mut passed = Passed::default();
     let mut convention = Convention::default();

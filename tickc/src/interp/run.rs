@@ -191,6 +191,14 @@ fn interpreted<'a>(caller: &'a Program, site: &CallSite) -> Option<&'a Program> 
             // itself alive while it runs.
             Some(unsafe { &*ptr::with_exposed_provenance::<Program>(program as usize) })
         }
+        Target::Declared(cell) => {
+            // SAFETY: the address of a cell, which the caller keeps alive, and in which, before anything of the group can be called,
+            // the address of a program of the group was stored, which the caller's owner keeps alive.
+            Some(unsafe {
+                let word = *ptr::with_exposed_provenance::<usize>(cell as usize);
+                &*ptr::with_exposed_provenance::<Program>(word)
+            })
+        }
         Target::Dynamic { .. } | Target::Native(_) | Target::Host { .. } => None,
     }
 }

@@ -394,6 +394,7 @@ impl Parser {
     fn call(&mut self, function: &mut Function, t: &mut Tokens<'_>) -> Result<u32, String> {
         let target = match t.next()? {
             "self" => Target::SelfCall,
+            "declared" => Target::Declared(t.bits()?),
             "native" => Target::Native(t.bits()?),
             "host" => {
                 let data = t.bits()?;

@@ -123,6 +123,7 @@ impl Function {
     fn print_call(&self, site: &CallSite, f: &mut Formatter<'_>) -> fmt::Result {
         match site.target {
             Target::SelfCall => f.write_str("self")?,
+            Target::Declared(cell) => write!(f, "declared {cell:#x}")?,
             Target::Native(address) => write!(f, "native {address:#x}")?,
             Target::Host { data, shim, words } => write!(f, "host {data:#x} shim {shim:#x} words {words:#x}")?,
             Target::Dynamic { address, program, traps, checks_stack, stack } => {

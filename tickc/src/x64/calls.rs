@@ -84,7 +84,7 @@ impl OnePass {
     pub(super) fn call_target(&mut self, target: Target, args: &[(Type, Operand)], pairs: u32, ret: Type) -> Operand {
         self.has_calls = true;
         let (traps, checks_stack, native) = match target {
-            Target::SelfCall => (true, true, false),
+            Target::SelfCall | Target::Declared(_) => (true, true, false),
             Target::Dynamic { traps, checks_stack, .. } => (traps, checks_stack, false),
             Target::Native(_) => (false, false, true),
             // Canonical as a value of our own, and with a status.
@@ -126,7 +126,7 @@ impl OnePass {
         convention.locate(operands.iter().map(|&(ty, _)| ty), pairs, |_, location| locations.push(location));
         let limit = checks_stack.then(|| convention.next(Type::Usize, false));
         match target {
-            Target::SelfCall => self.recursive = true,
+            Target::SelfCall | Target::Declared(_) => self.recursive = true,
             Target::Dynamic { stack, .. } => {
                 self.callee_stack = self.callee_stack.max(stack.saturating_add(convention.stack * 8));
             }
@@ -287,6 +287,11 @@ impl OnePass {
                 self.buf.byte(0xe8);
                 self.near_calls.push((self.buf.pos(), address));
                 self.buf.dword(0);
+            }
+            Target::Declared(cell) => {
+                self.buf.mov_ri(SCRATCH, cell);
+                let cell = Mem { base: SCRATCH, index: RSP, scale: 0, disp: 0, in_frame: false };
+                self.buf.rm(op(0xff), false, 2, cell, false);
             }
             Target::Native(address) | Target::Host { shim: address, .. } => {
                 if self.is_near(address) {

@@ -55,7 +55,7 @@ impl OnePass {
         self.zeroed.clear();
         self.ret = prologue.ret;
         self.calls = prologue.calls;
-        (self.has_calls, self.recursive, self.traps, self.needs_limit) = (false, false, false, false);
+        (self.has_calls, self.recursive, self.traps, self.needs_limit) = (false, prologue.declared, false, false);
         self.limit = u32::MAX;
         self.callee_stack = 0;
         (self.returns, self.exits, self.trapped_in_rdx, self.trapped_in_rax) = (0, 0, 0, 0);
@@ -203,7 +203,7 @@ impl OnePass {
     fn is_plain(&self) -> bool {
         let odd = self.used & CALLEE_SAVED | self.slots | self.returns;
         odd == 0
-            && !(self.has_calls | self.traps)
+            && !(self.has_calls | self.traps | self.recursive | self.needs_limit)
             && self.stack_arguments.is_empty()
             && self.zeroed.is_empty()
             && self.tables.is_empty()

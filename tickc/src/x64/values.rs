@@ -55,7 +55,8 @@ impl OnePass {
     #[cold]
     #[inline(never)]
     fn too_complex(&mut self, class: u32) -> Reg {
-        self.error.get_or_insert(Error::ExpressionTooComplex);
+        let limit = class.count_ones();
+        self.error.get_or_insert(Error::ExpressionTooComplex { limit });
         class.trailing_zeros() as Reg
     }
 
