@@ -1,5 +1,15 @@
-//! Dynamic packet filters, merged into a trie and compiled to machine code when they are installed.
-//!
-//! **To come.** This crate holds no code yet. It will rebuild DPF (Engler & Kaashoek, SIGCOMM 1996) on `tickc`:
-//! filters as conjunctions of atoms, one trie for all of them, dispatch chosen by the number and density of values.
-#![forbid(unsafe_code)]
+//! x
+pub mod filter;
+mod classifier;
+mod code;
+mod error;
+mod naive;
+mod state;
+mod table;
+mod trie;
+mod verdict;
+pub use classifier::{Classifier, ClassifierBuilder, DEFAULT_CAPACITY, MAX_CAPACITY};
+pub use error::{Error, FilterError};
+pub use filter::{Atom, Field, Filter, FilterBuilder};
+pub use naive::Naive;
+pub use verdict::{FilterId, ParkKey, Verdict};

@@ -1,0 +1,431 @@
+//! From a [`Plan`] to quotations.
+//!
+//! A node is a statement: it returns from the function where a match cannot be bettered, and falls through where nothing
+//! matches, to the next alternative. The best match so far is in two variables, which are there only where a path can meet a
+//! second leaf.
+#![allow(unsafe_code, reason = "quotations that read packets and tables by address, under the checks they emit")]
+
+use std::sync::atomic::AtomicU64;
+
+use tickc::prelude::*;
+
+use super::plan::{Kind, LEVELS, Needs, Node, Test, common};
+use crate::filter::Rank;
+use crate::state::{ENTRY, Recorded, TIME_TO_LIVE, WAYS};
+use crate::table::Table;
+use crate::table::layout::{Chunk, Source};
+use crate::table::records::WORDS;
+use crate::trie::FilterSet;
+use crate::trie::group::{Group, Member};
+use crate::trie::set::is_match_recorded;
+use crate::verdict::{INDEX_BITS, PARK};
+
+/// A packet, from its first byte, and its length; what the classifier answers (see [`super::program`]).
+pub(crate) type Classify = fn(*const u8, usize) -> u64;
+
+/// Values up to which a dispatch compares with one after the other; beyond, it halves them.
+const CHAIN: usize = 4;
+
+/// What all of the code knows.
+#[derive(Clone, Copy)]
+pub(super) struct Emitter<'a> {
+    pub(super) set: &'a FilterSet,
+    /// By leaf position: the best rank of all leaves behind it, kept up to date.
+    pub(super) later: &'a [AtomicU64],
+    best: Var<u64>,
+    best_rank: Var<u64>,
+    /// A bit for each recipe whose key was not recorded.
+    parked: Var<u64>,
+    parks: bool,
+}
+
+/// Where the code stands.
+#[derive(Clone, Copy)]
+struct Here {
+    /// Address of each level's base; those not reached yet are the frame's.
+    bases: [Var<*const u8>; 8],
+    /// Address behind the packet.
+    end: Var<usize>,
+    level: usize,
+    /// Bytes behind each base that are known to be there.
+    known: Needs,
+    /// Whether a leaf may have matched before, or may match after.
+    before: bool,
+    after: bool,
+}
+
+/// The function that classifies packets by `nodes`.
+pub(super) fn function<'a>(
+    set: &'a FilterSet,
+    nodes: &'a [Node],
+    later: &'a [AtomicU64],
+    parks: bool,
+) -> Staged<'a, Classify> {
+    let (best, best_rank, parked) = (Var::local(), Var::local(), Var::local());
+    let emitter = Emitter { set, later, best, best_rank, parked, parks };
+    tick!(move |packet: *const u8, len: usize| -> u64 {
+        let end = packet as usize + len;
+        @(emitter.alternatives(nodes, Here {
+            bases: [packet; LEVELS],
+            end,
+            level: 0,
+            known: [0; LEVELS],
+            before: false,
+            after: false,
+        }));
+        @(emitter.answer())
+    })
+}
+
+fn nothing<'a>() -> Code<'a, ()> {
+    tick!({})
+}
+
+/// The word of `width` bytes at `offset`, as the machine loads it.
+fn load<'a>(base: Var<*const u8>, offset: u32, width: u8) -> Code<'a, u64> {
+    let offset = offset as usize;
+    match width {
+        1 => tick!(unsafe { *@base.add($offset) } as u64),
+        2 => tick!(unsafe { *(@base.add($offset) as *const u16) } as u64),
+        4 => tick!(unsafe { *(@base.add($offset) as *const u32) } as u64),
+        _ => tick!(unsafe { *(@base.add($offset) as *const u64) }),
+    }
+}
+
+/// `width` bytes, 1 to 8, at `offset`, in a word as the machine would load it; none behind the first `limit` is touched.
+fn load_bytes<'a>(base: Var<*const u8>, offset: u32, width: u8, mask: u64, limit: u32) -> Code<'a, u64> {
+    let ones = if width == 8 { u64::MAX } else { (1 << (8 * width)) - 1 };
+    let masked = move |code: Code<'a, u64>, loaded: u64| {
+        if mask & ones == loaded { code } else { tick!(@code & $(mask & ones)) }
+    };
+    if matches!(width, 1 | 2 | 4 | 8) {
+        return masked(load(base, offset, width), ones);
+    }
+    let wide = width.next_power_of_two();
+    if offset + u32::from(wide) <= limit {
+        return masked(load(base, offset, wide), u64::MAX);
+    }
+    let low = wide / 2;
+    let (first, second) = (
+        load_bytes(base, offset, low, u64::MAX, limit),
+        load_bytes(base, offset + u32::from(low), width - low, u64::MAX, limit),
+    );
+    let bits = u32::from(low) * 8;
+    masked(tick!(@first | @second << $bits), ones)
+}
+
+/// The number of a field in network byte order.
+fn load_number<'a>(base: Var<*const u8>, offset: u32, width: u8, limit: u32) -> Code<'a, u64> {
+    let loaded = load_bytes(base, offset, width, u64::MAX, limit);
+    if width == 1 {
+        return loaded;
+    }
+    let down = 64 - 8 * u32::from(width);
+    tick!(@loaded.swap_bytes() >> $down)
+}
+
+impl<'a> Emitter<'a> {
+    /// What is answered when no leaf has returned.
+    fn answer(self) -> Code<'a, u64> {
+        let Emitter { best, parked, .. } = self;
+        if self.parks {
+            tick!(if @best != 0 || @parked == 0 { @best } else { @parked | $PARK })
+        } else {
+            tick!(@best)
+        }
+    }
+
+    /// Tries nodes one after the other.
+    fn alternatives(self, nodes: &'a [Node], here: Here) -> Code<'a, ()> {
+        let mut code = nothing();
+        for (at, node) in nodes.iter().enumerate() {
+            let here = Here {
+                before: here.before || at > 0,
+                after: here.after || at + 1 < nodes.len(),
+                ..here
+            };
+            let one = self.node(node, here);
+            code = tick!({ @code; @one; });
+        }
+        code
+    }
+
+    /// `then`, under the check that the packet has the bytes that `needs` says.
+    fn checked(self, needs: &Needs, here: Here, then: impl Fn(Here) -> Code<'a, ()> + 'a) -> Code<'a, ()> {
+        let level = here.level;
+        let need = needs[level];
+        if need <= here.known[level] {
+            return then(here);
+        }
+        let mut inside = here;
+        inside.known[level] = need;
+        let (base, end, need) = (here.bases[level], here.end, need as usize);
+        let then = then(inside);
+        tick!(if @base as usize + $need <= @end { @then; })
+    }
+
+    fn node(self, node: &'a Node, here: Here) -> Code<'a, ()> {
+        match &node.kind {
+            Kind::Run { tests, then } => self.checked(&node.needs, here, move |here| {
+                let then = self.alternatives(then, here);
+                match conjunction(tests, here) {
+                    Some(holds) => tick!(if @holds { @then; }),
+                    None => then,
+                }
+            }),
+            Kind::Dispatch { offset, width, mask, arms } => self.checked(&node.needs, here, move |here| {
+                let value = load_bytes(here.bases[here.level], *offset, *width, *mask, 0);
+                let mut sorted: Vec<_> = arms.iter().collect();
+                if sorted.len() > CHAIN {
+                    sorted.sort_by_key(|(value, _)| *value);
+                }
+                tick!(move {
+                    let value = @value;
+                    @(self.dispatch(value, &sorted, here));
+                })
+            }),
+            Kind::Shift { field, mask, left, then } => self.checked(&node.needs, here, move |here| {
+                let (level, base) = (here.level, here.bases[here.level]);
+                let value = load_number(base, field.offset, field.width, here.known[level]);
+                let (mask, left) = (u64::from(*mask), u32::from(*left));
+                tick!(move {
+                    let next = unsafe { @base.add(((@value & $mask) << $left) as usize) };
+                    @({
+                        let mut inside = Here { level: level + 1, ..here };
+                        inside.bases[level + 1] = next;
+                        inside.known[level + 1] = 0;
+                        self.behind_shift(then, inside)
+                    });
+                })
+            }),
+            Kind::Leaf { group, position } => {
+                let group = self.set.group(*group);
+                self.checked(&node.needs, here, move |here| self.leaf(group, *position as usize, here))
+            }
+        }
+    }
+
+    /// What all alternatives behind a shift need is checked once.
+    fn behind_shift(self, then: &'a [Node], here: Here) -> Code<'a, ()> {
+        let (needs, _) = common(then);
+        self.checked(&needs, here, move |here| self.alternatives(then, here))
+    }
+
+    /// The arm of a value.
+    fn dispatch(self, value: Var<u64>, arms: &[&'a (u64, Vec<Node>)], here: Here) -> Code<'a, ()> {
+        if arms.len() > CHAIN {
+            let (low, high) = arms.split_at(arms.len() / 2);
+            let middle = high[0].0;
+            let (low, high) = (self.dispatch(value, low, here), self.dispatch(value, high, here));
+            return tick!(if @value < $middle { @low; } else { @high; });
+        }
+        arms.iter().rev().fold(nothing(), |rest, (own, then)| {
+            let (own, then) = (*own, self.alternatives(then, here));
+            tick!(if @value == $own { @then; } else { @rest; })
+        })
+    }
+
+    fn leaf(self, group: &'a Group, position: usize, here: Here) -> Code<'a, ()> {
+        let shape = self.set.shape(group.shape);
+        let Some(number) = shape.iter().position(is_match_recorded) else {
+            return self.members(group, position, None, here);
+        };
+        let constant = group.consts.iter().find(|(atom, _)| usize::from(*atom) == number).map(|(_, value)| *value as u32);
+        let recipe = self.set.recipe(shape, is_match_recorded).expect("made when the filter was inserted");
+        self.recorded(recipe, here, move |channel| {
+            let members = self.members(group, position, Some(channel), here);
+            match constant {
+                Some(own) => tick!(if @channel == $own { @members; }),
+                None => members,
+            }
+        })
+    }
+
+    /// Looks up what was recorded: `found` with the channel, or a mark that the packet may be parked.
+    fn recorded(
+        self,
+        number: usize,
+        here: Here,
+        found: impl Fn(Var<u32>) -> Code<'a, ()> + 'a,
+    ) -> Code<'a, ()> {
+        let recipe = &self.set.recipes()[number];
+        let state = self.set.state().expect("made when the filter was inserted");
+        let (words, clock) = state.recorded.addresses();
+        let [m0, m1] = state.recorded.multipliers;
+        let site = u64::from(recipe.site);
+        let mask = recipe.mask << (8 * (16 - u32::from(recipe.field.width)));
+        let mask = mask.to_be_bytes();
+        let half = |at: usize| u64::from_le_bytes(mask[at..at + 8].try_into().expect("eight bytes"));
+        let (base, limit) = (here.bases[recipe.shifts.len()], here.known[recipe.shifts.len()]);
+        let width = recipe.field.width;
+        let k0 = load_bytes(base, recipe.field.offset, width.min(8), half(0), limit);
+        let k1 = match width.saturating_sub(8) {
+            0 => tick!(0u64),
+            rest => load_bytes(base, recipe.field.offset + 8, rest, half(8), limit),
+        };
+        let parked = self.parked;
+        tick!(move {
+            let k0 = @k0;
+            let k1 = @k1;
+            let bucket = (k0 * $m0 + (k1 + $site) * $m1) >> $(Recorded::SHIFT);
+            let mut entry = unsafe { $words.add((bucket * $((WAYS * ENTRY) as u64)) as usize) };
+            let mut left = $(WAYS as u32);
+            let mut channel = 0u32;
+            while left != 0 {
+                let mark = unsafe { *entry.add(2) };
+                if unsafe { *entry } == k0 && unsafe { *entry.add(1) } == k1 && (mark >> 32) & 0xffff == $site
+                    && unsafe { *entry.add(3) } + $TIME_TO_LIVE >= unsafe { *$clock } && unsafe { *entry.add(2) } == mark
+                {
+                    channel = mark as u32;
+                    break;
+                }
+                left -= 1;
+                entry = unsafe { entry.add($ENTRY) };
+            }
+            if left != 0 { @(found(channel)); } else { @parked |= $(1u64 << number); }
+        })
+    }
+
+    /// The filter of a group that the packet matches.
+    fn members(self, group: &'a Group, position: usize, channel: Option<Var<u32>>, here: Here) -> Code<'a, ()> {
+        match group.only {
+            Some(Member { id, rank, .. }) => self.matched(tick!($id), move || tick!($rank), position, here),
+            None => self.stage(group, 0, None, position, channel, here),
+        }
+    }
+
+    /// The lookup of one stage, and what follows it.
+    fn stage(
+        self,
+        group: &'a Group,
+        stage: usize,
+        symbol: Option<Var<u64>>,
+        position: usize,
+        channel: Option<Var<u32>>,
+        here: Here,
+    ) -> Code<'a, ()> {
+        let chunks = &group.layout.stages()[stage];
+        let key = |word: u8| {
+            let symbol = symbol.filter(|_| word == 0).map(|symbol| tick!(@symbol));
+            let parts = chunks.iter().filter(|chunk| chunk.word == word).map(|chunk| part(chunk, channel, here));
+            symbol.into_iter().chain(parts).reduce(|all, part| tick!(@all | @part))
+        };
+        let last = stage + 1 == group.tables.len();
+        let found = move |record: Var<*const u64>, id: Var<u64>| -> Code<'a, ()> {
+            if last {
+                self.matched(tick!(@id), move || tick!(unsafe { *@record.add(3) }), position, here)
+            } else {
+                self.stage(group, stage + 1, Some(id), position, channel, here)
+            }
+        };
+        self.probe(&group.tables[stage], key(0).unwrap_or_else(|| tick!(0u64)), key(1), found)
+    }
+
+    /// Looks a key up: `found` with its record and id.
+    fn probe(
+        self,
+        table: &Table,
+        k0: Code<'a, u64>,
+        k1: Option<Code<'a, u64>>,
+        found: impl Fn(Var<*const u64>, Var<u64>) -> Code<'a, ()> + 'a,
+    ) -> Code<'a, ()> {
+        let index = table.index();
+        let (slots, hash) = (index.slots().address(), index.hash());
+        let ([m0, m1], shift) = (hash.multipliers, hash.shift);
+        let records = self.set.memory().address();
+        let (two, k1) = (k1.is_some(), k1.unwrap_or_else(|| tick!(0u64)));
+        let tags = 1u32 << INDEX_BITS;
+        tick!(move {
+            let k0 = @k0;
+            let k1 = @k1;
+            let mut hash = k0 * $m0;
+            if $two { hash += k1 * $m1; }
+            let mut slot = unsafe { $slots.add((hash >> $shift) as usize) };
+            loop {
+                let word = unsafe { *slot };
+                let apart = word ^ hash as u32;
+                if apart < $tags {
+                    let record = unsafe { $records.add((word & $(tags - 1)) as usize * $WORDS) };
+                    if unsafe { *record } == k0 && (!$two || unsafe { *record.add(1) } == k1) {
+                        let id = unsafe { *record.add(2) };
+                        if id != 0 {
+                            @(found(record, id));
+                            break;
+                        }
+                    }
+                }
+                if word == 0 { break; }
+                slot = unsafe { slot.add(1) };
+            }
+        })
+    }
+
+    /// A filter matches.
+    fn matched(
+        self,
+        id: Code<'a, u64>,
+        rank: impl Fn() -> Code<'a, Rank>,
+        position: usize,
+        here: Here,
+    ) -> Code<'a, ()> {
+        let Emitter { best, best_rank, .. } = self;
+        if !here.before && !here.after {
+            return tick!(return @id);
+        }
+        let rank = rank();
+        let keep = if here.before {
+            tick!({
+                let id = @id;
+                let rank = @rank;
+                if @best == 0 || rank > @best_rank || rank == @best_rank && id < @best {
+                    @best = id;
+                    @best_rank = rank;
+                }
+            })
+        } else {
+            tick!({
+                @best = @id;
+                @best_rank = @rank;
+            })
+        };
+        if !here.after {
+            return tick!({ @keep; return @best; });
+        }
+        let later: *const u64 = self.later[position].as_ptr();
+        tick!({ @keep; if @best_rank > unsafe { *$later } { return @best; } })
+    }
+}
+
+/// All tests of a run; `None` if there are none.
+fn conjunction<'a>(tests: &'a [Test], here: Here) -> Option<Code<'a, bool>> {
+    let (base, limit) = (here.bases[here.level], here.known[here.level]);
+    let one = |test: &Test| match *test {
+        Test::Word { offset, width, mask, value } => {
+            let word = load_bytes(base, offset, width, mask, limit);
+            tick!(@word == $value)
+        }
+        Test::Range { field, mask, low, high } => {
+            let number = load_number(base, field.offset, field.width, limit);
+            let number = if mask == u64::MAX { number } else { tick!(@number & $mask) };
+            // One comparison: what is below wraps around to above.
+            tick!(@number - $low <= $(high - low))
+        }
+    };
+    tests.iter().map(one).reduce(|all, test| tick!(@all && @test))
+}
+
+/// A chunk of a key in its place.
+fn part<'a>(chunk: &Chunk, channel: Option<Var<u32>>, here: Here) -> Code<'a, u64> {
+    let loaded = match chunk.source {
+        Source::Packet { level, offset } => {
+            let (base, limit) = (here.bases[usize::from(level)], here.known[usize::from(level)]);
+            load_bytes(base, offset, chunk.len, chunk.mask, limit)
+        }
+        Source::Channel => {
+            let channel = channel.expect("only what was recorded has a channel");
+            tick!(@channel.swap_bytes() as u64)
+        }
+    };
+    let bit = u32::from(chunk.bit);
+    if bit == 0 { loaded } else { tick!(@loaded << $bit) }
+}

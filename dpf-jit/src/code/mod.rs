@@ -1,0 +1,9 @@
+//! Code for the trie, through `tickc`.
+//!
+//! - [`plan`]: the tree in the order and shape of the code.
+//! - [`emit`]: quotations of it.
+//! - [`program`]: what comes out, with all that it reads.
+
+pub(crate) mod emit;
+pub(crate) mod plan;
+pub(crate) mod program;

@@ -1,0 +1,96 @@
+//! [`Program`]: compiled code, with all that it reads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tickc::{Func, Jit};
+
+use super::emit::{self, Classify};
+use super::plan::{Plan, common};
+use crate::error::Error;
+use crate::state::{Recipe, State};
+use crate::table::index::Slots;
+use crate::table::records::Memory;
+use crate::trie::FilterSet;
+use crate::trie::set::is_match_recorded;
+use crate::verdict::{FilterId, PARK, Verdict};
+
+/// The code for a structure of filters. What changes in the tables of that structure it sees at once.
+#[derive(Debug)]
+pub(crate) struct Program {
+    code: Func<Classify>,
+    /// Where each group stands in the code.
+    leaves: Vec<u32>,
+    /// By leaf: the best rank of all leaves behind it. Never less than that, so that no match is missed.
+    later: Box<[AtomicU64]>,
+    recipes: Arc<Vec<Recipe>>,
+    state: Option<Arc<State>>,
+    /// Kept because the code has their addresses.
+    _tables: Vec<Arc<Slots>>,
+    _memory: Arc<Memory>,
+}
+
+impl Program {
+    /// Compiles the filters of `set`.
+    pub(crate) fn compile(jit: &Jit, set: &FilterSet) -> Result<Program, Error> {
+        let plan = Plan::new(set);
+        let later: Box<[AtomicU64]> = plan.leaves.iter().map(|_| AtomicU64::new(0)).collect();
+        let groups = || plan.leaves.iter().map(|&group| set.group(group));
+        let parks = groups().any(|group| set.shape(group.shape).iter().any(is_match_recorded));
+        let code = jit.compile(emit::function(set, &plan.root, &later, parks))?;
+        let tables = groups().flat_map(|group| &group.tables).map(|table| table.index().slots().clone()).collect();
+        let program = Program {
+            code,
+            leaves: plan.leaves,
+            later,
+            recipes: set.recipes().clone(),
+            state: set.state().cloned(),
+            _tables: tables,
+            _memory: set.memory().clone(),
+        };
+        program.update_ranks(set);
+        Ok(program)
+    }
+
+    /// Brings up to date what better matches may follow each leaf. Cost: proportional to the number of groups.
+    pub(crate) fn update_ranks(&self, set: &FilterSet) {
+        let mut best = 0;
+        for (leaf, later) in self.leaves.iter().zip(&self.later).rev() {
+            later.store(best, Ordering::Release);
+            best = best.max(set.group(*leaf).max_rank);
+        }
+    }
+
+    /// Which filter a packet matches.
+    #[inline]
+    pub(crate) fn classify(&self, packet: &[u8]) -> Verdict {
+        let raw = self.code.call(packet.as_ptr(), packet.len());
+        match FilterId::from_raw(raw) {
+            Some(id) if raw < PARK && !id.records() => Verdict::Match(id),
+            Some(id) => self.with_state(raw, id, packet),
+            None => Verdict::NoMatch,
+        }
+    }
+
+    #[cold]
+    fn with_state(&self, raw: u64, id: FilterId, packet: &[u8]) -> Verdict {
+        if raw < PARK {
+            if let Some(state) = &self.state {
+                state.record(id.index(), &self.recipes, packet);
+            }
+            return Verdict::Match(id);
+        }
+        let missing = self.recipes.iter().enumerate().filter(|(number, _)| raw >> number & 1 == 1);
+        let least = missing.filter_map(|(_, recipe)| recipe.key(packet)).min();
+        least.map_or(Verdict::NoMatch, Verdict::Park)
+    }
+
+    pub(crate) fn code(&self) -> &Func<Classify> {
+        &self.code
+    }
+
+    /// The least length, in bytes, of a packet that can match.
+    pub(crate) fn least_length(set: &FilterSet) -> u32 {
+        common(&Plan::new(set).root).0[0]
+    }
+}
