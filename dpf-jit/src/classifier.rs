@@ -25,6 +25,14 @@ pub struct ClassifierBuilder {
 }
 
 impl ClassifierBuilder {
+    /// Makes a classifier that threads share.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_shared(self) -> Result<crate::SharedClassifier, Error> {
+        crate::SharedClassifier::from_parts(self.build()?.into_parts())
+    }
+
     /// Which tier of `tickc` compiles.
     pub fn tier(mut self, tier: Tier) -> Self {
         self.tier = Some(tier);
@@ -139,7 +147,42 @@ impl Classifier {
     #[inline]
     #[must_use]
     pub fn classify(&self, frame: &[u8]) -> Verdict {
-        self.program.classify(frame)
+        self.program.verdict(self.program.answer(frame), frame)
+    }
+
+    /// The verdict of each frame, in turn. The first bytes of frames ahead are asked for early, so that several wait for memory
+    /// at the same time.
+    ///
+    /// # Panics
+    /// If there are fewer places for verdicts than frames.
+    pub fn classify_batch(&self, frames: &[&[u8]], verdicts: &mut [Verdict]) {
+        assert!(verdicts.len() >= frames.len(), "{} verdicts for {} frames", verdicts.len(), frames.len());
+        for (at, (frame, verdict)) in frames.iter().zip(verdicts).enumerate() {
+            if let Some(ahead) = frames.get(at + AHEAD) {
+                prefetch(ahead);
+            }
+            *verdict = self.classify(frame);
+        }
+    }
+
+    /// Sets the time by which recorded keys are forgotten, in seconds since any moment; they live for 10 seconds.
+    pub fn set_time(&self, seconds: u64) {
+        self.program.set_time(seconds);
+    }
+
+    /// What the filter `id`, which `frame` matches, has recorded of it.
+    pub(crate) fn recorded_key(&self, id: FilterId, frame: &[u8]) -> Option<ParkKey> {
+        self.program.recorded_key(id, frame)
+    }
+
+    pub(crate) fn into_parts(self) -> (Jit, FilterSet) {
+        (self.jit, self.set)
+    }
+
+    /// The trie as text: constants tested by the tree, and the groups of filters at its leaves.
+    #[must_use]
+    pub fn dump_trie(&self) -> String {
+        self.set.dump()
     }
 
     /// All filters that a packet matches, the best first. Interpreted, not compiled; records nothing.
@@ -185,6 +228,23 @@ impl Classifier {
     pub fn disassemble(&self) -> String {
         self.program.code().disassemble()
     }
+}
+
+/// Frames between the one that is classified and the one that is asked for.
+const AHEAD: usize = 8;
+
+/// Asks for the first line of a frame.
+#[inline(always)]
+fn prefetch(frame: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    #[allow(unsafe_code, reason = "a hint, for which any address will do")]
+    // SAFETY: prefetching has no effect but on time.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(frame.as_ptr().cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = frame;
 }
 
 /// Collects what the interpreter finds.

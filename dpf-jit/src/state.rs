@@ -45,6 +45,11 @@ impl State {
         self.actions[index].store((recipe as u64) << 32 | u64::from(channel), Ordering::Release);
     }
 
+    /// What the filter of this index records of `packet`.
+    pub(crate) fn recorded_key(&self, index: usize, recipes: &[Recipe], packet: &[u8]) -> Option<ParkKey> {
+        recipes[(self.actions[index].load(Ordering::Acquire) >> 32) as usize].key(packet)
+    }
+
     /// Records what the filter of this index records of `packet`, which it matches.
     pub(crate) fn record(&self, index: usize, recipes: &[Recipe], packet: &[u8]) {
         let action = self.actions[index].load(Ordering::Acquire);

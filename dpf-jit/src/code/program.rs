@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tickc::{Func, Jit};
 
 use super::emit::{self, Classify};
-use super::plan::{Plan, common};
+use super::plan::Plan;
 use crate::error::Error;
 use crate::state::{Recipe, State};
 use crate::table::index::Slots;
 use crate::table::records::Memory;
 use crate::trie::FilterSet;
 use crate::trie::set::is_match_recorded;
-use crate::verdict::{FilterId, PARK, Verdict};
+use crate::verdict::{FilterId, PARK, ParkKey, Verdict};
 
 /// The code for a structure of filters. What changes in the tables of that structure it sees at once.
 #[derive(Debug)]
@@ -61,15 +61,32 @@ impl Program {
         }
     }
 
-    /// Which filter a packet matches.
+    /// Which filter a packet matches, in the words of the code: see [`verdict`](Self::verdict).
     #[inline]
-    pub(crate) fn classify(&self, packet: &[u8]) -> Verdict {
-        let raw = self.code.call(packet.as_ptr(), packet.len());
-        match FilterId::from_raw(raw) {
-            Some(id) if raw < PARK && !id.records() => Verdict::Match(id),
-            Some(id) => self.with_state(raw, id, packet),
+    pub(crate) fn answer(&self, packet: &[u8]) -> u64 {
+        self.code.call(packet.as_ptr(), packet.len())
+    }
+
+    /// What an answer means. Records what the filter records.
+    #[inline]
+    pub(crate) fn verdict(&self, answer: u64, packet: &[u8]) -> Verdict {
+        match FilterId::from_raw(answer) {
+            Some(id) if answer < PARK && !id.records() => Verdict::Match(id),
+            Some(id) => self.with_state(answer, id, packet),
             None => Verdict::NoMatch,
         }
+    }
+
+    /// Sets the time by which recorded keys are forgotten.
+    pub(crate) fn set_time(&self, seconds: u64) {
+        if let Some(state) = &self.state {
+            state.recorded.set_time(seconds);
+        }
+    }
+
+    /// What a filter records of a packet.
+    pub(crate) fn recorded_key(&self, id: FilterId, packet: &[u8]) -> Option<ParkKey> {
+        self.state.as_ref()?.recorded_key(id.index(), &self.recipes, packet)
     }
 
     #[cold]
@@ -87,10 +104,5 @@ impl Program {
 
     pub(crate) fn code(&self) -> &Func<Classify> {
         &self.code
-    }
-
-    /// The least length, in bytes, of a packet that can match.
-    pub(crate) fn least_length(set: &FilterSet) -> u32 {
-        common(&Plan::new(set).root).0[0]
     }
 }

@@ -37,11 +37,6 @@ impl Slots {
     pub(crate) fn address(&self) -> *const u32 {
         self.0.as_ptr().cast()
     }
-
-    /// Bytes.
-    pub(crate) fn size(&self) -> usize {
-        self.0.len() * 4
-    }
 }
 
 /// The multipliers and how many digits of the product count.

@@ -109,9 +109,15 @@ impl Records {
         index
     }
 
-    /// Frees a record that no index points to any more.
+    /// Frees a record of a filter that is taken out, or a symbol that is not used any more.
     pub(crate) fn free(&mut self, index: u32) {
         self.memory.record(index)[2].store(0, Ordering::Release);
+        self.limbo.push(index);
+    }
+
+    /// Frees a record of a table that will be replaced by another of the same filters. Until the code for that is published,
+    /// readers go on matching it.
+    pub(crate) fn retire(&mut self, index: u32) {
         self.limbo.push(index);
     }
 

@@ -199,11 +199,11 @@ impl Group {
         self.tables.iter().map(Table::len).sum()
     }
 
-    /// Gives all of its records back.
-    pub(crate) fn free(&self, records: &mut Records) {
+    /// Gives all of its records back, once the code that looks at them is gone.
+    pub(crate) fn retire(&self, records: &mut Records) {
         for table in &self.tables {
             for record in table.records() {
-                records.free(record);
+                records.retire(record);
             }
         }
     }

@@ -15,6 +15,7 @@
 //! Engler & Kaashoek, "DPF: Fast, flexible message demultiplexing using dynamic code generation", SIGCOMM 1996, sections 3 and 4;
 //! groups are the tuples of Srinivasan, Suri & Varghese, "Packet classification using tuple space search", SIGCOMM 1999.
 
+mod dump;
 pub(crate) mod group;
 pub(crate) mod interpret;
 pub(crate) mod set;

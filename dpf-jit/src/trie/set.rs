@@ -142,27 +142,6 @@ impl FilterSet {
         self.recipes.iter().position(same)
     }
 
-    /// Numbers below this are those of groups.
-    pub(crate) fn group_limit(&self) -> usize {
-        self.groups.len()
-    }
-
-    /// The filter's atoms with their values, canonical.
-    pub(crate) fn atoms(&self, id: FilterId) -> Option<Vec<Atom>> {
-        let entry = self.entry(id)?;
-        let group = self.group(entry.group);
-        let shape = self.shape(group.shape);
-        let mut atoms = shape.to_vec();
-        for (number, new) in group.values(self.memory(), shape, entry.record) {
-            match &mut atoms[usize::from(number)] {
-                Atom::Eq { value, .. } => *value = new,
-                Atom::MatchRecorded { channel, .. } => *channel = new as u32,
-                _ => {}
-            }
-        }
-        Some(atoms)
-    }
-
     fn entry(&self, id: FilterId) -> Option<Entry> {
         let entry = self.entries.get(id.index() / CHUNK)?[id.index() % CHUNK];
         (entry.id == id.raw()).then_some(entry)
@@ -420,7 +399,7 @@ impl FilterSet {
             entries.push((id, record));
         }
         for group in &ended {
-            group.free(&mut self.records);
+            group.retire(&mut self.records);
         }
         let number = self.add_group(group);
         for (id, record) in entries {
