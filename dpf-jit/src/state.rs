@@ -54,8 +54,8 @@ impl State {
     pub(crate) fn record(&self, index: usize, recipes: &[Recipe], packet: &[u8]) {
         let action = self.actions[index].load(Ordering::Acquire);
         let recipe = &recipes[(action >> 32) as usize];
-        if let Some(key) = recipe.key(packet) {
-            self.recorded.record(recipe.site, words(key.field, key.value), action as u32);
+        if let Some(key) = recipe.words(packet) {
+            self.recorded.record(recipe.site, key, action as u32);
         }
     }
 }
@@ -67,11 +67,32 @@ pub(crate) struct Recipe {
     pub(crate) shifts: Vec<Atom>,
     pub(crate) field: Field,
     pub(crate) mask: u128,
+    /// The mask of the words that compiled code looks up.
+    pub(crate) masks: Key,
     /// Number of the pair of field and mask, from 1.
     pub(crate) site: u16,
 }
 
 impl Recipe {
+    /// The same as the words that compiled code looks up.
+    #[inline]
+    pub(crate) fn words(&self, packet: &[u8]) -> Option<Key> {
+        if !self.shifts.is_empty() {
+            return self.key(packet).map(|key| words(key.field, key.value));
+        }
+        let offset = self.field.offset as usize;
+        let mut key = match packet.get(offset..offset + 16) {
+            Some(bytes) => {
+                let word = |half: usize| u64::from_le_bytes(bytes[8 * half..][..8].try_into().expect("eight bytes"));
+                [word(0), word(1)]
+            }
+            None => return self.key(packet).map(|key| words(key.field, key.value)),
+        };
+        key[0] &= self.masks[0];
+        key[1] &= self.masks[1];
+        Some(key)
+    }
+
     /// The key of a packet; `None` past its end.
     pub(crate) fn key(&self, packet: &[u8]) -> Option<ParkKey> {
         let mut base = 0;

@@ -13,12 +13,13 @@ use super::plan::{Kind, LEVELS, Needs, Node, Test, common};
 use crate::filter::Rank;
 use crate::state::{ENTRY, Recorded, TIME_TO_LIVE, WAYS};
 use crate::table::Table;
+use crate::table::index::{DISPLACED, RECORD};
 use crate::table::layout::{Chunk, Source};
 use crate::table::records::WORDS;
 use crate::trie::FilterSet;
 use crate::trie::group::{Group, Member};
 use crate::trie::set::is_match_recorded;
-use crate::verdict::{INDEX_BITS, PARK};
+use crate::verdict::PARK;
 
 /// A packet, from its first byte, and its length; what the classifier answers (see [`super::program`]).
 pub(crate) type Classify = fn(*const u8, usize) -> u64;
@@ -49,9 +50,35 @@ struct Here {
     level: usize,
     /// Bytes behind each base that are known to be there.
     known: Needs,
-    /// Whether a leaf may have matched before, or may match after.
+    /// Whether a match may be kept already.
     before: bool,
-    after: bool,
+    after: After,
+}
+
+/// What may match after a place in the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Nothing,
+    /// Only filters that are constants of the code; the best of them: its rank, and its id.
+    Fixed(Rank, u64),
+    Anything,
+}
+
+impl After {
+    fn or(self, other: After) -> After {
+        match (self, other) {
+            (After::Nothing, one) | (one, After::Nothing) => one,
+            (After::Fixed(a, i), After::Fixed(b, j)) => {
+                if better((a, i), (b, j)) { After::Fixed(a, i) } else { After::Fixed(b, j) }
+            }
+            _ => After::Anything,
+        }
+    }
+}
+
+/// Whether one filter (its rank, its id) is preferred to another.
+fn better(one: (Rank, u64), than: (Rank, u64)) -> bool {
+    one.0 > than.0 || one.0 == than.0 && one.1 < than.1
 }
 
 /// The function that classifies packets by `nodes`.
@@ -71,7 +98,7 @@ pub(super) fn function<'a>(
             level: 0,
             known: [0; LEVELS],
             before: false,
-            after: false,
+            after: After::Nothing,
         }));
         @(emitter.answer())
     })
@@ -89,6 +116,16 @@ fn load<'a>(base: Var<*const u8>, offset: u32, width: u8) -> Code<'a, u64> {
         2 => tick!(unsafe { *(@base.add($offset) as *const u16) } as u64),
         4 => tick!(unsafe { *(@base.add($offset) as *const u32) } as u64),
         _ => tick!(unsafe { *(@base.add($offset) as *const u64) }),
+    }
+}
+
+/// The same for 1, 2 or 4 bytes.
+fn load_short<'a>(base: Var<*const u8>, offset: u32, width: u8) -> Code<'a, u32> {
+    let offset = offset as usize;
+    match width {
+        1 => tick!(unsafe { *@base.add($offset) } as u32),
+        2 => tick!(unsafe { *(@base.add($offset) as *const u16) } as u32),
+        _ => tick!(unsafe { *(@base.add($offset) as *const u32) }),
     }
 }
 
@@ -138,16 +175,42 @@ impl<'a> Emitter<'a> {
     /// Tries nodes one after the other.
     fn alternatives(self, nodes: &'a [Node], here: Here) -> Code<'a, ()> {
         let mut code = nothing();
+        let mut before = here.before;
         for (at, node) in nodes.iter().enumerate() {
-            let here = Here {
-                before: here.before || at > 0,
-                after: here.after || at + 1 < nodes.len(),
-                ..here
-            };
-            let one = self.node(node, here);
+            let after = nodes[at + 1..].iter().fold(here.after, |after, node| after.or(self.outcome(node)));
+            let one = self.node(node, Here { before, after, ..here });
+            before |= self.keeps(node, after);
             code = tick!({ @code; @one; });
         }
         code
+    }
+
+    /// What may match in a node.
+    fn outcome(self, node: &Node) -> After {
+        let any = |nodes: &[Node]| nodes.iter().fold(After::Nothing, |all, node| all.or(self.outcome(node)));
+        match &node.kind {
+            Kind::Run { then, .. } | Kind::Shift { then, .. } => any(then),
+            Kind::Dispatch { arms, .. } => arms.iter().fold(After::Nothing, |all, (_, arm)| all.or(any(arm))),
+            Kind::Leaf { group, .. } => match self.set.group(*group).only {
+                Some(only) => After::Fixed(only.rank, only.id),
+                None => After::Anything,
+            },
+        }
+    }
+
+    /// Whether a node may keep a match and go on, given what comes after it.
+    fn keeps(self, node: &Node, after: After) -> bool {
+        let any = |nodes: &[Node]| {
+            (0..nodes.len()).any(|at| {
+                let after = nodes[at + 1..].iter().fold(after, |after, node| after.or(self.outcome(node)));
+                self.keeps(&nodes[at], after)
+            })
+        };
+        match &node.kind {
+            Kind::Run { then, .. } | Kind::Shift { then, .. } => any(then),
+            Kind::Dispatch { arms, .. } => arms.iter().any(|(_, arm)| any(arm)),
+            Kind::Leaf { group, .. } => !returns(self.set.group(*group).only, after),
+        }
     }
 
     /// `then`, under the check that the packet has the bytes that `needs` says.
@@ -253,15 +316,13 @@ impl<'a> Emitter<'a> {
         let (words, clock) = state.recorded.addresses();
         let [m0, m1] = state.recorded.multipliers;
         let site = u64::from(recipe.site);
-        let mask = recipe.mask << (8 * (16 - u32::from(recipe.field.width)));
-        let mask = mask.to_be_bytes();
-        let half = |at: usize| u64::from_le_bytes(mask[at..at + 8].try_into().expect("eight bytes"));
+        let masks = recipe.masks;
         let (base, limit) = (here.bases[recipe.shifts.len()], here.known[recipe.shifts.len()]);
         let width = recipe.field.width;
-        let k0 = load_bytes(base, recipe.field.offset, width.min(8), half(0), limit);
+        let k0 = load_bytes(base, recipe.field.offset, width.min(8), masks[0], limit);
         let k1 = match width.saturating_sub(8) {
             0 => tick!(0u64),
-            rest => load_bytes(base, recipe.field.offset + 8, rest, half(8), limit),
+            rest => load_bytes(base, recipe.field.offset + 8, rest, masks[1], limit),
         };
         let parked = self.parked;
         tick!(move {
@@ -289,7 +350,10 @@ impl<'a> Emitter<'a> {
     /// The filter of a group that the packet matches.
     fn members(self, group: &'a Group, position: usize, channel: Option<Var<u32>>, here: Here) -> Code<'a, ()> {
         match group.only {
-            Some(Member { id, rank, .. }) => self.matched(tick!($id), move || tick!($rank), position, here),
+            Some(Member { id, rank, .. }) => {
+                let returns = returns(group.only, here.after);
+                self.matched(tick!($id), move || tick!($rank), returns, position, here)
+            }
             None => self.stage(group, 0, None, position, channel, here),
         }
     }
@@ -313,7 +377,8 @@ impl<'a> Emitter<'a> {
         let last = stage + 1 == group.tables.len();
         let found = move |record: Var<*const u64>, id: Var<u64>| -> Code<'a, ()> {
             if last {
-                self.matched(tick!(@id), move || tick!(unsafe { *@record.add(3) }), position, here)
+                let returns = here.after == After::Nothing;
+                self.matched(tick!(@id), move || tick!(unsafe { *@record.add(3) }), returns, position, here)
             } else {
                 self.stage(group, stage + 1, Some(id), position, channel, here)
             }
@@ -334,7 +399,6 @@ impl<'a> Emitter<'a> {
         let ([m0, m1], shift) = (hash.multipliers, hash.shift);
         let records = self.set.memory().address();
         let (two, k1) = (k1.is_some(), k1.unwrap_or_else(|| tick!(0u64)));
-        let tags = 1u32 << INDEX_BITS;
         tick!(move {
             let k0 = @k0;
             let k1 = @k1;
@@ -343,9 +407,8 @@ impl<'a> Emitter<'a> {
             let mut slot = unsafe { $slots.add((hash >> $shift) as usize) };
             loop {
                 let word = unsafe { *slot };
-                let apart = word ^ hash as u32;
-                if apart < $tags {
-                    let record = unsafe { $records.add((word & $(tags - 1)) as usize * $WORDS) };
+                if (word ^ hash as u32) & $(!(RECORD | DISPLACED)) == 0 {
+                    let record = unsafe { $records.add(((word & $RECORD) << $(WORDS.ilog2())) as usize) };
                     if unsafe { *record } == k0 && (!$two || unsafe { *record.add(1) } == k1) {
                         let id = unsafe { *record.add(2) };
                         if id != 0 {
@@ -354,22 +417,23 @@ impl<'a> Emitter<'a> {
                         }
                     }
                 }
-                if word == 0 { break; }
+                if word & $DISPLACED == 0 { break; }
                 slot = unsafe { slot.add(1) };
             }
         })
     }
 
-    /// A filter matches.
+    /// A filter matches; `returns` if nothing that comes after can be preferred to it.
     fn matched(
         self,
         id: Code<'a, u64>,
         rank: impl Fn() -> Code<'a, Rank>,
+        returns: bool,
         position: usize,
         here: Here,
     ) -> Code<'a, ()> {
         let Emitter { best, best_rank, .. } = self;
-        if !here.before && !here.after {
+        if !here.before && returns {
             return tick!(return @id);
         }
         let rank = rank();
@@ -388,7 +452,7 @@ impl<'a> Emitter<'a> {
                 @best_rank = @rank;
             })
         };
-        if !here.after {
+        if returns {
             return tick!({ @keep; return @best; });
         }
         let later: *const u64 = self.later[position].as_ptr();
@@ -396,13 +460,29 @@ impl<'a> Emitter<'a> {
     }
 }
 
+/// Whether nothing that comes after can be preferred to a filter, if it is a constant of the code.
+fn returns(only: Option<Member>, after: After) -> bool {
+    match (only, after) {
+        (_, After::Nothing) => true,
+        (Some(only), After::Fixed(rank, id)) => better((only.rank, only.id), (rank, id)),
+        _ => false,
+    }
+}
+
 /// All tests of a run; `None` if there are none.
 fn conjunction<'a>(tests: &'a [Test], here: Here) -> Option<Code<'a, bool>> {
     let (base, limit) = (here.bases[here.level], here.known[here.level]);
     let one = |test: &Test| match *test {
-        Test::Word { offset, width, mask, value } => {
-            let word = load_bytes(base, offset, width, mask, limit);
+        Test::Word { offset, width: 8, mask, value } => {
+            let word = load_bytes(base, offset, 8, mask, limit);
             tick!(@word == $value)
+        }
+        // In 32 bits, for which the machine has immediate operands.
+        Test::Word { offset, width, mask, value } => {
+            let word = load_short(base, offset, width);
+            let all = u32::MAX >> (32 - 8 * u32::from(width));
+            let word = if mask as u32 == all { word } else { tick!(@word & $(mask as u32)) };
+            tick!(@word == $(value as u32))
         }
         Test::Range { field, mask, low, high } => {
             let number = load_number(base, field.offset, field.width, limit);

@@ -1,7 +1,8 @@
 //! [`Index`]: from a key to its record.
 //!
-//! Open addressing with linear probing over slots of 32 bits: 24 are the number of a record, 8 a tag from the hash, so that a
-//! packet that matches nothing rarely looks at a record. An empty slot is 0. The hash is multiply-shift on both words, with
+//! Open addressing with linear probing over slots of 32 bits: 24 are the number of a record, 7 a tag from the hash, so that a
+//! packet that matches nothing rarely looks at a record, and one says that some key was *displaced* past this slot: where it is
+//! clear, probing ends, whether the slot is used or not. The hash is multiply-shift on both words, with
 //! multipliers found when the index is made: of several random pairs the one with the fewest collisions. (Dietzfelbinger et
 //! al., "A reliable randomized algorithm for the closest-pair problem", 1997.)
 //!
@@ -10,8 +11,9 @@
 //!
 //! **Invariants.**
 //! - X1. Slots are written by one store each; whoever reads one sees it before or after.
-//! - X2. A quarter of the slots is used, at most, when a larger index is begun; and the last slot is always empty, so that
-//!   probing ends.
+//! - X2. No key is displaced past the last slot, so that probing ends.
+//! - X3. All slots that a key was displaced past say so before the key's own slot is written. They go on saying so when the key
+//!   is removed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,8 +23,10 @@ use super::records::Memory;
 use super::zeroed::zeroed_u32;
 use crate::verdict::INDEX_BITS;
 
-/// A slot whose key was removed: not empty, and its record is 0, which matches nothing.
-const REMOVED: u32 = 1 << INDEX_BITS;
+/// Some key was displaced past this slot.
+pub(crate) const DISPLACED: u32 = 1 << 31;
+/// The digits of a slot that are the number of its record.
+pub(crate) const RECORD: u32 = (1 << INDEX_BITS) - 1;
 /// Slots behind the last that a hash can name, so that probing need not wrap around.
 const SLACK: usize = 63;
 /// Fewest slots.
@@ -48,7 +52,7 @@ pub(crate) struct Hash {
 }
 
 impl Hash {
-    /// The product: its upper digits are the slot, digits 24 to 31 the tag.
+    /// The product: its upper digits are the slot, digits 24 to 30 the tag.
     fn product(self, key: Key) -> u64 {
         key[0].wrapping_mul(self.multipliers[0]).wrapping_add(key[1].wrapping_mul(self.multipliers[1]))
     }
@@ -59,7 +63,7 @@ impl Hash {
 }
 
 fn tag(product: u64) -> u32 {
-    product as u32 >> INDEX_BITS << INDEX_BITS
+    product as u32 & !(RECORD | DISPLACED)
 }
 
 /// See the module.
@@ -67,8 +71,6 @@ fn tag(product: u64) -> u32 {
 pub(crate) struct Index {
     slots: Arc<Slots>,
     hash: Hash,
-    /// Slots that are not empty.
-    used: usize,
     /// Slots with a record.
     live: usize,
 }
@@ -78,19 +80,19 @@ pub(crate) struct Index {
 pub(crate) struct Crowded;
 
 impl Index {
-    /// An empty index with room for `keys` before a larger one is begun.
+    /// An empty index with room for `keys`, or somewhat more, before a larger one is begun.
     pub(crate) fn new(keys: usize, seed: &mut u64) -> Index {
-        let slots = (keys * 4).next_power_of_two().max(LEAST);
+        let slots = (keys * 8 / 3).next_power_of_two().max(LEAST);
         // Zeroed by the system, not here: a large one costs nothing until it is used.
         let zeroed = zeroed_u32(slots + SLACK + 1);
-        Index { slots: Arc::new(Slots(zeroed)), hash: Hash::random(slots, seed), used: 0, live: 0 }
+        Index { slots: Arc::new(Slots(zeroed)), hash: Hash::random(slots, seed), live: 0 }
     }
 
     /// An index of `keys`, with multipliers chosen among `tries` pairs.
     pub(crate) fn with_keys(keys: &[(Key, u32)], tries: u32, seed: &mut u64) -> Index {
         let mut best: Option<(usize, Index)> = None;
         for _ in 0..tries.max(1) {
-            let mut index = Index::new(keys.len() + keys.len() / 2 + 1, seed);
+            let mut index = Index::new(keys.len() * 2 + 1, seed);
             let distance = |(key, record): &(Key, u32)| Some(index.insert(*key, *record).ok()? - index.home(*key));
             let Some(collisions) = keys.iter().map(distance).sum::<Option<usize>>() else { continue };
             if best.as_ref().is_none_or(|(least, _)| collisions < *least) {
@@ -124,9 +126,9 @@ impl Index {
         self.live
     }
 
-    /// Whether a new index should be begun: a quarter of the slots is not empty.
+    /// Whether a larger index should be begun: three eighths of the slots are used.
     pub(crate) fn is_full(&self) -> bool {
-        self.used * 4 > self.capacity()
+        self.live * 8 > self.capacity() * 3
     }
 
     fn at(&self, slot: usize) -> u32 {
@@ -144,12 +146,12 @@ impl Index {
         let mut slot = self.hash.slot(product);
         loop {
             let word = self.at(slot);
-            if word == 0 {
-                return None;
-            }
-            let record = word & (REMOVED - 1);
-            if word & !(REMOVED - 1) == tag(product) && memory.id(record) != 0 && memory.key(record) == key {
+            let record = word & RECORD;
+            if record != 0 && word & !(RECORD | DISPLACED) == tag(product) && memory.key(record) == key {
                 return Some((slot, record));
+            }
+            if word & DISPLACED == 0 {
+                return None;
             }
             slot += 1;
         }
@@ -163,37 +165,30 @@ impl Index {
     /// Puts in a key that is not there; the slot it got.
     pub(crate) fn insert(&mut self, key: Key, record: u32) -> Result<usize, Crowded> {
         let product = self.hash.product(key);
-        let mut slot = self.hash.slot(product);
-        loop {
-            if slot + 1 >= self.slots.0.len() {
-                return Err(Crowded);
-            }
-            let word = self.at(slot);
-            if word == 0 || word == REMOVED {
-                // Publishes the record (invariants R1, X1).
-                self.slots.0[slot].store(tag(product) | record, Ordering::Release);
-                self.used += usize::from(word == 0);
-                self.live += 1;
-                return Ok(slot);
-            }
-            slot += 1;
+        let home = self.hash.slot(product);
+        let used = |slot: &AtomicU32| slot.load(Ordering::Relaxed) & RECORD != 0;
+        let slot = home + self.slots.0[home..].iter().position(|slot| !used(slot)).ok_or(Crowded)?;
+        for passed in &self.slots.0[home..slot] {
+            passed.fetch_or(DISPLACED, Ordering::Release);
         }
+        // Publishes the record (invariants R1, X1, X3).
+        let displaced = self.at(slot) & DISPLACED;
+        self.slots.0[slot].store(displaced | tag(product) | record, Ordering::Release);
+        self.live += 1;
+        Ok(slot)
     }
 
     /// Takes out a key that is there; the slot it had.
     pub(crate) fn remove(&mut self, memory: &Memory, key: Key) -> usize {
         let (slot, _) = self.locate(memory, key).expect("the caller has found the key");
-        // Where probing ends anyway behind it, the slot may be empty again.
-        let empty = self.at(slot + 1) == 0;
-        self.slots.0[slot].store(if empty { 0 } else { REMOVED }, Ordering::Release);
+        self.slots.0[slot].store(self.at(slot) & DISPLACED, Ordering::Release);
         self.live -= 1;
-        self.used -= usize::from(empty);
         slot
     }
 
     /// The records of a range of slots.
     pub(crate) fn records(&self, slots: std::ops::Range<usize>) -> impl Iterator<Item = u32> {
-        self.slots.0[slots].iter().map(|slot| slot.load(Ordering::Relaxed) & (REMOVED - 1)).filter(|&r| r != 0)
+        self.slots.0[slots].iter().map(|slot| slot.load(Ordering::Relaxed) & RECORD).filter(|&r| r != 0)
     }
 
     /// All slots.

@@ -87,7 +87,7 @@ impl Table {
                 self.rebuild(memory, None, seed);
                 return true;
             }
-            self.next = Some(Box::new(Next { index: Index::new(self.index.live() * 2 - 2, seed), cursor: 0 }));
+            self.next = Some(Box::new(Next { index: Index::new(self.index.capacity() / 2, seed), cursor: 0 }));
         }
         self.carry_over(memory)
     }

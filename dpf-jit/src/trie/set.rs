@@ -12,7 +12,7 @@ use super::group::{Consts, Found, Group, Member, consts_of};
 use super::tree::{Tree, path};
 use crate::error::Error;
 use crate::filter::{Atom, Field, Filter, Rank};
-use crate::state::{Recipe, State};
+use crate::state::{Recipe, State, words};
 use crate::table::index::random;
 use crate::table::records::{Memory, Records};
 use crate::verdict::FilterId;
@@ -224,7 +224,7 @@ impl FilterSet {
             let known = self.recipes.iter().find(|recipe| recipe.field == field && recipe.mask == mask);
             let site = known.map_or(self.recipes.len() as u16 + 1, |recipe| recipe.site);
             let shifts = shifts(&filter.atoms()[..at]).collect();
-            Arc::make_mut(&mut self.recipes).push(Recipe { shifts, field, mask, site });
+            Arc::make_mut(&mut self.recipes).push(Recipe { shifts, field, mask, masks: words(field, mask), site });
         }
         Ok(())
     }

@@ -3,10 +3,11 @@
 
 use rbpf::EbpfVmRaw;
 
-/// As tcpdump compiles `tcp port 80`, with loads in the machine's byte order.
+/// As tcpdump compiles `tcp port 80`, with loads in the byte order of the machine. The JIT does not hand the length to a program
+/// without metadata, so that of all frames, 60, stands in its place.
 const PROGRAM: &str = "
     mov64 r6, r1
-    mov64 r7, r2
+    mov64 r7, 60
     mov64 r0, 0
     jlt r7, 34, +24
     ldxh r3, [r6+12]
@@ -53,8 +54,9 @@ impl Bpf {
 
     #[inline(always)]
     pub(super) fn classify<'a>(&'a self, frame: &'a mut [u8]) -> u32 {
+        assert!(frame.len() >= 60, "the program takes its packets for whole");
         let vm: &EbpfVmRaw<'a> = &self.vm;
-        // SAFETY: the program loads within the length that it is given, and writes nothing.
+        // SAFETY: the program loads within the 60 bytes that the caller has seen to, and writes nothing.
         unsafe { vm.execute_program_jit(frame) }.unwrap_or(0) as u32
     }
 }
