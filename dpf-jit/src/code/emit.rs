@@ -43,8 +43,8 @@ pub(super) struct Emitter<'a> {
 /// Where the code stands.
 #[derive(Clone, Copy)]
 struct Here {
-    /// Address of each level's base; those not reached yet are the frame's.
-    bases: [Var<*const u8>; 8],
+    /// Each level's base; those not reached yet are the frame's.
+    bases: [Base; 8],
     /// Address behind the packet.
     end: Var<usize>,
     level: usize,
@@ -53,6 +53,26 @@ struct Here {
     /// Whether a match may be kept already.
     before: bool,
     after: After,
+}
+
+/// Where a level's fields are counted from. A load whose distance from an address is a multiple of its width needs no address
+/// computed. Fields of Ethernet payloads lie two bytes off, so there is an address two bytes in; the frame has both.
+#[derive(Clone, Copy)]
+struct Base {
+    /// Two bytes behind the base.
+    two_in: Var<*const u8>,
+    /// The base itself, of the frame.
+    own: Option<Var<*const u8>>,
+}
+
+impl Base {
+    /// An address, and how far from it the field is.
+    fn near(self, offset: u32, width: u8) -> (Var<*const u8>, isize) {
+        match self.own {
+            Some(own) if offset % u32::from(width) == 0 => (own, offset as isize),
+            _ => (self.two_in, offset as isize - 2),
+        }
+    }
 }
 
 /// What may match after a place in the code.
@@ -92,8 +112,9 @@ pub(super) fn function<'a>(
     let emitter = Emitter { set, later, best, best_rank, parked, parks };
     tick!(move |packet: *const u8, len: usize| -> u64 {
         let end = packet as usize + len;
+        let two_in = unsafe { packet.add(2) };
         @(emitter.alternatives(nodes, Here {
-            bases: [packet; LEVELS],
+            bases: [Base { two_in, own: Some(packet) }; LEVELS],
             end,
             level: 0,
             known: [0; LEVELS],
@@ -108,29 +129,38 @@ fn nothing<'a>() -> Code<'a, ()> {
     tick!({})
 }
 
-/// The word of `width` bytes at `offset`, as the machine loads it.
-fn load<'a>(base: Var<*const u8>, offset: u32, width: u8) -> Code<'a, u64> {
-    let offset = offset as usize;
+/// The word of 1, 2 or 4 bytes at `offset`, as the machine loads it.
+fn load_short<'a>(base: Base, offset: u32, width: u8) -> Code<'a, u32> {
+    let (near, distance) = base.near(offset, width);
+    let steps = distance / isize::from(width);
+    let exact = distance % isize::from(width) == 0;
     match width {
-        1 => tick!(unsafe { *@base.add($offset) } as u64),
-        2 => tick!(unsafe { *(@base.add($offset) as *const u16) } as u64),
-        4 => tick!(unsafe { *(@base.add($offset) as *const u32) } as u64),
-        _ => tick!(unsafe { *(@base.add($offset) as *const u64) }),
+        1 => tick!(unsafe { *@near.offset($distance) } as u32),
+        2 if exact => tick!(unsafe { *(@near as *const u16).offset($steps) } as u32),
+        2 => tick!(unsafe { *(@near.offset($distance) as *const u16) } as u32),
+        _ if exact => tick!(unsafe { *(@near as *const u32).offset($steps) }),
+        _ => tick!(unsafe { *(@near.offset($distance) as *const u32) }),
     }
 }
 
-/// The same for 1, 2 or 4 bytes.
-fn load_short<'a>(base: Var<*const u8>, offset: u32, width: u8) -> Code<'a, u32> {
-    let offset = offset as usize;
+/// The word of 1, 2, 4 or 8 bytes at `offset`, as the machine loads it.
+fn load<'a>(base: Base, offset: u32, width: u8) -> Code<'a, u64> {
+    let (near, distance) = base.near(offset, width);
+    let steps = distance / isize::from(width);
+    let exact = distance % isize::from(width) == 0;
     match width {
-        1 => tick!(unsafe { *@base.add($offset) } as u32),
-        2 => tick!(unsafe { *(@base.add($offset) as *const u16) } as u32),
-        _ => tick!(unsafe { *(@base.add($offset) as *const u32) }),
+        1 => tick!(unsafe { *@near.offset($distance) } as u64),
+        2 if exact => tick!(unsafe { *(@near as *const u16).offset($steps) } as u64),
+        2 => tick!(unsafe { *(@near.offset($distance) as *const u16) } as u64),
+        4 if exact => tick!(unsafe { *(@near as *const u32).offset($steps) } as u64),
+        4 => tick!(unsafe { *(@near.offset($distance) as *const u32) } as u64),
+        _ if exact => tick!(unsafe { *(@near as *const u64).offset($steps) }),
+        _ => tick!(unsafe { *(@near.offset($distance) as *const u64) }),
     }
 }
 
 /// `width` bytes, 1 to 8, at `offset`, in a word as the machine would load it; none behind the first `limit` is touched.
-fn load_bytes<'a>(base: Var<*const u8>, offset: u32, width: u8, mask: u64, limit: u32) -> Code<'a, u64> {
+fn load_bytes<'a>(base: Base, offset: u32, width: u8, mask: u64, limit: u32) -> Code<'a, u64> {
     let ones = if width == 8 { u64::MAX } else { (1 << (8 * width)) - 1 };
     let masked = move |code: Code<'a, u64>, loaded: u64| {
         if mask & ones == loaded { code } else { tick!(@code & $(mask & ones)) }
@@ -152,7 +182,7 @@ fn load_bytes<'a>(base: Var<*const u8>, offset: u32, width: u8, mask: u64, limit
 }
 
 /// The number of a field in network byte order.
-fn load_number<'a>(base: Var<*const u8>, offset: u32, width: u8, limit: u32) -> Code<'a, u64> {
+fn load_number<'a>(base: Base, offset: u32, width: u8, limit: u32) -> Code<'a, u64> {
     let loaded = load_bytes(base, offset, width, u64::MAX, limit);
     if width == 1 {
         return loaded;
@@ -222,9 +252,9 @@ impl<'a> Emitter<'a> {
         }
         let mut inside = here;
         inside.known[level] = need;
-        let (base, end, need) = (here.bases[level], here.end, need as usize);
+        let (two_in, end, need) = (here.bases[level].two_in, here.end, (need as usize).wrapping_sub(2));
         let then = then(inside);
-        tick!(if @base as usize + $need <= @end { @then; })
+        tick!(if @two_in as usize + $need <= @end { @then; })
     }
 
     fn node(self, node: &'a Node, here: Here) -> Code<'a, ()> {
@@ -251,11 +281,12 @@ impl<'a> Emitter<'a> {
                 let (level, base) = (here.level, here.bases[here.level]);
                 let value = load_number(base, field.offset, field.width, here.known[level]);
                 let (mask, left) = (u64::from(*mask), u32::from(*left));
+                let two_in = base.two_in;
                 tick!(move {
-                    let next = unsafe { @base.add(((@value & $mask) << $left) as usize) };
+                    let next = unsafe { @two_in.add(((@value & $mask) << $left) as usize) };
                     @({
                         let mut inside = Here { level: level + 1, ..here };
-                        inside.bases[level + 1] = next;
+                        inside.bases[level + 1] = Base { two_in: next, own: None };
                         inside.known[level + 1] = 0;
                         self.behind_shift(then, inside)
                     });
@@ -375,49 +406,58 @@ impl<'a> Emitter<'a> {
             symbol.into_iter().chain(parts).reduce(|all, part| tick!(@all | @part))
         };
         let last = stage + 1 == group.tables.len();
-        let found = move |record: Var<*const u64>, id: Var<u64>| -> Code<'a, ()> {
+        let returns = here.after == After::Nothing;
+        // A record freed meanwhile has id 0: no match, and none is to come.
+        let direct = last && returns && !here.before;
+        let found = move |record: Var<*const u64>, id: Option<Var<u64>>| -> Code<'a, ()> {
+            let Some(id) = id else { return tick!(return unsafe { *@record.add(2) }) };
             if last {
-                let returns = here.after == After::Nothing;
                 self.matched(tick!(@id), move || tick!(unsafe { *@record.add(3) }), returns, position, here)
             } else {
                 self.stage(group, stage + 1, Some(id), position, channel, here)
             }
         };
-        self.probe(&group.tables[stage], key(0).unwrap_or_else(|| tick!(0u64)), key(1), found)
+        self.probe(&group.tables[stage], key(0).unwrap_or_else(|| tick!(0u64)), key(1), direct, found)
     }
 
-    /// Looks a key up: `found` with its record and id.
+    /// Looks a key up: `found` with its record and, unless that is all that counts, id.
     fn probe(
         self,
         table: &Table,
         k0: Code<'a, u64>,
         k1: Option<Code<'a, u64>>,
-        found: impl Fn(Var<*const u64>, Var<u64>) -> Code<'a, ()> + 'a,
+        direct: bool,
+        found: impl Fn(Var<*const u64>, Option<Var<u64>>) -> Code<'a, ()> + 'a,
     ) -> Code<'a, ()> {
         let index = table.index();
         let (slots, hash) = (index.slots().address(), index.hash());
         let ([m0, m1], shift) = (hash.multipliers, hash.shift);
-        let records = self.set.memory().address();
+        let records: *const u8 = self.set.memory().address().cast();
         let (two, k1) = (k1.is_some(), k1.unwrap_or_else(|| tick!(0u64)));
         tick!(move {
             let k0 = @k0;
             let k1 = @k1;
             let mut hash = k0 * $m0;
-            if $two { hash += k1 * $m1; }
+            if $(two) { hash += k1 * $m1; }
             let mut slot = unsafe { $slots.add((hash >> $shift) as usize) };
             loop {
-                let word = unsafe { *slot };
-                if (word ^ hash as u32) & $(!(RECORD | DISPLACED)) == 0 {
-                    let record = unsafe { $records.add(((word & $RECORD) << $(WORDS.ilog2())) as usize) };
+                let word = unsafe { *slot } as u64;
+                if (word ^ hash) & $(u64::from(!(RECORD | DISPLACED))) == 0 {
+                    let offset = (word & $(u64::from(RECORD))) << $((WORDS * 8).ilog2());
+                    let record = unsafe { $records.add(offset as usize) as *const u64 };
                     if unsafe { *record } == k0 && (!$two || unsafe { *record.add(1) } == k1) {
-                        let id = unsafe { *record.add(2) };
-                        if id != 0 {
-                            @(found(record, id));
-                            break;
+                        if $(direct) {
+                            @(found(record, None));
+                        } else {
+                            let id = unsafe { *record.add(2) };
+                            if id != 0 {
+                                @(found(record, Some(id)));
+                                break;
+                            }
                         }
                     }
                 }
-                if word & $DISPLACED == 0 { break; }
+                if word as u32 & $DISPLACED == 0 { break; }
                 slot = unsafe { slot.add(1) };
             }
         })

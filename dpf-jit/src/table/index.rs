@@ -14,13 +14,15 @@
 //! - X2. No key is displaced past the last slot, so that probing ends.
 //! - X3. All slots that a key was displaced past say so before the key's own slot is written. They go on saying so when the key
 //!   is removed.
+//! - X4. An unused slot has tag 0 and record 0, whose key ([`NO_KEY`](super::records::NO_KEY)) has another tag: no key is
+//!   found in it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::layout::Key;
 use super::records::Memory;
-use super::zeroed::zeroed_u32;
+use super::zeroed::ZeroedU32;
 use crate::verdict::INDEX_BITS;
 
 /// Some key was displaced past this slot.
@@ -34,7 +36,7 @@ const LEAST: usize = 16;
 
 /// The slots, which compiled code, and so every published program, keeps.
 #[derive(Debug)]
-pub(crate) struct Slots(Box<[AtomicU32]>);
+pub(crate) struct Slots(ZeroedU32);
 
 impl Slots {
     /// The address of slot 0.
@@ -84,7 +86,7 @@ impl Index {
     pub(crate) fn new(keys: usize, seed: &mut u64) -> Index {
         let slots = (keys * 8 / 3).next_power_of_two().max(LEAST);
         // Zeroed by the system, not here: a large one costs nothing until it is used.
-        let zeroed = zeroed_u32(slots + SLACK + 1);
+        let zeroed = ZeroedU32::new(slots + SLACK + 1);
         Index { slots: Arc::new(Slots(zeroed)), hash: Hash::random(slots, seed), live: 0 }
     }
 
@@ -199,8 +201,14 @@ impl Index {
 
 impl Hash {
     fn random(slots: usize, seed: &mut u64) -> Hash {
-        let multipliers = [random(seed) | 1, random(seed) | 1];
-        Hash { multipliers, shift: 64 - slots.ilog2() }
+        loop {
+            let multipliers = [random(seed) | 1, random(seed) | 1];
+            let hash = Hash { multipliers, shift: 64 - slots.ilog2() };
+            // Invariant X4.
+            if [0, u64::MAX].iter().all(|&second| tag(hash.product([u64::MAX, second])) != 0) {
+                return hash;
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 //! - R1. A record that an index points to is complete: its key and rank were written before the index's slot.
 //! - R2. Key and rank do not change until the record is freed, and a freed record is written again only when no reader can
 //!   still look at it ([`Records::reclaim`]).
-//! - R3. Record 0 is never used: its id stays 0, which means none.
+//! - R3. Record 0 is never used: its id stays 0, which means none, and its key is [`NO_KEY`].
 #![allow(unsafe_code, reason = "a view of mapped memory as atomics")]
 
 use std::io;
@@ -17,6 +17,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use memmap2::{MmapMut, MmapOptions, MmapRaw};
 
 use super::layout::Key;
+
+/// The key of record 0.
+pub(crate) const NO_KEY: Key = [u64::MAX; 2];
 
 /// Words of a record.
 pub(crate) const WORDS: usize = 4;
@@ -79,6 +82,9 @@ impl Records {
         let bytes = (capacity as usize + 1) * WORDS * 8;
         let map: MmapMut = MmapOptions::new().len(bytes).no_reserve_swap().map_anon()?;
         let memory = std::sync::Arc::new(Memory { map: map.into() });
+        for (word, value) in memory.record(0).iter().zip(NO_KEY) {
+            word.store(value, Ordering::Relaxed);
+        }
         Ok(Records { memory, top: 1, capacity, free: Vec::new(), limbo: Vec::new() })
     }
 
