@@ -97,7 +97,9 @@ pub enum FilterError {
         other: String,
     },
     /// More than one atom that records, or more than one that matches what is recorded.
-    #[error("atom {atom} records or matches what is recorded, and so does atom {first}; a filter has one of each at most")]
+    #[error(
+        "atom {atom} records or matches what is recorded, and so does atom {first}; a filter has one of each at most"
+    )]
     SecondStateful {
         /// Which atom.
         atom: usize,

@@ -3,12 +3,19 @@
 //! A node is a statement: it returns from the function where a match cannot be bettered, and falls through where nothing
 //! matches, to the next alternative. The best match so far is in two variables, which are there only where a path can meet a
 //! second leaf.
+//!
+//! **Invariants**, on which the quotations' unsafe code rests.
+//! - L1. A load of a packet's bytes stands under a check of its length (see [`load`](super::load)).
+//! - L2. Slots, records, ranks and recorded keys are memory that the [`Program`](super::program::Program) keeps while its code can
+//!   run; a hash has as many digits as name slots, probing ends before the slots do (X2), and a slot names a record that exists.
+//! - L3. An address is computed from a packet's by a shift, and compared with the packet's end before it is used.
 #![allow(unsafe_code, reason = "quotations that read packets and tables by address, under the checks they emit")]
 
 use std::sync::atomic::AtomicU64;
 
 use tickc::prelude::*;
 
+use super::load::{Base, load_bytes, load_number, load_short};
 use super::plan::{Kind, LEVELS, Needs, Node, Test, common};
 use crate::filter::Rank;
 use crate::state::{ENTRY, Recorded, TIME_TO_LIVE, WAYS};
@@ -55,26 +62,6 @@ struct Here {
     after: After,
 }
 
-/// Where a level's fields are counted from. A load whose distance from an address is a multiple of its width needs no address
-/// computed. Fields of Ethernet payloads lie two bytes off, so there is an address two bytes in; the frame has both.
-#[derive(Clone, Copy)]
-struct Base {
-    /// Two bytes behind the base.
-    two_in: Var<*const u8>,
-    /// The base itself, of the frame.
-    own: Option<Var<*const u8>>,
-}
-
-impl Base {
-    /// An address, and how far from it the field is.
-    fn near(self, offset: u32, width: u8) -> (Var<*const u8>, isize) {
-        match self.own {
-            Some(own) if offset % u32::from(width) == 0 => (own, offset as isize),
-            _ => (self.two_in, offset as isize - 2),
-        }
-    }
-}
-
 /// What may match after a place in the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum After {
@@ -89,7 +76,11 @@ impl After {
         match (self, other) {
             (After::Nothing, one) | (one, After::Nothing) => one,
             (After::Fixed(a, i), After::Fixed(b, j)) => {
-                if better((a, i), (b, j)) { After::Fixed(a, i) } else { After::Fixed(b, j) }
+                if better((a, i), (b, j)) {
+                    After::Fixed(a, i)
+                } else {
+                    After::Fixed(b, j)
+                }
             }
             _ => After::Anything,
         }
@@ -112,6 +103,7 @@ pub(super) fn function<'a>(
     let emitter = Emitter { set, later, best, best_rank, parked, parks };
     tick!(move |packet: *const u8, len: usize| -> u64 {
         let end = packet as usize + len;
+        // SAFETY: L3.
         let two_in = unsafe { packet.add(2) };
         @(emitter.alternatives(nodes, Here {
             bases: [Base { two_in, own: Some(packet) }; LEVELS],
@@ -129,77 +121,11 @@ fn nothing<'a>() -> Code<'a, ()> {
     tick!({})
 }
 
-/// The word of 1, 2 or 4 bytes at `offset`, as the machine loads it.
-fn load_short<'a>(base: Base, offset: u32, width: u8) -> Code<'a, u32> {
-    let (near, distance) = base.near(offset, width);
-    let steps = distance / isize::from(width);
-    let exact = distance % isize::from(width) == 0;
-    match width {
-        1 => tick!(unsafe { *@near.offset($distance) } as u32),
-        2 if exact => tick!(unsafe { *(@near as *const u16).offset($steps) } as u32),
-        2 => tick!(unsafe { *(@near.offset($distance) as *const u16) } as u32),
-        _ if exact => tick!(unsafe { *(@near as *const u32).offset($steps) }),
-        _ => tick!(unsafe { *(@near.offset($distance) as *const u32) }),
-    }
-}
-
-/// The word of 1, 2, 4 or 8 bytes at `offset`, as the machine loads it.
-fn load<'a>(base: Base, offset: u32, width: u8) -> Code<'a, u64> {
-    let (near, distance) = base.near(offset, width);
-    let steps = distance / isize::from(width);
-    let exact = distance % isize::from(width) == 0;
-    match width {
-        1 => tick!(unsafe { *@near.offset($distance) } as u64),
-        2 if exact => tick!(unsafe { *(@near as *const u16).offset($steps) } as u64),
-        2 => tick!(unsafe { *(@near.offset($distance) as *const u16) } as u64),
-        4 if exact => tick!(unsafe { *(@near as *const u32).offset($steps) } as u64),
-        4 => tick!(unsafe { *(@near.offset($distance) as *const u32) } as u64),
-        _ if exact => tick!(unsafe { *(@near as *const u64).offset($steps) }),
-        _ => tick!(unsafe { *(@near.offset($distance) as *const u64) }),
-    }
-}
-
-/// `width` bytes, 1 to 8, at `offset`, in a word as the machine would load it; none behind the first `limit` is touched.
-fn load_bytes<'a>(base: Base, offset: u32, width: u8, mask: u64, limit: u32) -> Code<'a, u64> {
-    let ones = if width == 8 { u64::MAX } else { (1 << (8 * width)) - 1 };
-    let masked = move |code: Code<'a, u64>, loaded: u64| {
-        if mask & ones == loaded { code } else { tick!(@code & $(mask & ones)) }
-    };
-    if matches!(width, 1 | 2 | 4 | 8) {
-        return masked(load(base, offset, width), ones);
-    }
-    let wide = width.next_power_of_two();
-    if offset + u32::from(wide) <= limit {
-        return masked(load(base, offset, wide), u64::MAX);
-    }
-    let low = wide / 2;
-    let (first, second) = (
-        load_bytes(base, offset, low, u64::MAX, limit),
-        load_bytes(base, offset + u32::from(low), width - low, u64::MAX, limit),
-    );
-    let bits = u32::from(low) * 8;
-    masked(tick!(@first | @second << $bits), ones)
-}
-
-/// The number of a field in network byte order.
-fn load_number<'a>(base: Base, offset: u32, width: u8, limit: u32) -> Code<'a, u64> {
-    let loaded = load_bytes(base, offset, width, u64::MAX, limit);
-    if width == 1 {
-        return loaded;
-    }
-    let down = 64 - 8 * u32::from(width);
-    tick!(@loaded.swap_bytes() >> $down)
-}
-
 impl<'a> Emitter<'a> {
     /// What is answered when no leaf has returned.
     fn answer(self) -> Code<'a, u64> {
         let Emitter { best, parked, .. } = self;
-        if self.parks {
-            tick!(if @best != 0 || @parked == 0 { @best } else { @parked | $PARK })
-        } else {
-            tick!(@best)
-        }
+        if self.parks { tick!(if @best != 0 || @parked == 0 { @best } else { @parked | $PARK }) } else { tick!(@best) }
     }
 
     /// Tries nodes one after the other.
@@ -283,6 +209,7 @@ impl<'a> Emitter<'a> {
                 let (mask, left) = (u64::from(*mask), u32::from(*left));
                 let two_in = base.two_in;
                 tick!(move {
+                    // SAFETY: L3.
                     let next = unsafe { @two_in.add(((@value & $mask) << $left) as usize) };
                     @({
                         let mut inside = Here { level: level + 1, ..here };
@@ -324,7 +251,8 @@ impl<'a> Emitter<'a> {
         let Some(number) = shape.iter().position(is_match_recorded) else {
             return self.members(group, position, None, here);
         };
-        let constant = group.consts.iter().find(|(atom, _)| usize::from(*atom) == number).map(|(_, value)| *value as u32);
+        let constant =
+            group.consts.iter().find(|(atom, _)| usize::from(*atom) == number).map(|(_, value)| *value as u32);
         let recipe = self.set.recipe(shape, is_match_recorded).expect("made when the filter was inserted");
         self.recorded(recipe, here, move |channel| {
             let members = self.members(group, position, Some(channel), here);
@@ -336,12 +264,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// Looks up what was recorded: `found` with the channel, or a mark that the packet may be parked.
-    fn recorded(
-        self,
-        number: usize,
-        here: Here,
-        found: impl Fn(Var<u32>) -> Code<'a, ()> + 'a,
-    ) -> Code<'a, ()> {
+    fn recorded(self, number: usize, here: Here, found: impl Fn(Var<u32>) -> Code<'a, ()> + 'a) -> Code<'a, ()> {
         let recipe = &self.set.recipes()[number];
         let state = self.set.state().expect("made when the filter was inserted");
         let (words, clock) = state.recorded.addresses();
@@ -360,18 +283,23 @@ impl<'a> Emitter<'a> {
             let k0 = @k0;
             let k1 = @k1;
             let bucket = (k0 * $m0 + (k1 + $site) * $m1) >> $(Recorded::SHIFT);
+            // SAFETY: L2.
             let mut entry = unsafe { $words.add((bucket * $((WAYS * ENTRY) as u64)) as usize) };
             let mut left = $(WAYS as u32);
             let mut channel = 0u32;
             while left != 0 {
+                // SAFETY: L2.
                 let mark = unsafe { *entry.add(2) };
+                // SAFETY: L2.
                 if unsafe { *entry } == k0 && unsafe { *entry.add(1) } == k1 && (mark >> 32) & 0xffff == $site
+                    // SAFETY: L2.
                     && unsafe { *entry.add(3) } + $TIME_TO_LIVE >= unsafe { *$clock } && unsafe { *entry.add(2) } == mark
                 {
                     channel = mark as u32;
                     break;
                 }
                 left -= 1;
+                // SAFETY: L2.
                 entry = unsafe { entry.add($ENTRY) };
             }
             if left != 0 { @(found(channel)); } else { @parked |= $(1u64 << number); }
@@ -410,8 +338,10 @@ impl<'a> Emitter<'a> {
         // A record freed meanwhile has id 0: no match, and none is to come.
         let direct = last && returns && !here.before;
         let found = move |record: Var<*const u64>, id: Option<Var<u64>>| -> Code<'a, ()> {
+            // SAFETY: L2.
             let Some(id) = id else { return tick!(return unsafe { *@record.add(2) }) };
             if last {
+                // SAFETY: L2.
                 self.matched(tick!(@id), move || tick!(unsafe { *@record.add(3) }), returns, position, here)
             } else {
                 self.stage(group, stage + 1, Some(id), position, channel, here)
@@ -439,16 +369,21 @@ impl<'a> Emitter<'a> {
             let k1 = @k1;
             let mut hash = k0 * $m0;
             if $(two) { hash += k1 * $m1; }
+            // SAFETY: L2.
             let mut slot = unsafe { $slots.add((hash >> $shift) as usize) };
             loop {
+                // SAFETY: L2.
                 let word = unsafe { *slot } as u64;
                 if (word ^ hash) & $(u64::from(!(RECORD | DISPLACED))) == 0 {
                     let offset = (word & $(u64::from(RECORD))) << $((WORDS * 8).ilog2());
+                    // SAFETY: L2.
                     let record = unsafe { $records.add(offset as usize) as *const u64 };
+                    // SAFETY: L2.
                     if unsafe { *record } == k0 && (!$two || unsafe { *record.add(1) } == k1) {
                         if $(direct) {
                             @(found(record, None));
                         } else {
+                            // SAFETY: L2.
                             let id = unsafe { *record.add(2) };
                             if id != 0 {
                                 @(found(record, Some(id)));
@@ -458,6 +393,7 @@ impl<'a> Emitter<'a> {
                     }
                 }
                 if word as u32 & $DISPLACED == 0 { break; }
+                // SAFETY: L2.
                 slot = unsafe { slot.add(1) };
             }
         })
@@ -496,6 +432,7 @@ impl<'a> Emitter<'a> {
             return tick!({ @keep; return @best; });
         }
         let later: *const u64 = self.later[position].as_ptr();
+        // SAFETY: L2.
         tick!({ @keep; if @best_rank > unsafe { *$later } { return @best; } })
     }
 }

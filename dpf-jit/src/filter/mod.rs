@@ -11,8 +11,8 @@ mod builder;
 mod protocol;
 mod validate;
 
-pub use atom::{Atom, Field};
 pub(crate) use atom::load;
+pub use atom::{Atom, Field};
 pub use builder::FilterBuilder;
 
 use std::fmt;

@@ -32,8 +32,7 @@ pub(crate) const TCP: u8 = 6;
 pub(crate) const UDP: u8 = 17;
 
 /// A record's mask over bytes 18 to 34 of a frame: IPv4 identification, protocol, source and destination.
-const DATAGRAM: [u8; 16] =
-    [0xff, 0xff, 0, 0, 0, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+const DATAGRAM: [u8; 16] = [0xff, 0xff, 0, 0, 0, 0xff, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
 
 impl FilterBuilder {
     fn expect(&mut self, layers: &[Layer], helper: &'static str) -> bool {
@@ -171,8 +170,7 @@ impl FilterBuilder {
         if !self.expect(&[Layer::Ipv4, Layer::Ipv6], helper) {
             return self;
         }
-        let (layer, offset) =
-            if self.layer == Layer::Ipv4 { (Layer::OverIpv4, 23) } else { (Layer::OverIpv6, 20) };
+        let (layer, offset) = if self.layer == Layer::Ipv4 { (Layer::OverIpv4, 23) } else { (Layer::OverIpv6, 20) };
         self.layer = layer;
         self.eq_u8(offset, protocol)
     }

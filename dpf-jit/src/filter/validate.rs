@@ -151,10 +151,9 @@ fn check_pair(first: usize, a: &Atom, second: usize, b: &Atom) -> Result<(), Fil
         _ => false,
     };
     let apart = match (*a, *b) {
-        (
-            Atom::Range { field: f, mask: m, low: l1, high: h1 },
-            Atom::Range { field, mask, low: l2, high: h2 },
-        ) => f == field && m == mask && (h1 < l2 || h2 < l1),
+        (Atom::Range { field: f, mask: m, low: l1, high: h1 }, Atom::Range { field, mask, low: l2, high: h2 }) => {
+            f == field && m == mask && (h1 < l2 || h2 < l1)
+        }
         _ => false,
     };
     if differ || apart || outside(a, b) || outside(b, a) {

@@ -71,9 +71,7 @@ impl Layout {
         for (number, atom) in shape.iter().enumerate() {
             if keyed.contains(&(number as u8)) {
                 let (place, width, mask) = match *atom {
-                    Atom::Eq { field, mask, .. } => {
-                        (Source::Packet { level, offset: field.offset }, field.width, mask)
-                    }
+                    Atom::Eq { field, mask, .. } => (Source::Packet { level, offset: field.offset }, field.width, mask),
                     Atom::MatchRecorded { .. } => (Source::Channel, 4, u32::MAX.into()),
                     _ => unreachable!("only equality tells filters of one shape apart"),
                 };
@@ -119,7 +117,7 @@ impl Layout {
     /// The concatenated key bytes of a filter.
     pub(crate) fn bytes_of(&self, filter: &Filter) -> KeyBytes {
         let values = self.fields.iter().map(|field| value_of(&filter.atoms()[usize::from(field.atom)]));
-        self.bytes_from(values.map(|(width, value)| (width, value)))
+        self.bytes_from(values)
     }
 
     /// The concatenated key bytes, given width and value of each key field.
@@ -177,14 +175,7 @@ impl Layout {
     }
 
     /// The key of a stage in a packet, given the base of each level and the channel looked up; `None` past the packet's end.
-    pub(crate) fn key_in(
-        &self,
-        stage: usize,
-        symbol: u32,
-        packet: &[u8],
-        bases: &[u64],
-        channel: u32,
-    ) -> Option<Key> {
+    pub(crate) fn key_in(&self, stage: usize, symbol: u32, packet: &[u8], bases: &[u64], channel: u32) -> Option<Key> {
         let mut key = [u64::from(symbol), 0];
         for chunk in &self.stages[stage] {
             let mut word = [0; 8];

@@ -123,8 +123,7 @@ impl Group {
             let record = match table.find(records.memory(), key) {
                 Some(record) => record,
                 None => {
-                    let record =
-                        if stage == last { records.alloc(key, id, rank) } else { records.alloc(key, 0, 0) };
+                    let record = if stage == last { records.alloc(key, id, rank) } else { records.alloc(key, 0, 0) };
                     if stage > 0 {
                         records.count_uses(symbol, 1);
                     }

@@ -4,8 +4,8 @@ use smallvec::{SmallVec, smallvec};
 
 use super::FilterSet;
 use super::group::{Group, Member};
-use super::tree::{Branch, Step};
 use super::set::is_match_recorded;
+use super::tree::{Branch, Step};
 use crate::filter::load;
 use crate::state::words;
 use crate::verdict::ParkKey;
@@ -25,23 +25,15 @@ impl FilterSet {
         self.alternatives(&self.tree().root, packet, &smallvec![0], sink);
     }
 
-    fn alternatives(
-        &self,
-        branches: &[Branch],
-        packet: &[u8],
-        bases: &Bases,
-        sink: &mut impl Sink,
-    ) {
+    fn alternatives(&self, branches: &[Branch], packet: &[u8], bases: &Bases, sink: &mut impl Sink) {
         let base = *bases.last().expect("the first level's base is there from the start");
         for branch in branches {
             let holds = match branch.step {
                 Step::Eq { field, mask, value } => {
                     load(packet, base + u64::from(field.offset), field.width).is_some_and(|v| v & mask == value)
                 }
-                Step::Range { field, mask, low, high } => {
-                    load(packet, base + u64::from(field.offset), field.width)
-                        .is_some_and(|v| (low..=high).contains(&(v as u64 & mask)))
-                }
+                Step::Range { field, mask, low, high } => load(packet, base + u64::from(field.offset), field.width)
+                    .is_some_and(|v| (low..=high).contains(&(v as u64 & mask))),
                 Step::Need { end } => base + u64::from(end) <= packet.len() as u64,
                 Step::Shift { field, mask, left } => {
                     if let Some(value) = load(packet, base + u64::from(field.offset), field.width) {

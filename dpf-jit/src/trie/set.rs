@@ -374,7 +374,8 @@ impl FilterSet {
         filters.extend(more.map(|(filter, id)| (consts_of(filter.atoms()), id, filter.rank())));
         // An atom that was part of a key stays one, but where a single filter is left.
         let kept = |atom: u8| {
-            filters.len() > 1 && (keyed.contains(&atom) || ended.iter().any(|group| group.layout.keyed().any(|k| k == atom)))
+            filters.len() > 1
+                && (keyed.contains(&atom) || ended.iter().any(|group| group.layout.keyed().any(|k| k == atom)))
         };
         let mut consts = filters[0].0.clone();
         consts.retain(|(atom, value)| {

@@ -56,12 +56,25 @@ pub(crate) fn read(file: &Path) -> Result<Frames, Failure> {
                     None => Err(wrong(format!("packet {packet}: of an interface that is not described"))),
                 };
                 match block {
-                    PcapBlockOwned::LegacyHeader(header) => links = vec![header.network],
+                    PcapBlockOwned::LegacyHeader(header) => {
+                        // 2.4 since 1998; the other is what an old NetBSD wrote.
+                        let version = (header.version_major, header.version_minor);
+                        if !matches!(version, (2, 0..=4) | (543, 0)) {
+                            return Err(wrong(format!("a pcap file of version {}.{}", version.0, version.1)));
+                        }
+                        links = vec![header.network];
+                    }
                     PcapBlockOwned::Legacy(block) => {
                         ethernet(links.first())?;
                         frames.push(block.data.get(..block.caplen as usize).unwrap_or(block.data));
                     }
-                    PcapBlockOwned::NG(Block::SectionHeader(_)) => links.clear(),
+                    PcapBlockOwned::NG(Block::SectionHeader(section)) => {
+                        let version = (section.major_version, section.minor_version);
+                        if !matches!(version, (1, 0 | 2)) {
+                            return Err(wrong(format!("a pcapng section of version {}.{}", version.0, version.1)));
+                        }
+                        links.clear();
+                    }
                     PcapBlockOwned::NG(Block::InterfaceDescription(interface)) => links.push(interface.linktype),
                     PcapBlockOwned::NG(Block::EnhancedPacket(block)) => {
                         ethernet(links.get(block.if_id as usize))?;

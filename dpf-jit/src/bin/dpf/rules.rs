@@ -131,7 +131,8 @@ impl Rule {
 pub(crate) fn install(classifier: &mut Classifier, rules: &[Rule], file: &Path) -> Result<Vec<u32>, Failure> {
     let mut ids = Vec::new();
     for rule in rules {
-        let at = |error: dpf_jit::Error| Failure::Line { file: file.into(), line: rule.line, message: error.to_string() };
+        let at =
+            |error: dpf_jit::Error| Failure::Line { file: file.into(), line: rule.line, message: error.to_string() };
         let id = classifier.insert(rule.filter().map_err(|error| at(error.into()))?).map_err(at)?;
         if id.index() >= ids.len() {
             ids.resize(id.index() + 1, 0);
@@ -156,13 +157,19 @@ mod tests {
     #[test]
     fn mistakes_name_line_and_field() {
         let wrong = |text: &str| parse(text).map(|_| ()).unwrap_err();
-        assert_eq!(wrong("0\t6\t10.0.0.1\t1\t10.0.0.2"), (1, "5 fields; a rule has six: id proto sip sport dip dport".into()));
+        assert_eq!(
+            wrong("0\t6\t10.0.0.1\t1\t10.0.0.2"),
+            (1, "5 fields; a rule has six: id proto sip sport dip dport".into())
+        );
         assert_eq!(wrong("\n0\t6\t10.0.0\t1\t10.0.0.2\t2").0, 2);
         assert!(wrong("0\t6\t10.0.0.1\t65536\t10.0.0.2\t2").1.contains("source port `65536`"));
         assert!(wrong("0\t1\t10.0.0.1\t1\t10.0.0.2\t2").1.contains("protocol 1"));
         assert!(wrong("id\tshape\n").1.contains("header"));
         let mixed = |line: &str| wrong(&format!("id\tshape\tsrc/len\tdst/len\tsport\tdport\n{line}"));
-        assert_eq!(mixed("0\t0\t10.0.0.1/33\t0.0.0.0/0\t1\t1"), (2, "prefix length 33 of the source is above 32".into()));
+        assert_eq!(
+            mixed("0\t0\t10.0.0.1/33\t0.0.0.0/0\t1\t1"),
+            (2, "prefix length 33 of the source is above 32".into())
+        );
         assert!(mixed("0\t0\t10.0.0.1\t0.0.0.0/0\t1\t1").1.contains("address/length"));
     }
 }

@@ -59,7 +59,7 @@ fn frame(datagram: u32, fragment: u16) -> [u8; 60] {
     frame[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
     frame[18..20].copy_from_slice(&(datagram as u16).to_be_bytes());
     let more = if fragment + 1 < FRAGMENTS { 0x2000 } else { 0 };
-    frame[20..22].copy_from_slice(&(more | fragment * 3).to_be_bytes());
+    frame[20..22].copy_from_slice(&(more | (fragment * 3)).to_be_bytes());
     frame[23] = 17;
     frame[26..30].copy_from_slice(&(0x0a00_0000 | datagram.wrapping_mul(0x9e37_79b9) >> 12).to_be_bytes());
     frame[30..34].copy_from_slice(&[10, 255, 0, 1]);

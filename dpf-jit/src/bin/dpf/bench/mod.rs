@@ -53,7 +53,11 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Fail
     one_filter(&mut table, &arguments.data)?;
     changes(&mut table, &arguments.data)?;
     fragments::run(&mut table)?;
-    if arguments.json { table.json(out)? } else { table.text(out)? }
+    if arguments.json {
+        table.json(out)?
+    } else {
+        table.text(out)?
+    }
     Ok(())
 }
 

@@ -97,7 +97,11 @@ impl Table {
     }
 
     pub(super) fn text(&self, out: &mut dyn Write) -> Result<(), Failure> {
-        writeln!(out, "{:<15} {:>6} {:<5} {:<12} {:>10} {:>16}", "case", "n", "", "engine", "cycles", "to handwritten")?;
+        writeln!(
+            out,
+            "{:<15} {:>6} {:<5} {:<12} {:>10} {:>16}",
+            "case", "n", "", "engine", "cycles", "to handwritten"
+        )?;
         for row in &self.rows {
             let hit = row.hit.map_or("", |hit| if hit { "hit" } else { "miss" });
             let ratio = row.ratio.map_or("-".into(), |ratio| format!("{ratio:.2} ×"));

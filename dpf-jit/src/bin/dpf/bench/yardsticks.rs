@@ -150,8 +150,7 @@ impl TupleSpace {
         for rule in rules {
             let shape = (rule.src.len, rule.dst.len, rule.sport.is_some(), rule.dport.is_some());
             let at = space.tuples.iter().position(|tuple| tuple.shape == shape).unwrap_or_else(|| {
-                let masks =
-                    (net(shape.0), net(shape.1), if shape.2 { !0 } else { 0 }, if shape.3 { !0 } else { 0 });
+                let masks = (net(shape.0), net(shape.1), if shape.2 { !0 } else { 0 }, if shape.3 { !0 } else { 0 });
                 space.tuples.push(Tuple { shape, masks, lowest: rule.id, map: FxHashMap::default() });
                 space.tuples.len() - 1
             });
@@ -190,9 +189,7 @@ impl Tuple {
 /// `tcp port 80` in both directions, over IPv4 and IPv6.
 #[inline(always)]
 pub(super) fn tcp_port_80(frame: &[u8]) -> u32 {
-    let is_80 = |ports: Option<&[u8]>| {
-        ports.is_some_and(|p| p.len() >= 4 && (p[..2] == [0, 80] || p[2..4] == [0, 80]))
-    };
+    let is_80 = |ports: Option<&[u8]>| ports.is_some_and(|p| p.len() >= 4 && (p[..2] == [0, 80] || p[2..4] == [0, 80]));
     let matches = match frame.get(12..14) {
         Some([0x08, 0x00]) => {
             frame.len() >= 34
@@ -232,7 +229,8 @@ impl FragmentTable {
         }
         let fragment = u16::from_be_bytes([frame[20], frame[21]]);
         let hosts = u64::from_be_bytes(frame[26..34].try_into().expect("eight bytes"));
-        let key = u128::from(hosts) << 24 | u128::from(frame[18]) << 16 | u128::from(frame[19]) << 8 | u128::from(frame[23]);
+        let key =
+            u128::from(hosts) << 24 | u128::from(frame[18]) << 16 | u128::from(frame[19]) << 8 | u128::from(frame[23]);
         if fragment & 0x1fff != 0 {
             return self.heads.get(&key).copied().unwrap_or(NONE);
         }
