@@ -116,6 +116,7 @@ fn every_truncation_of_every_sample() {
             let frame: Box<[u8]> = sample[..len].into();
             let expected = naive.classify(&frame);
             assert_eq!(classifier.interpret(&frame), expected, "interpreted {frame:?}");
+            let expected = naive.classify(&frame);
             assert_eq!(classifier.classify(&frame), expected, "compiled {frame:?}");
         }
     }

@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicU64;
 use tickc::prelude::*;
 
 use super::load::{Base, load_bytes, load_number, load_short};
-use super::plan::{Kind, LEVELS, Needs, Node, Test, common};
+use super::plan::{Arm, Kind, LEVELS, Needs, Node, Test, as_loaded, common};
 use crate::filter::Rank;
 use crate::state::{ENTRY, Recorded, TIME_TO_LIVE, WAYS};
 use crate::table::Table;
@@ -113,7 +113,7 @@ pub(super) fn function<'a>(
             before: false,
             after: After::Nothing,
         }));
-        @(emitter.answer())
+        @(emitter.answer(nodes))
     })
 }
 
@@ -123,9 +123,14 @@ fn nothing<'a>() -> Code<'a, ()> {
 
 impl<'a> Emitter<'a> {
     /// What is answered when no leaf has returned.
-    fn answer(self) -> Code<'a, u64> {
+    fn answer(self, nodes: &[Node]) -> Code<'a, u64> {
         let Emitter { best, parked, .. } = self;
-        if self.parks { tick!(if @best != 0 || @parked == 0 { @best } else { @parked | $PARK }) } else { tick!(@best) }
+        match (self.keep_any(nodes, After::Nothing), self.parks) {
+            (false, false) => tick!(0u64),
+            (true, false) => tick!(@best),
+            (false, true) => tick!(if @parked == 0 { 0u64 } else { @parked | $PARK }),
+            (true, true) => tick!(if @best != 0 || @parked == 0 { @best } else { @parked | $PARK }),
+        }
     }
 
     /// Tries nodes one after the other.
@@ -154,17 +159,19 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Whether a node may keep a match and go on, given what comes after it.
+    /// Whether any of some alternatives may keep a match and go on, given what comes after them.
+    fn keep_any(self, nodes: &[Node], after: After) -> bool {
+        (0..nodes.len()).any(|at| {
+            let after = nodes[at + 1..].iter().fold(after, |after, node| after.or(self.outcome(node)));
+            self.keeps(&nodes[at], after)
+        })
+    }
+
+    /// The same of one.
     fn keeps(self, node: &Node, after: After) -> bool {
-        let any = |nodes: &[Node]| {
-            (0..nodes.len()).any(|at| {
-                let after = nodes[at + 1..].iter().fold(after, |after, node| after.or(self.outcome(node)));
-                self.keeps(&nodes[at], after)
-            })
-        };
         match &node.kind {
-            Kind::Run { then, .. } | Kind::Shift { then, .. } => any(then),
-            Kind::Dispatch { arms, .. } => arms.iter().any(|(_, arm)| any(arm)),
+            Kind::Run { then, .. } | Kind::Shift { then, .. } => self.keep_any(then, after),
+            Kind::Dispatch { arms, .. } => arms.iter().any(|(_, arm)| self.keep_any(arm, after)),
             Kind::Leaf { group, .. } => !returns(self.set.group(*group).only, after),
         }
     }
@@ -192,15 +199,22 @@ impl<'a> Emitter<'a> {
                     None => then,
                 }
             }),
-            Kind::Dispatch { offset, width, mask, arms } => self.checked(&node.needs, here, move |here| {
-                let value = load_bytes(here.bases[here.level], *offset, *width, *mask, 0);
+            Kind::Dispatch { field, mask, arms } => self.checked(&node.needs, here, move |here| {
+                let base = here.bases[here.level];
                 let mut sorted: Vec<_> = arms.iter().collect();
-                if sorted.len() > CHAIN {
-                    sorted.sort_by_key(|(value, _)| *value);
-                }
+                // Compared as it is loaded where only equality counts, and one after the other; else as a number.
+                let as_number = arms.len() > CHAIN || arms.iter().any(|(arm, _)| arm.low != arm.high);
+                let value = if as_number {
+                    sorted.sort_by_key(|(arm, _)| arm.low);
+                    let number = load_number(base, field.offset, field.width, here.known[here.level]);
+                    if u128::from(*mask) == field.ones() { number } else { tick!(@number & $(*mask)) }
+                } else {
+                    load_bytes(base, field.offset, field.width, as_loaded(field.width, (*mask).into()), 0)
+                };
+                let width = (!as_number).then_some(field.width);
                 tick!(move {
                     let value = @value;
-                    @(self.dispatch(value, &sorted, here));
+                    @(self.dispatch(value, width, &sorted, here));
                 })
             }),
             Kind::Shift { field, mask, left, then } => self.checked(&node.needs, here, move |here| {
@@ -232,17 +246,22 @@ impl<'a> Emitter<'a> {
         self.checked(&needs, here, move |here| self.alternatives(then, here))
     }
 
-    /// The arm of a value.
-    fn dispatch(self, value: Var<u64>, arms: &[&'a (u64, Vec<Node>)], here: Here) -> Code<'a, ()> {
+    /// The arm of a value: a number or, given its width, a word as the machine loads it.
+    fn dispatch(self, value: Var<u64>, loaded: Option<u8>, arms: &[&'a (Arm, Vec<Node>)], here: Here) -> Code<'a, ()> {
         if arms.len() > CHAIN {
             let (low, high) = arms.split_at(arms.len() / 2);
-            let middle = high[0].0;
-            let (low, high) = (self.dispatch(value, low, here), self.dispatch(value, high, here));
+            let middle = high[0].0.low;
+            let (low, high) = (self.dispatch(value, loaded, low, here), self.dispatch(value, loaded, high, here));
             return tick!(if @value < $middle { @low; } else { @high; });
         }
-        arms.iter().rev().fold(nothing(), |rest, (own, then)| {
-            let (own, then) = (*own, self.alternatives(then, here));
-            tick!(if @value == $own { @then; } else { @rest; })
+        arms.iter().rev().fold(nothing(), |rest, (arm, then)| {
+            let (Arm { low, high }, then) = (*arm, self.alternatives(then, here));
+            if low == high {
+                let own = loaded.map_or(low, |width| as_loaded(width, low.into()));
+                tick!(if @value == $own { @then; } else { @rest; })
+            } else {
+                tick!(if @value - $low <= $(high - low) { @then; } else { @rest; })
+            }
         })
     }
 
@@ -333,16 +352,17 @@ impl<'a> Emitter<'a> {
             let parts = chunks.iter().filter(|chunk| chunk.word == word).map(|chunk| part(chunk, channel, here));
             symbol.into_iter().chain(parts).reduce(|all, part| tick!(@all | @part))
         };
+        let far = self.set.memory().far();
         let last = stage + 1 == group.tables.len();
         let returns = here.after == After::Nothing;
         // A record freed meanwhile has id 0: no match, and none is to come.
         let direct = last && returns && !here.before;
         let found = move |record: Var<*const u64>, id: Option<Var<u64>>| -> Code<'a, ()> {
             // SAFETY: L2.
-            let Some(id) = id else { return tick!(return unsafe { *@record.add(2) }) };
+            let Some(id) = id else { return tick!(return unsafe { *@record.add(1) }) };
             if last {
                 // SAFETY: L2.
-                self.matched(tick!(@id), move || tick!(unsafe { *@record.add(3) }), returns, position, here)
+                self.matched(tick!(@id), move || tick!(unsafe { *@record.add($(far + 1)) }), returns, position, here)
             } else {
                 self.stage(group, stage + 1, Some(id), position, channel, here)
             }
@@ -362,7 +382,7 @@ impl<'a> Emitter<'a> {
         let index = table.index();
         let (slots, hash) = (index.slots().address(), index.hash());
         let ([m0, m1], shift) = (hash.multipliers, hash.shift);
-        let records: *const u8 = self.set.memory().address().cast();
+        let (records, far) = (self.set.memory().address().cast::<u8>(), self.set.memory().far());
         let (two, k1) = (k1.is_some(), k1.unwrap_or_else(|| tick!(0u64)));
         tick!(move {
             let k0 = @k0;
@@ -379,12 +399,12 @@ impl<'a> Emitter<'a> {
                     // SAFETY: L2.
                     let record = unsafe { $records.add(offset as usize) as *const u64 };
                     // SAFETY: L2.
-                    if unsafe { *record } == k0 && (!$two || unsafe { *record.add(1) } == k1) {
+                    if unsafe { *record } == k0 && (!$two || unsafe { *record.add($far) } == k1) {
                         if $(direct) {
                             @(found(record, None));
                         } else {
                             // SAFETY: L2.
-                            let id = unsafe { *record.add(2) };
+                            let id = unsafe { *record.add(1) };
                             if id != 0 {
                                 @(found(record, Some(id)));
                                 break;

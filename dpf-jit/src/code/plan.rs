@@ -6,8 +6,6 @@
 //! - Each node knows how many bytes every path through it needs, so that the check is made once, as early as it can.
 //! - Alternatives are tried in the order of the best rank that they can give.
 
-use smallvec::SmallVec;
-
 use crate::filter::{Field, MAX_SHIFTS, Rank};
 use crate::trie::FilterSet;
 use crate::trie::tree::{Branch, Step};
@@ -28,13 +26,37 @@ pub(crate) enum Test {
     Range { field: Field, mask: u64, low: u64, high: u64 },
 }
 
+/// What an arm of a dispatch wants: a number from `low` to `high`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arm {
+    pub(crate) low: u64,
+    pub(crate) high: u64,
+}
+
+impl Arm {
+    /// The arm of a step, and where it looks.
+    fn of(step: &Step) -> Option<(Field, u64, Arm)> {
+        let (field, mask, arm) = match *step {
+            Step::Eq { field, mask, value } => (field, mask as u64, Arm { low: value as u64, high: value as u64 }),
+            Step::Range { field, mask, low, high } => (field, mask, Arm { low, high }),
+            _ => return None,
+        };
+        matches!(field.width, 1 | 2 | 4 | 8).then_some((field, mask, arm))
+    }
+
+    /// Whether no number is of both.
+    fn excludes(self, other: Arm) -> bool {
+        self.high < other.low || other.high < self.low
+    }
+}
+
 /// What a node does.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     /// All of `tests` hold, then any of `then`.
     Run { tests: Vec<Test>, then: Vec<Node> },
-    /// The word at `offset` under `mask`, as the machine loads it, is the value of one arm.
-    Dispatch { offset: u32, width: u8, mask: u64, arms: Vec<(u64, Vec<Node>)> },
+    /// The number at `field` (1, 2, 4 or 8 bytes) under `mask` is that of one arm at most.
+    Dispatch { field: Field, mask: u64, arms: Vec<(Arm, Vec<Node>)> },
     /// The next level begins behind the field.
     Shift { field: Field, mask: u32, left: u8, then: Vec<Node> },
     /// The filters of a group.
@@ -101,23 +123,25 @@ fn plan_all(branches: &[Branch], level: usize, set: &FilterSet) -> Vec<Node> {
         if std::mem::replace(&mut done[at], true) {
             continue;
         }
-        let place = |branch: &Branch| match branch.step {
-            Step::Eq { field, mask, .. } if field.width <= 8 && field.width.is_power_of_two() => Some((field, mask)),
-            _ => None,
-        };
-        let here = place(&branches[at]);
-        let twins: SmallVec<[usize; 8]> =
-            (at + 1..branches.len()).filter(|&other| here.is_some() && place(&branches[other]) == here).collect();
-        let (Some((field, mask)), false) = (here, twins.is_empty()) else {
+        let Some((field, mask, first)) = Arm::of(&branches[at].step) else {
             nodes.push(plan_one(&branches[at], level, set));
             continue;
         };
-        let mut arms = Vec::new();
-        for other in std::iter::once(at).chain(twins) {
-            done[other] = true;
-            let Step::Eq { value, .. } = branches[other].step else { continue };
-            arms.push((as_loaded(field.width, value), plan_all(&branches[other].then, level, set)));
+        let mut arms = vec![(first, at)];
+        for (other, branch) in branches.iter().enumerate().skip(at + 1) {
+            if let Some((other_field, other_mask, arm)) = Arm::of(&branch.step)
+                && (other_field, other_mask) == (field, mask)
+                && arms.iter().all(|(earlier, _)| earlier.excludes(arm))
+            {
+                arms.push((arm, other));
+            }
         }
+        if arms.len() == 1 {
+            nodes.push(plan_one(&branches[at], level, set));
+            continue;
+        }
+        arms.iter().for_each(|(_, branch)| done[*branch] = true);
+        let arms: Vec<_> = arms.into_iter().map(|(arm, at)| (arm, plan_all(&branches[at].then, level, set))).collect();
         let mut needs = [u32::MAX; LEVELS];
         let mut max_rank = 0;
         for (_, arm) in &arms {
@@ -126,8 +150,7 @@ fn plan_all(branches: &[Branch], level: usize, set: &FilterSet) -> Vec<Node> {
             max_rank = max_rank.max(best);
         }
         needs[level] = needs[level].max(field.end());
-        let Field { offset, width } = field;
-        let kind = Kind::Dispatch { offset, width, mask: as_loaded(width, mask), arms };
+        let kind = Kind::Dispatch { field, mask, arms };
         nodes.push(Node { kind, needs, max_rank });
     }
     nodes.sort_by_key(|node| std::cmp::Reverse(node.max_rank));

@@ -70,11 +70,11 @@ impl Program {
     /// What an answer means. Records what the filter records.
     #[inline]
     pub(crate) fn verdict(&self, answer: u64, packet: &[u8]) -> Verdict {
-        match FilterId::from_raw(answer) {
-            Some(id) if answer < PARK && !id.records() => Verdict::Match(id),
-            Some(id) => self.with_state(answer, id, packet),
-            None => Verdict::NoMatch,
+        // Tested first, and together, because it never holds where nothing is recorded: what is left needs no branch.
+        if answer & (PARK | 1) != 0 {
+            return self.with_state(answer, packet);
         }
+        FilterId::from_raw(answer).map_or(Verdict::NoMatch, Verdict::Match)
     }
 
     /// Sets the time by which recorded keys are forgotten.
@@ -90,8 +90,8 @@ impl Program {
     }
 
     #[cold]
-    fn with_state(&self, raw: u64, id: FilterId, packet: &[u8]) -> Verdict {
-        if raw < PARK {
+    fn with_state(&self, raw: u64, packet: &[u8]) -> Verdict {
+        if let (Some(id), true) = (FilterId::from_raw(raw), raw < PARK) {
             if let Some(state) = &self.state {
                 state.record(id.index(), &self.recipes, packet);
             }

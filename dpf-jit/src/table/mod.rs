@@ -14,8 +14,9 @@ use index::Index;
 use layout::Key;
 use records::{Memory, Records};
 
-/// Slots of the old index that each insertion carries over to the larger one.
-const STRIDE: usize = 64;
+/// Slots of the old index that each change carries over to the larger one: few, as each key lands in another page of it, which
+/// the system then has to provide.
+const STRIDE: usize = 16;
 /// Pairs of multipliers tried for a table of few keys.
 const TRIES: u32 = 32;
 /// Keys up to which several multipliers are tried.

@@ -1,8 +1,10 @@
 //! [`Records`]: the keys of all dispatches, in memory that compiled code reads.
 //!
-//! A record is four words: the two of the key, the id of the filter (or, in an inner stage, the symbol), and the filter's rank
-//! (or how many keys of the next stage use the symbol). The records of a classifier are one reserved range of addresses, so
-//! that a record's address is a constant plus an index; pages are touched as they are needed.
+//! A record is four words in two halves: in the *near* half the first word of the key and the id of the filter (or, in an inner
+//! stage, the symbol), which is all that a packet needs whose key is one word; in the *far* half the second word of the key and
+//! the filter's rank (or how many keys of the next stage use the symbol). The near halves of all records come first, then the
+//! far ones, so that caches hold more of what is used. The records of a classifier are one reserved range of addresses, in
+//! which a record's address is a constant plus an index; pages are touched as they are needed.
 //!
 //! **Invariants.**
 //! - R1. A record that an index points to is complete: its key and rank were written before the index's slot.
@@ -21,8 +23,8 @@ use super::layout::Key;
 /// The key of record 0.
 pub(crate) const NO_KEY: Key = [u64::MAX; 2];
 
-/// Words of a record.
-pub(crate) const WORDS: usize = 4;
+/// Words of half a record.
+pub(crate) const WORDS: usize = 2;
 
 /// The mapped memory, which compiled code, and so every published program, keeps.
 #[derive(Debug)]
@@ -37,30 +39,44 @@ impl Memory {
         unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast::<AtomicU64>(), self.map.len() / 8) }
     }
 
-    /// The address of record 0.
+    /// The address of the near half of record 0.
     pub(crate) fn address(&self) -> *const u64 {
         self.map.as_ptr().cast()
     }
 
-    fn record(&self, index: u32) -> &[AtomicU64] {
+    /// Words from the near half of a record to its far one.
+    pub(crate) fn far(&self) -> usize {
+        self.map.len() / 16
+    }
+
+    fn near_half(&self, index: u32) -> (&AtomicU64, &AtomicU64) {
         let from = index as usize * WORDS;
-        &self.words()[from..from + WORDS]
+        (&self.words()[from], &self.words()[from + 1])
+    }
+
+    fn far_half(&self, index: u32) -> (&AtomicU64, &AtomicU64) {
+        let from = index as usize * WORDS + self.far();
+        (&self.words()[from], &self.words()[from + 1])
     }
 
     /// The key of a record.
     pub(crate) fn key(&self, index: u32) -> Key {
-        let record = self.record(index);
-        [record[0].load(Ordering::Relaxed), record[1].load(Ordering::Relaxed)]
+        [self.near_half(index).0.load(Ordering::Relaxed), self.far_half(index).0.load(Ordering::Relaxed)]
     }
 
     /// Id or symbol of a record; 0 if it is free.
     pub(crate) fn id(&self, index: u32) -> u64 {
-        self.record(index)[2].load(Ordering::Acquire)
+        self.near_half(index).1.load(Ordering::Acquire)
     }
 
     /// Rank or reference count of a record.
     pub(crate) fn rank(&self, index: u32) -> u64 {
-        self.record(index)[3].load(Ordering::Relaxed)
+        self.far_half(index).1.load(Ordering::Relaxed)
+    }
+
+    fn set_key(&self, index: u32, key: Key) {
+        self.near_half(index).0.store(key[0], Ordering::Relaxed);
+        self.far_half(index).0.store(key[1], Ordering::Relaxed);
     }
 }
 
@@ -79,12 +95,10 @@ pub(crate) struct Records {
 impl Records {
     /// Reserves `capacity` records, which cost nothing until they are used.
     pub(crate) fn new(capacity: u32) -> io::Result<Self> {
-        let bytes = (capacity as usize + 1) * WORDS * 8;
+        let bytes = (capacity as usize + 1) * 2 * WORDS * 8;
         let map: MmapMut = MmapOptions::new().len(bytes).no_reserve_swap().map_anon()?;
         let memory = std::sync::Arc::new(Memory { map: map.into() });
-        for (word, value) in memory.record(0).iter().zip(NO_KEY) {
-            word.store(value, Ordering::Relaxed);
-        }
+        memory.set_key(0, NO_KEY);
         Ok(Records { memory, top: 1, capacity, free: Vec::new(), limbo: Vec::new() })
     }
 
@@ -107,17 +121,15 @@ impl Records {
             self.top += 1;
             self.top - 1
         });
-        let record = self.memory.record(index);
-        record[0].store(key[0], Ordering::Relaxed);
-        record[1].store(key[1], Ordering::Relaxed);
-        record[3].store(rank, Ordering::Relaxed);
-        record[2].store(if id == 0 { index.into() } else { id }, Ordering::Release);
+        self.memory.set_key(index, key);
+        self.memory.far_half(index).1.store(rank, Ordering::Relaxed);
+        self.memory.near_half(index).1.store(if id == 0 { index.into() } else { id }, Ordering::Release);
         index
     }
 
     /// Frees a record of a filter that is taken out, or a symbol that is not used any more.
     pub(crate) fn free(&mut self, index: u32) {
-        self.memory.record(index)[2].store(0, Ordering::Release);
+        self.memory.near_half(index).1.store(0, Ordering::Release);
         self.limbo.push(index);
     }
 
@@ -129,7 +141,7 @@ impl Records {
 
     /// One more, or one less, key of the next stage uses a symbol; how many do then.
     pub(crate) fn count_uses(&mut self, symbol: u32, change: i64) -> u64 {
-        let uses = &self.memory.record(symbol)[3];
+        let uses = self.memory.far_half(symbol).1;
         let now = uses.load(Ordering::Relaxed).wrapping_add_signed(change);
         uses.store(now, Ordering::Relaxed);
         now

@@ -28,7 +28,8 @@ pub(super) fn run(table: &mut Table) -> Result<(), Failure> {
     for (endpoint, port) in (0u32..).zip(&ports) {
         install(Filter::builder().ipv4().udp().first_fragment(endpoint).dst_port(*port), endpoint)?;
         install(Filter::builder().ipv4().udp().later_fragment(endpoint), endpoint)?;
-        install(Filter::builder().ipv4().udp().dst_port(*port), endpoint)?;
+        // Whole datagrams: no more fragments.
+        install(Filter::builder().ipv4().udp().masked_u16(20, 0x2000, 0).dst_port(*port), endpoint)?;
     }
     let frames: Vec<Vec<u8>> = (0..DATAGRAMS)
         .flat_map(|datagram| (0..FRAGMENTS).map(move |fragment| frame(datagram, fragment)))

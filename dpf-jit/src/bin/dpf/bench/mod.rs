@@ -172,6 +172,9 @@ fn one_filter(table: &mut Table, data: &Path) -> Result<(), Failure> {
     table.measure("tcp-port-80", 1, None, frames.len(), engines)
 }
 
+/// Rounds of changes, of which the fastest counts.
+const ROUNDS: usize = 25;
+
 /// Cycles per insertion and removal of 10,000 flows, one by one.
 fn changes(table: &mut Table, data: &Path) -> Result<(), Failure> {
     if !table.wants("insert") {
@@ -183,7 +186,7 @@ fn changes(table: &mut Table, data: &Path) -> Result<(), Failure> {
     let filters = filters.map_err(dpf_jit::Error::from)?;
     let (mut insert, mut remove, mut worst, mut worst_removal) = (u64::MAX, u64::MAX, u64::MAX, u64::MAX);
     let (mut by_hand, mut remove_by_hand) = (u64::MAX, u64::MAX);
-    for _ in 0..7 {
+    for _ in 0..ROUNDS {
         let mut classifier = Classifier::new()?;
         let mut ids = Vec::with_capacity(n);
         let (mut all, mut slowest) = (0, 0);
