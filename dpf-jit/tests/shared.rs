@@ -153,3 +153,12 @@ fn a_reader_outlives_the_classifier() {
     drop(shared);
     assert_eq!(std::thread::spawn(move || reader.classify(&[1])).join().unwrap(), Verdict::Match(id));
 }
+
+#[test]
+fn what_threads_share_and_send() {
+    fn shared<T: Send + Sync>() {}
+    fn sent<T: Send>() {}
+    shared::<SharedClassifier>();
+    shared::<dpf_jit::Classifier>();
+    sent::<dpf_jit::Reader>();
+}

@@ -31,6 +31,8 @@ pub(crate) const DISPLACED: u32 = 1 << 31;
 pub(crate) const RECORD: u32 = (1 << INDEX_BITS) - 1;
 /// Slots behind the last that a hash can name, so that probing need not wrap around.
 const SLACK: usize = 63;
+/// Slots from which on an index that is hardly used is replaced by a smaller one.
+const SPARSE: usize = 1024;
 /// Fewest slots.
 const LEAST: usize = 16;
 
@@ -131,6 +133,11 @@ impl Index {
     /// Whether a larger index should be begun: three eighths of the slots are used.
     pub(crate) fn is_full(&self) -> bool {
         self.live * 8 > self.capacity() * 3
+    }
+
+    /// Whether a smaller index should be begun: few of many slots are used.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.live * 16 < self.capacity() && self.capacity() >= SPARSE
     }
 
     fn at(&self, slot: usize) -> u32 {

@@ -3,7 +3,7 @@
 //! - [`layout`]: which bytes of a packet make up a key.
 //! - [`records`]: keys and what they stand for.
 //! - [`index`]: from a key to its record.
-//! - [`Table`]: an index that is replaced by a larger one little by little.
+//! - [`Table`]: an index that is replaced by a larger or smaller one little by little.
 
 pub(crate) mod index;
 pub(crate) mod layout;
@@ -14,7 +14,7 @@ use index::Index;
 use layout::Key;
 use records::{Memory, Records};
 
-/// Slots of the old index that each change carries over to the larger one: few, as each key lands in another page of it, which
+/// Slots of the old index that each change carries over to a larger one: few, as each key lands in another page of it, which
 /// the system then has to provide.
 const STRIDE: usize = 16;
 /// Pairs of multipliers tried for a table of few keys.
@@ -29,7 +29,7 @@ pub(crate) struct Table {
     next: Option<Box<Next>>,
 }
 
-/// A larger index that is being filled: it holds what the slots below `cursor` of the old one hold.
+/// An index of another size that is being filled: it holds what the slots below `cursor` of the old one hold.
 #[derive(Clone, Debug)]
 struct Next {
     index: Index,
@@ -94,13 +94,19 @@ impl Table {
     }
 
     /// Takes out a key that is there. Whether the index is another one now.
-    pub(crate) fn remove(&mut self, records: &Records, key: Key) -> bool {
+    pub(crate) fn remove(&mut self, records: &Records, key: Key, seed: &mut u64) -> bool {
         let memory = records.memory();
         let slot = self.index.remove(memory, key);
-        if let Some(next) = &mut self.next
-            && slot < next.cursor
-        {
-            next.index.remove(memory, key);
+        match &mut self.next {
+            Some(next) if slot < next.cursor => {
+                next.index.remove(memory, key);
+            }
+            Some(_) => {}
+            None if self.index.is_sparse() => {
+                let keys = self.index.capacity() * 3 / 32;
+                self.next = Some(Box::new(Next { index: Index::new(keys, seed), cursor: 0 }));
+            }
+            None => {}
         }
         self.carry_over(memory)
     }
@@ -109,7 +115,8 @@ impl Table {
     fn carry_over(&mut self, memory: &Memory) -> bool {
         let Some(next) = &mut self.next else { return false };
         let all = self.index.all();
-        let end = (next.cursor + STRIDE).min(all.end);
+        let shrinks = next.index.capacity() < self.index.capacity();
+        let end = (next.cursor + if shrinks { 4 * STRIDE } else { STRIDE }).min(all.end);
         for record in self.index.records(next.cursor..end) {
             if next.index.insert(memory.key(record), record).is_err() {
                 // Begun again, with other multipliers, when the next insertion finds the index full.

@@ -139,12 +139,12 @@ impl Group {
     }
 
     /// Takes out the filter of a record. Whether compiled code must be told of another index.
-    pub(crate) fn remove(&mut self, records: &mut Records, record: u32) -> bool {
+    pub(crate) fn remove(&mut self, records: &mut Records, record: u32, seed: &mut u64) -> bool {
         let mut replaced = false;
         let mut record = record;
         for stage in (0..self.tables.len()).rev() {
             let key = records.memory().key(record);
-            replaced |= self.tables[stage].remove(records, key);
+            replaced |= self.tables[stage].remove(records, key, seed);
             records.free(record);
             if stage == 0 {
                 break;

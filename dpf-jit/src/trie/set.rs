@@ -198,7 +198,7 @@ impl FilterSet {
             self.end_group(entry.group);
             return Ok(Change::Structure);
         }
-        let replaced = group.remove(&mut self.records, entry.record);
+        let replaced = group.remove(&mut self.records, entry.record, &mut self.seed);
         if group.len == 1 {
             // What was a key of one entry becomes constants.
             self.widen(&[entry.group], &[], None);

@@ -5,6 +5,7 @@
 
 mod bpf;
 mod clock;
+mod disturbed;
 mod fragments;
 mod table;
 mod yardsticks;
@@ -53,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Fail
     one_filter(&mut table, &arguments.data)?;
     changes(&mut table, &arguments.data)?;
     fragments::run(&mut table)?;
+    disturbed::run(&mut table, &arguments.data)?;
     if arguments.json {
         table.json(out)?
     } else {
