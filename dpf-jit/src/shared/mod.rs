@@ -100,10 +100,11 @@ impl Inner {
         Ok(())
     }
 
-    /// Classifies once with the program that is published; `None` if there was a change meanwhile.
+    /// Classifies once with a program that was published after the version was read; `None` if there was a change meanwhile.
+    ///
+    /// Were the pointer to the program read before the version, the program could be one that misses changes, unnoticed.
     #[inline]
-    fn classify_with(&self, program: &Program, frame: &[u8]) -> Option<Verdict> {
-        let version = self.version.load(Ordering::Acquire);
+    fn classify_with(&self, version: u64, program: &Program, frame: &[u8]) -> Option<Verdict> {
         let answer = program.answer(frame);
         (self.version.load(Ordering::Acquire) == version).then(|| program.verdict(answer, frame))
     }
@@ -159,7 +160,9 @@ impl SharedClassifier {
     #[must_use]
     pub fn classify(&self, frame: &[u8]) -> Verdict {
         loop {
-            if let Some(verdict) = self.inner.program.read_here(|program| self.inner.classify_with(program, frame)) {
+            let version = self.inner.version.load(Ordering::Acquire);
+            let once = |program: &Program| self.inner.classify_with(version, program, frame);
+            if let Some(verdict) = self.inner.program.read_here(once) {
                 return verdict;
             }
         }
@@ -204,7 +207,8 @@ impl Reader {
     #[must_use]
     pub fn classify(&self, frame: &[u8]) -> Verdict {
         loop {
-            let once = |program: &Program| self.inner.classify_with(program, frame);
+            let version = self.inner.version.load(Ordering::Acquire);
+            let once = |program: &Program| self.inner.classify_with(version, program, frame);
             if let Some(verdict) = self.inner.program.read(&self.slot, once) {
                 return verdict;
             }
