@@ -70,10 +70,22 @@ impl Program {
     /// What an answer means. Records what the filter records.
     #[inline]
     pub(crate) fn verdict(&self, answer: u64, packet: &[u8]) -> Verdict {
-        // Tested first, and together, because it never holds where nothing is recorded: what is left needs no branch.
-        if answer & (PARK | 1) != 0 {
+        // Tested first, because it never holds where nothing is recorded: what is left needs no branch.
+        if Program::is_stateful(answer) {
             return self.with_state(answer, packet);
         }
+        Program::plain_verdict(answer)
+    }
+
+    /// Whether an answer takes more than itself to become a verdict.
+    #[inline]
+    pub(crate) fn is_stateful(answer: u64) -> bool {
+        answer & (PARK | 1) != 0
+    }
+
+    /// What any other answer means.
+    #[inline]
+    pub(crate) fn plain_verdict(answer: u64) -> Verdict {
         FilterId::from_raw(answer).map_or(Verdict::NoMatch, Verdict::Match)
     }
 

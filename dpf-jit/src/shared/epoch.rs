@@ -64,7 +64,7 @@ fn membarrier(_command: i32) -> bool {
 struct Reading<'a>(&'a Slot);
 
 impl<'a> Reading<'a> {
-    #[inline]
+    #[inline(always)]
     fn begin(slot: &'a Slot) -> Self {
         slot.since.store(EPOCH.load(Ordering::Acquire), Ordering::Relaxed);
         if READERS_FENCE.load(Ordering::Relaxed) {
@@ -93,7 +93,7 @@ impl<T> Published<T> {
     }
 
     /// Looks at the value, in a slot that no other thread uses at the same time (invariant E1).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read<R>(&self, slot: &Slot, look: impl FnOnce(&T) -> R) -> R {
         let _reading = Reading::begin(slot);
         // SAFETY: the pointer was published with a live value, which is not freed before `_reading` ends: it is retired only

@@ -100,13 +100,35 @@ impl Inner {
         Ok(())
     }
 
-    /// Classifies once with a program that was published after the version was read; `None` if there was a change meanwhile.
+    /// Classifies, in a slot or that of this thread, until there was no change meanwhile.
     ///
-    /// Were the pointer to the program read before the version, the program could be one that misses changes, unnoticed.
-    #[inline]
-    fn classify_with(&self, version: u64, program: &Program, frame: &[u8]) -> Option<Verdict> {
-        let answer = program.answer(frame);
-        (self.version.load(Ordering::Acquire) == version).then(|| program.verdict(answer, frame))
+    /// The version is read before the pointer to the program; otherwise the program could be one that misses changes,
+    /// unnoticed. Only the answer's word leaves the innermost function: verdicts are large.
+    #[inline(always)]
+    fn classify(&self, frame: &[u8], slot: Option<&Slot>) -> Verdict {
+        let mut stateful = None;
+        loop {
+            let version = self.version.load(Ordering::Acquire);
+            let mut changed = false;
+            let once = |program: &Program| {
+                let answer = program.answer(frame);
+                changed = self.version.load(Ordering::Acquire) != version;
+                if Program::is_stateful(answer) && !changed {
+                    stateful = Some(program.verdict(answer, frame));
+                }
+                answer
+            };
+            let answer = match slot {
+                Some(slot) => self.program.read(slot, once),
+                None => self.program.read_here(once),
+            };
+            if !changed {
+                return match stateful {
+                    None => Program::plain_verdict(answer),
+                    Some(verdict) => verdict,
+                };
+            }
+        }
     }
 }
 
@@ -159,13 +181,7 @@ impl SharedClassifier {
     /// Which filter a packet matches, as [`Classifier::classify`](crate::Classifier::classify) says. Takes no lock.
     #[must_use]
     pub fn classify(&self, frame: &[u8]) -> Verdict {
-        loop {
-            let version = self.inner.version.load(Ordering::Acquire);
-            let once = |program: &Program| self.inner.classify_with(version, program, frame);
-            if let Some(verdict) = self.inner.program.read_here(once) {
-                return verdict;
-            }
-        }
+        self.inner.classify(frame, None)
     }
 
     /// Sets the time by which recorded keys are forgotten, in seconds since any moment.
@@ -206,12 +222,6 @@ impl Reader {
     #[inline]
     #[must_use]
     pub fn classify(&self, frame: &[u8]) -> Verdict {
-        loop {
-            let version = self.inner.version.load(Ordering::Acquire);
-            let once = |program: &Program| self.inner.classify_with(version, program, frame);
-            if let Some(verdict) = self.inner.program.read(&self.slot, once) {
-                return verdict;
-            }
-        }
+        self.inner.classify(frame, Some(&self.slot))
     }
 }
