@@ -1,0 +1,508 @@
+//! From a [`Plan`] to quotations.
+//!
+//! A node is a statement: it returns from the function where a match cannot be bettered, and falls through where nothing
+//! matches, to the next alternative. The best match so far is in two variables, which are there only where a path can meet a
+//! second leaf.
+//!
+//! **Invariants**, on which the quotations' unsafe code rests.
+//! - L1. A load of a packet's bytes stands under a check of its length (see [`load`](super::load)).
+//! - L2. Slots, records, ranks and recorded keys are memory that the [`Program`](super::program::Program) keeps while its code can
+//!   run; a hash has as many digits as name slots, probing ends before the slots do (X2), and a slot names a record that exists.
+//! - L3. An address is computed from a packet's by a shift, and compared with the packet's end before it is used.
+#![allow(unsafe_code, reason = "quotations that read packets and tables by address, under the checks they emit")]
+
+use std::sync::atomic::AtomicU64;
+
+use tickc::prelude::*;
+
+use super::load::{Base, load_bytes, load_number, load_short};
+use super::plan::{Arm, Kind, LEVELS, Needs, Node, Test, as_loaded, common};
+use crate::filter::Rank;
+use crate::state::{ENTRY, Recorded, TIME_TO_LIVE, WAYS};
+use crate::table::Table;
+use crate::table::index::{DISPLACED, RECORD};
+use crate::table::layout::{Chunk, Source};
+use crate::table::records::WORDS;
+use crate::trie::FilterSet;
+use crate::trie::group::{Group, Member};
+use crate::trie::set::is_match_recorded;
+use crate::verdict::PARK;
+
+/// A packet, from its first byte, and its length; what the classifier answers (see [`super::program`]).
+pub(crate) type Classify = fn(*const u8, usize) -> u64;
+
+/// Values up to which a dispatch compares with one after the other; beyond, it halves them.
+const CHAIN: usize = 4;
+
+/// What all of the code knows.
+#[derive(Clone, Copy)]
+pub(super) struct Emitter<'a> {
+    pub(super) set: &'a FilterSet,
+    /// By leaf position: the best rank of all leaves behind it, kept up to date.
+    pub(super) later: &'a [AtomicU64],
+    best: Var<u64>,
+    best_rank: Var<u64>,
+    /// A bit for each recipe whose key was not recorded.
+    parked: Var<u64>,
+    parks: bool,
+}
+
+/// Where the code stands.
+#[derive(Clone, Copy)]
+struct Here {
+    /// Each level's base; those not reached yet are the frame's.
+    bases: [Base; 8],
+    /// Address behind the packet.
+    end: Var<usize>,
+    level: usize,
+    /// Bytes behind each base that are known to be there.
+    known: Needs,
+    /// Whether a match may be kept already.
+    before: bool,
+    after: After,
+}
+
+/// What may match after a place in the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Nothing,
+    /// Only filters that are constants of the code; the best of them: its rank, and its id.
+    Fixed(Rank, u64),
+    Anything,
+}
+
+impl After {
+    fn or(self, other: After) -> After {
+        match (self, other) {
+            (After::Nothing, one) | (one, After::Nothing) => one,
+            (After::Fixed(a, i), After::Fixed(b, j)) => {
+                if better((a, i), (b, j)) {
+                    After::Fixed(a, i)
+                } else {
+                    After::Fixed(b, j)
+                }
+            }
+            _ => After::Anything,
+        }
+    }
+}
+
+/// Whether one filter (its rank, its id) is preferred to another.
+fn better(one: (Rank, u64), than: (Rank, u64)) -> bool {
+    one.0 > than.0 || one.0 == than.0 && one.1 < than.1
+}
+
+/// The function that classifies packets by `nodes`.
+pub(super) fn function<'a>(
+    set: &'a FilterSet,
+    nodes: &'a [Node],
+    later: &'a [AtomicU64],
+    parks: bool,
+) -> Staged<'a, Classify> {
+    let (best, best_rank, parked) = (Var::local(), Var::local(), Var::local());
+    let emitter = Emitter { set, later, best, best_rank, parked, parks };
+    tick!(move |packet: *const u8, len: usize| -> u64 {
+        let end = packet as usize + len;
+        // SAFETY: L3.
+        let two_in = unsafe { packet.add(2) };
+        @(emitter.alternatives(nodes, Here {
+            bases: [Base { two_in, own: Some(packet) }; LEVELS],
+            end,
+            level: 0,
+            known: [0; LEVELS],
+            before: false,
+            after: After::Nothing,
+        }));
+        @(emitter.answer(nodes))
+    })
+}
+
+fn nothing<'a>() -> Code<'a, ()> {
+    tick!({})
+}
+
+impl<'a> Emitter<'a> {
+    /// What is answered when no leaf has returned.
+    fn answer(self, nodes: &[Node]) -> Code<'a, u64> {
+        let Emitter { best, parked, .. } = self;
+        match (self.keep_any(nodes, After::Nothing), self.parks) {
+            (false, false) => tick!(0u64),
+            (true, false) => tick!(@best),
+            (false, true) => tick!(if @parked == 0 { 0u64 } else { @parked | $PARK }),
+            (true, true) => tick!(if @best != 0 || @parked == 0 { @best } else { @parked | $PARK }),
+        }
+    }
+
+    /// Tries nodes one after the other.
+    fn alternatives(self, nodes: &'a [Node], here: Here) -> Code<'a, ()> {
+        let mut code = nothing();
+        let mut before = here.before;
+        for (at, node) in nodes.iter().enumerate() {
+            let after = nodes[at + 1..].iter().fold(here.after, |after, node| after.or(self.outcome(node)));
+            let one = self.node(node, Here { before, after, ..here });
+            before |= self.keeps(node, after);
+            code = tick!({ @code; @one; });
+        }
+        code
+    }
+
+    /// What may match in a node.
+    fn outcome(self, node: &Node) -> After {
+        let any = |nodes: &[Node]| nodes.iter().fold(After::Nothing, |all, node| all.or(self.outcome(node)));
+        match &node.kind {
+            Kind::Run { then, .. } | Kind::Shift { then, .. } => any(then),
+            Kind::Dispatch { arms, .. } => arms.iter().fold(After::Nothing, |all, (_, arm)| all.or(any(arm))),
+            Kind::Leaf { group, .. } => match self.set.group(*group).only {
+                Some(only) => After::Fixed(only.rank, only.id),
+                None => After::Anything,
+            },
+        }
+    }
+
+    /// Whether any of some alternatives may keep a match and go on, given what comes after them.
+    fn keep_any(self, nodes: &[Node], after: After) -> bool {
+        (0..nodes.len()).any(|at| {
+            let after = nodes[at + 1..].iter().fold(after, |after, node| after.or(self.outcome(node)));
+            self.keeps(&nodes[at], after)
+        })
+    }
+
+    /// The same of one.
+    fn keeps(self, node: &Node, after: After) -> bool {
+        match &node.kind {
+            Kind::Run { then, .. } | Kind::Shift { then, .. } => self.keep_any(then, after),
+            Kind::Dispatch { arms, .. } => arms.iter().any(|(_, arm)| self.keep_any(arm, after)),
+            Kind::Leaf { group, .. } => !returns(self.set.group(*group).only, after),
+        }
+    }
+
+    /// `then`, under the check that the packet has the bytes that `needs` says.
+    fn checked(self, needs: &Needs, here: Here, then: impl Fn(Here) -> Code<'a, ()> + 'a) -> Code<'a, ()> {
+        let level = here.level;
+        let need = needs[level];
+        if need <= here.known[level] {
+            return then(here);
+        }
+        let mut inside = here;
+        inside.known[level] = need;
+        let (two_in, end, need) = (here.bases[level].two_in, here.end, (need as usize).wrapping_sub(2));
+        let then = then(inside);
+        tick!(if @two_in as usize + $need <= @end { @then; })
+    }
+
+    fn node(self, node: &'a Node, here: Here) -> Code<'a, ()> {
+        match &node.kind {
+            Kind::Run { tests, then } => self.checked(&node.needs, here, move |here| {
+                let then = self.alternatives(then, here);
+                match conjunction(tests, here) {
+                    Some(holds) => tick!(if @holds { @then; }),
+                    None => then,
+                }
+            }),
+            Kind::Dispatch { field, mask, arms } => self.checked(&node.needs, here, move |here| {
+                let base = here.bases[here.level];
+                let mut sorted: Vec<_> = arms.iter().collect();
+                // Compared as it is loaded where only equality counts, and one after the other; else as a number.
+                let as_number = arms.len() > CHAIN || arms.iter().any(|(arm, _)| arm.low != arm.high);
+                let value = if as_number {
+                    sorted.sort_by_key(|(arm, _)| arm.low);
+                    let number = load_number(base, field.offset, field.width, here.known[here.level]);
+                    if u128::from(*mask) == field.ones() { number } else { tick!(@number & $(*mask)) }
+                } else {
+                    load_bytes(base, field.offset, field.width, as_loaded(field.width, (*mask).into()), 0)
+                };
+                let width = (!as_number).then_some(field.width);
+                tick!(move {
+                    let value = @value;
+                    @(self.dispatch(value, width, &sorted, here));
+                })
+            }),
+            Kind::Shift { field, mask, left, then } => self.checked(&node.needs, here, move |here| {
+                let (level, base) = (here.level, here.bases[here.level]);
+                let value = load_number(base, field.offset, field.width, here.known[level]);
+                let (mask, left) = (u64::from(*mask), u32::from(*left));
+                let two_in = base.two_in;
+                tick!(move {
+                    // SAFETY: L3.
+                    let next = unsafe { @two_in.add(((@value & $mask) << $left) as usize) };
+                    @({
+                        let mut inside = Here { level: level + 1, ..here };
+                        inside.bases[level + 1] = Base { two_in: next, own: None };
+                        inside.known[level + 1] = 0;
+                        self.behind_shift(then, inside)
+                    });
+                })
+            }),
+            Kind::Leaf { group, position } => {
+                let group = self.set.group(*group);
+                self.checked(&node.needs, here, move |here| self.leaf(group, *position as usize, here))
+            }
+        }
+    }
+
+    /// What all alternatives behind a shift need is checked once.
+    fn behind_shift(self, then: &'a [Node], here: Here) -> Code<'a, ()> {
+        let (needs, _) = common(then);
+        self.checked(&needs, here, move |here| self.alternatives(then, here))
+    }
+
+    /// The arm of a value: a number or, given its width, a word as the machine loads it.
+    fn dispatch(self, value: Var<u64>, loaded: Option<u8>, arms: &[&'a (Arm, Vec<Node>)], here: Here) -> Code<'a, ()> {
+        if arms.len() > CHAIN {
+            let (low, high) = arms.split_at(arms.len() / 2);
+            let middle = high[0].0.low;
+            let (low, high) = (self.dispatch(value, loaded, low, here), self.dispatch(value, loaded, high, here));
+            return tick!(if @value < $middle { @low; } else { @high; });
+        }
+        arms.iter().rev().fold(nothing(), |rest, (arm, then)| {
+            let (Arm { low, high }, then) = (*arm, self.alternatives(then, here));
+            if low == high {
+                let own = loaded.map_or(low, |width| as_loaded(width, low.into()));
+                tick!(if @value == $own { @then; } else { @rest; })
+            } else {
+                tick!(if @value - $low <= $(high - low) { @then; } else { @rest; })
+            }
+        })
+    }
+
+    fn leaf(self, group: &'a Group, position: usize, here: Here) -> Code<'a, ()> {
+        let shape = self.set.shape(group.shape);
+        let Some(number) = shape.iter().position(is_match_recorded) else {
+            return self.members(group, position, None, here);
+        };
+        let constant =
+            group.consts.iter().find(|(atom, _)| usize::from(*atom) == number).map(|(_, value)| *value as u32);
+        let recipe = self.set.recipe(shape, is_match_recorded).expect("made when the filter was inserted");
+        self.recorded(recipe, here, move |channel| {
+            let members = self.members(group, position, Some(channel), here);
+            match constant {
+                Some(own) => tick!(if @channel == $own { @members; }),
+                None => members,
+            }
+        })
+    }
+
+    /// Looks up what was recorded: `found` with the channel, or a mark that the packet may be parked.
+    fn recorded(self, number: usize, here: Here, found: impl Fn(Var<u32>) -> Code<'a, ()> + 'a) -> Code<'a, ()> {
+        let recipe = &self.set.recipes()[number];
+        let state = self.set.state().expect("made when the filter was inserted");
+        let (words, clock) = state.recorded.addresses();
+        let [m0, m1] = state.recorded.multipliers;
+        let site = u64::from(recipe.site);
+        let masks = recipe.masks;
+        let (base, limit) = (here.bases[recipe.shifts.len()], here.known[recipe.shifts.len()]);
+        let width = recipe.field.width;
+        let k0 = load_bytes(base, recipe.field.offset, width.min(8), masks[0], limit);
+        let k1 = match width.saturating_sub(8) {
+            0 => tick!(0u64),
+            rest => load_bytes(base, recipe.field.offset + 8, rest, masks[1], limit),
+        };
+        let parked = self.parked;
+        tick!(move {
+            let k0 = @k0;
+            let k1 = @k1;
+            let bucket = (k0 * $m0 + (k1 + $site) * $m1) >> $(Recorded::SHIFT);
+            // SAFETY: L2.
+            let mut entry = unsafe { $words.add((bucket * $((WAYS * ENTRY) as u64)) as usize) };
+            let mut left = $(WAYS as u32);
+            let mut channel = 0u32;
+            while left != 0 {
+                // SAFETY: L2.
+                let mark = unsafe { *entry.add(2) };
+                // SAFETY: L2.
+                if unsafe { *entry } == k0 && unsafe { *entry.add(1) } == k1 && (mark >> 32) & 0xffff == $site
+                    // SAFETY: L2.
+                    && unsafe { *entry.add(3) } + $TIME_TO_LIVE >= unsafe { *$clock } && unsafe { *entry.add(2) } == mark
+                {
+                    channel = mark as u32;
+                    break;
+                }
+                left -= 1;
+                // SAFETY: L2.
+                entry = unsafe { entry.add($ENTRY) };
+            }
+            if left != 0 { @(found(channel)); } else { @parked |= $(1u64 << number); }
+        })
+    }
+
+    /// The filter of a group that the packet matches.
+    fn members(self, group: &'a Group, position: usize, channel: Option<Var<u32>>, here: Here) -> Code<'a, ()> {
+        match group.only {
+            Some(Member { id, rank, .. }) => {
+                let returns = returns(group.only, here.after);
+                self.matched(tick!($id), move || tick!($rank), returns, position, here)
+            }
+            None => self.stage(group, 0, None, position, channel, here),
+        }
+    }
+
+    /// The lookup of one stage, and what follows it.
+    fn stage(
+        self,
+        group: &'a Group,
+        stage: usize,
+        symbol: Option<Var<u64>>,
+        position: usize,
+        channel: Option<Var<u32>>,
+        here: Here,
+    ) -> Code<'a, ()> {
+        let chunks = &group.layout.stages()[stage];
+        let key = |word: u8| {
+            let symbol = symbol.filter(|_| word == 0).map(|symbol| tick!(@symbol));
+            let parts = chunks.iter().filter(|chunk| chunk.word == word).map(|chunk| part(chunk, channel, here));
+            symbol.into_iter().chain(parts).reduce(|all, part| tick!(@all | @part))
+        };
+        let far = self.set.memory().far();
+        let last = stage + 1 == group.tables.len();
+        let returns = here.after == After::Nothing;
+        // A record freed meanwhile has id 0: no match, and none is to come.
+        let direct = last && returns && !here.before;
+        let found = move |record: Var<*const u64>, id: Option<Var<u64>>| -> Code<'a, ()> {
+            // SAFETY: L2.
+            let Some(id) = id else { return tick!(return unsafe { *@record.add(1) }) };
+            if last {
+                // SAFETY: L2.
+                self.matched(tick!(@id), move || tick!(unsafe { *@record.add($(far + 1)) }), returns, position, here)
+            } else {
+                self.stage(group, stage + 1, Some(id), position, channel, here)
+            }
+        };
+        self.probe(&group.tables[stage], key(0).unwrap_or_else(|| tick!(0u64)), key(1), direct, found)
+    }
+
+    /// Looks a key up: `found` with its record and, unless that is all that counts, id.
+    fn probe(
+        self,
+        table: &Table,
+        k0: Code<'a, u64>,
+        k1: Option<Code<'a, u64>>,
+        direct: bool,
+        found: impl Fn(Var<*const u64>, Option<Var<u64>>) -> Code<'a, ()> + 'a,
+    ) -> Code<'a, ()> {
+        let index = table.index();
+        let (slots, hash) = (index.slots().address(), index.hash());
+        let ([m0, m1], shift) = (hash.multipliers, hash.shift);
+        let (records, far) = (self.set.memory().address().cast::<u8>(), self.set.memory().far());
+        let (two, k1) = (k1.is_some(), k1.unwrap_or_else(|| tick!(0u64)));
+        tick!(move {
+            let k0 = @k0;
+            let k1 = @k1;
+            let mut hash = k0 * $m0;
+            if $(two) { hash += k1 * $m1; }
+            // SAFETY: L2.
+            let mut slot = unsafe { $slots.add((hash >> $shift) as usize) };
+            loop {
+                // SAFETY: L2.
+                let word = unsafe { *slot } as u64;
+                if (word ^ hash) & $(u64::from(!(RECORD | DISPLACED))) == 0 {
+                    let offset = (word & $(u64::from(RECORD))) << $((WORDS * 8).ilog2());
+                    // SAFETY: L2.
+                    let record = unsafe { $records.add(offset as usize) as *const u64 };
+                    // SAFETY: L2.
+                    if unsafe { *record } == k0 && (!$two || unsafe { *record.add($far) } == k1) {
+                        if $(direct) {
+                            @(found(record, None));
+                        } else {
+                            // SAFETY: L2.
+                            let id = unsafe { *record.add(1) };
+                            if id != 0 {
+                                @(found(record, Some(id)));
+                                break;
+                            }
+                        }
+                    }
+                }
+                if word as u32 & $DISPLACED == 0 { break; }
+                // SAFETY: L2.
+                slot = unsafe { slot.add(1) };
+            }
+        })
+    }
+
+    /// A filter matches; `returns` if nothing that comes after can be preferred to it.
+    fn matched(
+        self,
+        id: Code<'a, u64>,
+        rank: impl Fn() -> Code<'a, Rank>,
+        returns: bool,
+        position: usize,
+        here: Here,
+    ) -> Code<'a, ()> {
+        let Emitter { best, best_rank, .. } = self;
+        if !here.before && returns {
+            return tick!(return @id);
+        }
+        let rank = rank();
+        let keep = if here.before {
+            tick!({
+                let id = @id;
+                let rank = @rank;
+                if @best == 0 || rank > @best_rank || rank == @best_rank && id < @best {
+                    @best = id;
+                    @best_rank = rank;
+                }
+            })
+        } else {
+            tick!({
+                @best = @id;
+                @best_rank = @rank;
+            })
+        };
+        if returns {
+            return tick!({ @keep; return @best; });
+        }
+        let later: *const u64 = self.later[position].as_ptr();
+        // SAFETY: L2.
+        tick!({ @keep; if @best_rank > unsafe { *$later } { return @best; } })
+    }
+}
+
+/// Whether nothing that comes after can be preferred to a filter, if it is a constant of the code.
+fn returns(only: Option<Member>, after: After) -> bool {
+    match (only, after) {
+        (_, After::Nothing) => true,
+        (Some(only), After::Fixed(rank, id)) => better((only.rank, only.id), (rank, id)),
+        _ => false,
+    }
+}
+
+/// All tests of a run; `None` if there are none.
+fn conjunction<'a>(tests: &'a [Test], here: Here) -> Option<Code<'a, bool>> {
+    let (base, limit) = (here.bases[here.level], here.known[here.level]);
+    let one = |test: &Test| match *test {
+        Test::Word { offset, width: 8, mask, value } => {
+            let word = load_bytes(base, offset, 8, mask, limit);
+            tick!(@word == $value)
+        }
+        // In 32 bits, for which the machine has immediate operands.
+        Test::Word { offset, width, mask, value } => {
+            let word = load_short(base, offset, width);
+            let all = u32::MAX >> (32 - 8 * u32::from(width));
+            let word = if mask as u32 == all { word } else { tick!(@word & $(mask as u32)) };
+            tick!(@word == $(value as u32))
+        }
+        Test::Range { field, mask, low, high } => {
+            let number = load_number(base, field.offset, field.width, limit);
+            let number = if mask == u64::MAX { number } else { tick!(@number & $mask) };
+            // One comparison: what is below wraps around to above.
+            tick!(@number - $low <= $(high - low))
+        }
+    };
+    tests.iter().map(one).reduce(|all, test| tick!(@all && @test))
+}
+
+/// A chunk of a key in its place.
+fn part<'a>(chunk: &Chunk, channel: Option<Var<u32>>, here: Here) -> Code<'a, u64> {
+    let loaded = match chunk.source {
+        Source::Packet { level, offset } => {
+            let (base, limit) = (here.bases[usize::from(level)], here.known[usize::from(level)]);
+            load_bytes(base, offset, chunk.len, chunk.mask, limit)
+        }
+        Source::Channel => {
+            let channel = channel.expect("only what was recorded has a channel");
+            tick!(@channel.swap_bytes() as u64)
+        }
+    };
+    let bit = u32::from(chunk.bit);
+    if bit == 0 { loaded } else { tick!(@loaded << $bit) }
+}

@@ -1,0 +1,120 @@
+//! [`Program`]: compiled code, with all that it reads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tickc::{Func, Jit};
+
+use super::emit::{self, Classify};
+use super::plan::Plan;
+use crate::error::Error;
+use crate::state::{Recipe, State};
+use crate::table::index::Slots;
+use crate::table::records::Memory;
+use crate::trie::FilterSet;
+use crate::trie::set::is_match_recorded;
+use crate::verdict::{FilterId, PARK, ParkKey, Verdict};
+
+/// The code for a structure of filters. What changes in the tables of that structure it sees at once.
+#[derive(Debug)]
+pub(crate) struct Program {
+    code: Func<Classify>,
+    /// Where each group stands in the code.
+    leaves: Vec<u32>,
+    /// By leaf: the best rank of all leaves behind it. Never less than that, so that no match is missed.
+    later: Box<[AtomicU64]>,
+    recipes: Arc<Vec<Recipe>>,
+    state: Option<Arc<State>>,
+    /// Kept because the code has their addresses.
+    _tables: Vec<Arc<Slots>>,
+    _memory: Arc<Memory>,
+}
+
+impl Program {
+    /// Compiles the filters of `set`.
+    pub(crate) fn compile(jit: &Jit, set: &FilterSet) -> Result<Program, Error> {
+        let plan = Plan::new(set);
+        let later: Box<[AtomicU64]> = plan.leaves.iter().map(|_| AtomicU64::new(0)).collect();
+        let groups = || plan.leaves.iter().map(|&group| set.group(group));
+        let parks = groups().any(|group| set.shape(group.shape).iter().any(is_match_recorded));
+        let code = jit.compile(emit::function(set, &plan.root, &later, parks))?;
+        let tables = groups().flat_map(|group| &group.tables).map(|table| table.index().slots().clone()).collect();
+        let program = Program {
+            code,
+            leaves: plan.leaves,
+            later,
+            recipes: set.recipes().clone(),
+            state: set.state().cloned(),
+            _tables: tables,
+            _memory: set.memory().clone(),
+        };
+        program.update_ranks(set);
+        Ok(program)
+    }
+
+    /// Brings up to date what better matches may follow each leaf. Cost: proportional to the number of groups.
+    pub(crate) fn update_ranks(&self, set: &FilterSet) {
+        let mut best = 0;
+        for (leaf, later) in self.leaves.iter().zip(&self.later).rev() {
+            later.store(best, Ordering::Release);
+            best = best.max(set.group(*leaf).max_rank);
+        }
+    }
+
+    /// Which filter a packet matches, in the words of the code: see [`verdict`](Self::verdict).
+    #[inline]
+    pub(crate) fn answer(&self, packet: &[u8]) -> u64 {
+        self.code.call(packet.as_ptr(), packet.len())
+    }
+
+    /// What an answer means. Records what the filter records.
+    #[inline]
+    pub(crate) fn verdict(&self, answer: u64, packet: &[u8]) -> Verdict {
+        // Tested first, because it never holds where nothing is recorded: what is left needs no branch.
+        if Program::is_stateful(answer) {
+            return self.with_state(answer, packet);
+        }
+        Program::plain_verdict(answer)
+    }
+
+    /// Whether an answer takes more than itself to become a verdict.
+    #[inline]
+    pub(crate) fn is_stateful(answer: u64) -> bool {
+        answer & (PARK | 1) != 0
+    }
+
+    /// What any other answer means.
+    #[inline]
+    pub(crate) fn plain_verdict(answer: u64) -> Verdict {
+        FilterId::from_raw(answer).map_or(Verdict::NoMatch, Verdict::Match)
+    }
+
+    /// Sets the time by which recorded keys are forgotten.
+    pub(crate) fn set_time(&self, seconds: u64) {
+        if let Some(state) = &self.state {
+            state.recorded.set_time(seconds);
+        }
+    }
+
+    /// What a filter records of a packet.
+    pub(crate) fn recorded_key(&self, id: FilterId, packet: &[u8]) -> Option<ParkKey> {
+        self.state.as_ref()?.recorded_key(id.index(), &self.recipes, packet)
+    }
+
+    #[cold]
+    fn with_state(&self, raw: u64, packet: &[u8]) -> Verdict {
+        if let (Some(id), true) = (FilterId::from_raw(raw), raw < PARK) {
+            if let Some(state) = &self.state {
+                state.record(id.index(), &self.recipes, packet);
+            }
+            return Verdict::Match(id);
+        }
+        let missing = self.recipes.iter().enumerate().filter(|(number, _)| raw >> number & 1 == 1);
+        let least = missing.filter_map(|(_, recipe)| recipe.key(packet)).min();
+        least.map_or(Verdict::NoMatch, Verdict::Park)
+    }
+
+    pub(crate) fn code(&self) -> &Func<Classify> {
+        &self.code
+    }
+}

@@ -1,0 +1,141 @@
+//! Dispatch as data: keys to records, in memory that compiled code reads and the classifier changes in place.
+//!
+//! - [`layout`]: which bytes of a packet make up a key.
+//! - [`records`]: keys and what they stand for.
+//! - [`index`]: from a key to its record.
+//! - [`Table`]: an index that is replaced by a larger or smaller one little by little.
+
+pub(crate) mod index;
+pub(crate) mod layout;
+pub(crate) mod records;
+pub(crate) mod zeroed;
+
+use index::Index;
+use layout::Key;
+use records::{Memory, Records};
+
+/// Slots of the old index that each change carries over to a larger one: few, as each key lands in another page of it, which
+/// the system then has to provide.
+const STRIDE: usize = 16;
+/// Pairs of multipliers tried for a table of few keys.
+const TRIES: u32 = 32;
+/// Keys up to which several multipliers are tried.
+const FEW: usize = 128;
+
+/// An index, and perhaps the one that will replace it.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    index: Index,
+    next: Option<Box<Next>>,
+}
+
+/// An index of another size that is being filled: it holds what the slots below `cursor` of the old one hold.
+#[derive(Clone, Debug)]
+struct Next {
+    index: Index,
+    cursor: usize,
+}
+
+impl Table {
+    /// An empty table.
+    pub(crate) fn new(seed: &mut u64) -> Table {
+        Table { index: Index::new(1, seed), next: None }
+    }
+
+    /// A table of `keys`.
+    pub(crate) fn with_keys(keys: &[(Key, u32)], seed: &mut u64) -> Table {
+        let tries = if keys.len() <= FEW { TRIES } else { 1 };
+        Table { index: Index::with_keys(keys, tries, seed), next: None }
+    }
+
+    /// The index that packets are looked up in.
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Number of keys.
+    pub(crate) fn len(&self) -> usize {
+        self.index.live()
+    }
+
+    /// The record of a key.
+    pub(crate) fn find(&self, memory: &Memory, key: Key) -> Option<u32> {
+        self.index.find(memory, key)
+    }
+
+    /// All records.
+    pub(crate) fn records(&self) -> impl Iterator<Item = u32> {
+        self.index.records(self.index.all())
+    }
+
+    /// Puts in a key that is not there. Whether the index is another one now, of which compiled code does not know.
+    ///
+    /// Cost: constant, but for tables of up to [`FEW`] keys and in the improbable case that probing has no end.
+    pub(crate) fn insert(&mut self, records: &Records, key: Key, record: u32, seed: &mut u64) -> bool {
+        let memory = records.memory();
+        let Ok(slot) = self.index.insert(key, record) else {
+            self.rebuild(memory, Some((key, record)), seed);
+            return true;
+        };
+        if let Some(next) = &mut self.next {
+            if slot < next.cursor && next.index.insert(key, record).is_err() {
+                self.next = None;
+                self.rebuild(memory, None, seed);
+                return true;
+            }
+        } else if self.index.is_full() {
+            if self.index.live() <= FEW {
+                self.rebuild(memory, None, seed);
+                return true;
+            }
+            self.next = Some(Box::new(Next { index: Index::new(self.index.capacity() / 2, seed), cursor: 0 }));
+        }
+        self.carry_over(memory)
+    }
+
+    /// Takes out a key that is there. Whether the index is another one now.
+    pub(crate) fn remove(&mut self, records: &Records, key: Key, seed: &mut u64) -> bool {
+        let memory = records.memory();
+        let slot = self.index.remove(memory, key);
+        match &mut self.next {
+            Some(next) if slot < next.cursor => {
+                next.index.remove(memory, key);
+            }
+            Some(_) => {}
+            None if self.index.is_sparse() => {
+                let keys = self.index.capacity() * 3 / 32;
+                self.next = Some(Box::new(Next { index: Index::new(keys, seed), cursor: 0 }));
+            }
+            None => {}
+        }
+        self.carry_over(memory)
+    }
+
+    /// Goes on with a replacement; whether it is complete.
+    fn carry_over(&mut self, memory: &Memory) -> bool {
+        let Some(next) = &mut self.next else { return false };
+        let all = self.index.all();
+        let shrinks = next.index.capacity() < self.index.capacity();
+        let end = (next.cursor + if shrinks { 4 * STRIDE } else { STRIDE }).min(all.end);
+        for record in self.index.records(next.cursor..end) {
+            if next.index.insert(memory.key(record), record).is_err() {
+                // Begun again, with other multipliers, when the next insertion finds the index full.
+                self.next = None;
+                return false;
+            }
+        }
+        next.cursor = end;
+        if end < all.end {
+            return false;
+        }
+        let done = self.next.take().expect("it was there above");
+        self.index = done.index;
+        true
+    }
+
+    /// Replaces the index at once.
+    fn rebuild(&mut self, memory: &Memory, more: Option<(Key, u32)>, seed: &mut u64) {
+        let keys: Vec<_> = self.records().map(|record| (memory.key(record), record)).chain(more).collect();
+        *self = Table::with_keys(&keys, seed);
+    }
+}

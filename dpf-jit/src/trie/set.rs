@@ -1,0 +1,439 @@
+//! [`FilterSet`]: the trie with its incremental insertion and removal.
+//!
+//! Most insertions find a group whose constants the filter has: they write one record and one slot. The others change the
+//! structure: a filter of a new shape begins a group; one that differs from the constants of a small group makes these part
+//! of the key (*widens* it); beside large groups a new one is begun, to be merged if there are too many of one shape.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::group::{Consts, Found, Group, Member, consts_of};
+use super::tree::{Tree, path};
+use crate::error::Error;
+use crate::filter::{Atom, Field, Filter, Rank};
+use crate::state::{Recipe, State, words};
+use crate::table::index::random;
+use crate::table::records::{Memory, Records};
+use crate::verdict::FilterId;
+
+/// Filters up to which a group is widened, at a cost proportional to their number.
+const SMALL: usize = 256;
+/// Groups of one shape that are told apart by constants before they are merged.
+const SIBLINGS: usize = 8;
+
+/// Filters of the same atoms but for the values.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// Canonical; what differs is zero.
+    pub(crate) atoms: Arc<[Atom]>,
+    groups: Vec<u32>,
+}
+
+/// Where an installed filter is.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Its id; 0 if the entry is free.
+    id: u64,
+    group: u32,
+    /// 0 in a group without key.
+    record: u32,
+}
+
+/// Entries that are allocated together, so that none is ever copied to a larger place.
+const CHUNK: usize = 1024;
+
+/// What a change asks of compiled code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Change {
+    /// Nothing: it sees what changed in its tables.
+    Data,
+    /// The same, but that the best rank of a group has risen.
+    Rank,
+    /// To be compiled again.
+    Structure,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct FilterSet {
+    shapes: Vec<Shape>,
+    by_atoms: FxHashMap<Arc<[Atom]>, u32>,
+    groups: Vec<Option<Group>>,
+    free_groups: Vec<u32>,
+    tree: Tree,
+    records: Records,
+    entries: Vec<Box<[Entry; CHUNK]>>,
+    free_entries: Vec<u32>,
+    /// Entries that have ever been used.
+    top: u32,
+    capacity: u32,
+    sequence: u64,
+    seed: u64,
+    len: usize,
+    /// From the first filter on that records or matches what is recorded.
+    state: Option<Arc<State>>,
+    recipes: Arc<Vec<Recipe>>,
+    /// The shape of the filter at hand.
+    scratch: Vec<Atom>,
+}
+
+impl FilterSet {
+    pub(crate) fn new(capacity: u32) -> Result<Self, Error> {
+        Ok(FilterSet {
+            shapes: Vec::new(),
+            by_atoms: FxHashMap::default(),
+            groups: Vec::new(),
+            free_groups: Vec::new(),
+            tree: Tree::default(),
+            records: Records::new(capacity)?,
+            entries: Vec::new(),
+            free_entries: Vec::new(),
+            top: 0,
+            capacity,
+            sequence: 0,
+            // Different in each process, so that nobody can know which keys collide.
+            seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0),
+            len: 0,
+            state: None,
+            recipes: Arc::default(),
+            scratch: Vec::new(),
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    pub(crate) fn memory(&self) -> &Arc<Memory> {
+        self.records.memory()
+    }
+
+    pub(crate) fn records_mut(&mut self) -> &mut Records {
+        &mut self.records
+    }
+
+    pub(crate) fn group(&self, group: u32) -> &Group {
+        self.groups[group as usize].as_ref().expect("the tree names groups that exist")
+    }
+
+    pub(crate) fn shape(&self, shape: u32) -> &[Atom] {
+        &self.shapes[shape as usize].atoms
+    }
+
+    pub(crate) fn state(&self) -> Option<&Arc<State>> {
+        self.state.as_ref()
+    }
+
+    pub(crate) fn recipes(&self) -> &Arc<Vec<Recipe>> {
+        &self.recipes
+    }
+
+    /// The recipe by which the atom that satisfies `wanted` finds its key.
+    pub(crate) fn recipe(&self, atoms: &[Atom], wanted: impl Fn(&Atom) -> bool) -> Option<usize> {
+        let (field, mask, at) = site_of(atoms, wanted)?;
+        let same = |recipe: &Recipe| {
+            recipe.field == field && recipe.mask == mask && shifts(&atoms[..at]).eq(recipe.shifts.iter().copied())
+        };
+        self.recipes.iter().position(same)
+    }
+
+    fn entry(&self, id: FilterId) -> Option<Entry> {
+        let entry = self.entries.get(id.index() / CHUNK)?[id.index() % CHUNK];
+        (entry.id == id.raw()).then_some(entry)
+    }
+
+    /// Adds a filter.
+    pub(crate) fn insert(&mut self, filter: &Filter) -> Result<(FilterId, Change), Error> {
+        let shape = self.shape_of(filter);
+        let mut place = None;
+        for &group in &self.shapes[shape as usize].groups {
+            match self.group(group).find(self.records.memory(), filter) {
+                Found::Present(member) => {
+                    let id = FilterId::from_raw(member.id).expect("an installed filter has an id");
+                    return Err(Error::Identical { id });
+                }
+                Found::Absent => place = place.or(Some(group)),
+                Found::Elsewhere => {}
+            }
+        }
+        self.prepare_state(filter)?;
+        let id = self.new_id(filter)?;
+        self.set_action(id, filter);
+        let result = match place {
+            Some(group) => {
+                let best = self.group(group).max_rank;
+                let (record, replaced) = self.insert_into(group, filter, id.raw());
+                self.set_entry(Entry { id: id.raw(), group, record });
+                match replaced {
+                    true => Change::Structure,
+                    false if filter.rank() > best => Change::Rank,
+                    false => Change::Data,
+                }
+            }
+            None => {
+                match self.to_widen(shape, filter) {
+                    Some((group, mismatches)) => self.widen(&[group], &mismatches, Some((filter, id.raw()))),
+                    None => self.begin_group(shape, filter, id.raw()),
+                }
+                Change::Structure
+            }
+        };
+        self.len += 1;
+        Ok((id, result))
+    }
+
+    /// Takes a filter out.
+    pub(crate) fn remove(&mut self, id: FilterId) -> Result<Change, Error> {
+        let entry = self.entry(id).ok_or(Error::NoSuchFilter { id })?;
+        self.entries[id.index() / CHUNK][id.index() % CHUNK].id = 0;
+        self.free_entries.push(id.index() as u32);
+        self.len -= 1;
+        let group = self.groups[entry.group as usize].as_mut().expect("an installed filter's group exists");
+        if group.only.is_some() {
+            self.end_group(entry.group);
+            return Ok(Change::Structure);
+        }
+        let replaced = group.remove(&mut self.records, entry.record, &mut self.seed);
+        if group.len == 1 {
+            // What was a key of one entry becomes constants.
+            self.widen(&[entry.group], &[], None);
+            return Ok(Change::Structure);
+        }
+        Ok(if replaced { Change::Structure } else { Change::Data })
+    }
+
+    /// Makes what the stateful atoms of a filter need.
+    fn prepare_state(&mut self, filter: &Filter) -> Result<(), Error> {
+        for wanted in [is_record, is_match_recorded] {
+            let Some((field, mask, at)) = site_of(filter.atoms(), wanted) else { continue };
+            if self.state.is_none() {
+                let seed = self.random();
+                self.state = Some(Arc::new(State::new(self.capacity as usize, seed)));
+            }
+            if self.recipe(filter.atoms(), wanted).is_some() {
+                continue;
+            }
+            if self.recipes.len() == MAX_RECIPES {
+                return Err(Error::TooManySites { limit: MAX_RECIPES });
+            }
+            let known = self.recipes.iter().find(|recipe| recipe.field == field && recipe.mask == mask);
+            let site = known.map_or(self.recipes.len() as u16 + 1, |recipe| recipe.site);
+            let shifts = shifts(&filter.atoms()[..at]).collect();
+            Arc::make_mut(&mut self.recipes).push(Recipe { shifts, field, mask, masks: words(field, mask), site });
+        }
+        Ok(())
+    }
+
+    fn set_action(&self, id: FilterId, filter: &Filter) {
+        let channel = filter.atoms().iter().find_map(|atom| match atom {
+            Atom::Record { channel, .. } => Some(*channel),
+            _ => None,
+        });
+        if let (Some(channel), Some(state), Some(recipe)) =
+            (channel, &self.state, self.recipe(filter.atoms(), is_record))
+        {
+            state.set_action(id.index(), recipe, channel);
+        }
+    }
+
+    /// The number of the filter's shape, a new one if need be.
+    fn shape_of(&mut self, filter: &Filter) -> u32 {
+        self.scratch.clear();
+        self.scratch.extend(filter.atoms().iter().map(|atom| match *atom {
+            Atom::Eq { field, mask, .. } => Atom::Eq { field, mask, value: 0 },
+            Atom::MatchRecorded { field, mask, .. } => Atom::MatchRecorded { channel: 0, field, mask },
+            other => other.without_action(),
+        }));
+        if let Some(shape) = self.by_atoms.get(self.scratch.as_slice()) {
+            return *shape;
+        }
+        let atoms: Arc<[Atom]> = self.scratch.as_slice().into();
+        let number = self.shapes.len() as u32;
+        self.shapes.push(Shape { atoms: atoms.clone(), groups: Vec::new() });
+        self.by_atoms.insert(atoms, number);
+        number
+    }
+
+    fn new_id(&mut self, filter: &Filter) -> Result<FilterId, Error> {
+        let full = Error::Full { capacity: self.capacity as usize };
+        // Widening needs a second record for each filter of a small group, and each key at most one record per atom.
+        if self.records.available() < 2 * SMALL + filter.atoms().len() + 2 && self.len + 1 >= self.capacity as usize {
+            return Err(full);
+        }
+        if self.records.available() < filter.atoms().len() + 1 {
+            return Err(full);
+        }
+        let index = match self.free_entries.last() {
+            Some(index) => *index,
+            None if self.top < self.capacity => self.top,
+            None => return Err(full),
+        };
+        let id = FilterId::new(self.sequence + 1, index, filter.records()).ok_or(full)?;
+        self.sequence += 1;
+        if self.free_entries.pop().is_none() {
+            self.top += 1;
+            if index as usize / CHUNK == self.entries.len() {
+                self.entries.push(Box::new([Entry { id: 0, group: 0, record: 0 }; CHUNK]));
+            }
+        }
+        Ok(id)
+    }
+
+    fn set_entry(&mut self, entry: Entry) {
+        let index = FilterId::from_raw(entry.id).expect("an id is not zero").index();
+        self.entries[index / CHUNK][index % CHUNK] = entry;
+    }
+
+    fn insert_into(&mut self, group: u32, filter: &Filter, id: u64) -> (u32, bool) {
+        let group = self.groups[group as usize].as_mut().expect("found above");
+        let bytes = group.layout.bytes_of(filter);
+        group.insert(&mut self.records, &bytes, id, filter.rank(), &mut self.seed)
+    }
+
+    /// The group to widen for a filter that fits into none, and the atoms that would join its key.
+    fn to_widen(&self, shape: u32, filter: &Filter) -> Option<(u32, Vec<u8>)> {
+        let shape = &self.shapes[shape as usize];
+        let stages = |keyed: &[u8]| crate::table::layout::Layout::new(&shape.atoms, keyed).stages().len();
+        let mergeable = !shape.atoms.iter().any(is_match_recorded);
+        let candidates = shape.groups.iter().filter_map(|&number| {
+            let group = self.group(number);
+            let affordable = group.len <= SMALL && self.records.available() > 2 * group.records() + 2 * SMALL;
+            if !affordable {
+                return None;
+            }
+            let mismatches = group.mismatches(filter);
+            // What was recorded is looked up last: whether the packet waits for it must not depend on another key.
+            if !mergeable && mismatches.iter().any(|&atom| !is_match_recorded(&shape.atoms[usize::from(atom)])) {
+                return None;
+            }
+            let mut keyed: Vec<u8> = group.layout.keyed().chain(mismatches.iter().copied()).collect();
+            keyed.sort_unstable();
+            // A key that needs another lookup is worse than a second group, unless that would be one of many.
+            let longer = group.len > 1 && stages(&keyed) > group.tables.len().max(1);
+            (!longer || shape.groups.len() >= SIBLINGS).then_some((number, mismatches.to_vec()))
+        });
+        candidates.min_by_key(|(_, mismatches)| mismatches.len())
+    }
+
+    /// A new group of one filter; too many of one shape are merged.
+    fn begin_group(&mut self, shape: u32, filter: &Filter, id: u64) {
+        let group = Group::of_one(shape, filter, id, &mut self.seed);
+        let number = self.add_group(group);
+        self.set_entry(Entry { id, group: number, record: 0 });
+        let siblings = self.shapes[shape as usize].groups.clone();
+        let mergeable = !self.shapes[shape as usize].atoms.iter().any(is_match_recorded);
+        if siblings.len() > SIBLINGS && mergeable {
+            let records: usize = siblings.iter().map(|&group| self.group(group).records()).sum();
+            if self.records.available() > records + 2 * SMALL {
+                self.widen(&siblings, &[], None);
+            }
+        }
+    }
+
+    fn add_group(&mut self, group: Group) -> u32 {
+        let number = self.free_groups.pop().unwrap_or_else(|| {
+            self.groups.push(None);
+            self.groups.len() as u32 - 1
+        });
+        let shape = &mut self.shapes[group.shape as usize];
+        shape.groups.push(number);
+        self.tree.insert(&path(&shape.atoms, &group.consts, number));
+        self.groups[number as usize] = Some(group);
+        number
+    }
+
+    fn end_group(&mut self, number: u32) -> Group {
+        let group = self.groups[number as usize].take().expect("a group ends once");
+        let shape = &mut self.shapes[group.shape as usize];
+        self.tree.remove(&path(&shape.atoms, &group.consts, number));
+        shape.groups.retain(|&other| other != number);
+        self.free_groups.push(number);
+        group
+    }
+
+    /// Replaces `groups` of one shape, and one more filter, by one whose key are the atoms in which they differ, and those of
+    /// `keyed`.
+    fn widen(&mut self, groups: &[u32], keyed: &[u8], more: Option<(&Filter, u64)>) {
+        let ended: Vec<Group> = groups.iter().map(|&group| self.end_group(group)).collect();
+        let shape_number = ended[0].shape;
+        let shape = self.shapes[shape_number as usize].atoms.clone();
+        let memory = self.records.memory().clone();
+        let mut filters: Vec<(Consts, u64, Rank)> = Vec::new();
+        for group in &ended {
+            for Member { record, id, rank } in group.members(&memory) {
+                let mut values = group.values(&memory, &shape, record);
+                values.sort_unstable_by_key(|(atom, _)| *atom);
+                filters.push((values, id, rank));
+            }
+        }
+        filters.extend(more.map(|(filter, id)| (consts_of(filter.atoms()), id, filter.rank())));
+        // An atom that was part of a key stays one, but where a single filter is left.
+        let kept = |atom: u8| {
+            filters.len() > 1
+                && (keyed.contains(&atom) || ended.iter().any(|group| group.layout.keyed().any(|k| k == atom)))
+        };
+        let mut consts = filters[0].0.clone();
+        consts.retain(|(atom, value)| {
+            !kept(*atom) && filters.iter().all(|(values, ..)| values.contains(&(*atom, *value)))
+        });
+        let mut group = Group::new(shape_number, &shape, consts, &mut self.seed);
+        let mut entries = Vec::with_capacity(filters.len());
+        for (values, id, rank) in filters {
+            let record = if group.tables.is_empty() {
+                group.insert_only(Member { record: 0, id, rank });
+                0
+            } else {
+                let in_key = group.layout.keyed().map(|atom| {
+                    let value = values.iter().find(|(other, _)| *other == atom).expect("every atom has a value").1;
+                    let width = shape[usize::from(atom)].field().map_or(4, |field| field.width);
+                    let width = if matches!(shape[usize::from(atom)], Atom::Eq { .. }) { width } else { 4 };
+                    (width, value)
+                });
+                let bytes = group.layout.bytes_from(in_key.collect::<Vec<_>>().into_iter());
+                group.insert(&mut self.records, &bytes, id, rank, &mut self.seed).0
+            };
+            entries.push((id, record));
+        }
+        for group in &ended {
+            group.retire(&mut self.records);
+        }
+        let number = self.add_group(group);
+        for (id, record) in entries {
+            self.set_entry(Entry { id, group: number, record });
+        }
+    }
+
+    /// A number that no one outside can guess.
+    fn random(&mut self) -> u64 {
+        random(&mut self.seed)
+    }
+}
+
+/// Most recipes: compiled code has a bit for each.
+const MAX_RECIPES: usize = 62;
+
+pub(crate) fn is_record(atom: &Atom) -> bool {
+    matches!(atom, Atom::Record { .. })
+}
+
+pub(crate) fn is_match_recorded(atom: &Atom) -> bool {
+    matches!(atom, Atom::MatchRecorded { .. })
+}
+
+/// Field, mask and number of the atom that satisfies `wanted`.
+fn site_of(atoms: &[Atom], wanted: impl Fn(&Atom) -> bool) -> Option<(Field, u128, usize)> {
+    let at = atoms.iter().position(wanted)?;
+    match atoms[at] {
+        Atom::Record { field, mask, .. } | Atom::MatchRecorded { field, mask, .. } => Some((field, mask, at)),
+        _ => None,
+    }
+}
+
+fn shifts(atoms: &[Atom]) -> impl Iterator<Item = Atom> {
+    atoms.iter().copied().filter(|atom| matches!(atom, Atom::Shift { .. }))
+}
