@@ -1,5 +1,20 @@
-//! A small verified language for functions over untrusted bytes, compiled by `tickc`, and the XN block store on it.
-//!
-//! **To come.** This crate holds no code yet. It will hold the UDF language (text and binary), its verifier, the
-//! compiler and the reference interpreter, and `xn`, the block store that the verified functions protect.
-#![forbid(unsafe_code)]
+//! Verified functions.
+mod asm;
+mod binary;
+mod interpret;
+mod names;
+mod opcode;
+mod program;
+mod run;
+mod state;
+mod verify;
+
+pub use asm::{AsmError, AsmOptions, disassemble, evaluate};
+pub use binary::encode;
+pub use interpret::Trace;
+pub use names::Names;
+pub use opcode::{Alu, Comparison, Form, Op};
+pub use program::{Header, Inst, Kind, Operand, Program, RULE_VERSION, flags};
+pub use run::{FaultCode, Inputs, Outcome, Status, Tuple};
+pub use state::{Unverified, Verified};
+pub use verify::{Interval, Limits, LoadReport, LoopReport, MAX_DEPTH, Observer, Rejection, Rule, Verdict};
