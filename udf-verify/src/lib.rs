@@ -1,6 +1,7 @@
 //! Verified functions.
 mod asm;
 mod binary;
+mod compile;
 mod interpret;
 mod names;
 mod opcode;
@@ -11,6 +12,7 @@ mod verify;
 
 pub use asm::{AsmError, AsmOptions, disassemble, evaluate};
 pub use binary::encode;
+pub use compile::{Compiled, Output};
 pub use interpret::Trace;
 pub use names::Names;
 pub use opcode::{Alu, Comparison, Form, Op};

@@ -1,0 +1,407 @@
+//! Instructions and blocks as fragments of dynamic code.
+//!
+//! # `break` and `next`
+//! They leave a block from within, which structured fragments cannot. An `if` that is left by one ("escapes") is followed by the
+//! rest of its block in one of two ways:
+//! - if one arm always leaves: the rest becomes part of the other arm;
+//! - else: the rest stands under a test of the variable `left`, which whoever leaves sets.
+//!
+//! `break` sets the loop's bound to 0 and its counter back by one, so that the ordinary end of the round leaves the loop with
+//! the counter as it was.
+#![allow(unsafe_code, reason = "loads that are proved or checked, stores within the room for tuples")]
+
+use tickc::prelude::*;
+
+use super::plan::{MAX_NESTING, Plan};
+use super::{ARGUMENT, CREDENTIAL, Entry, LEN, NOW, status};
+use crate::opcode::{Alu, Comparison, Form};
+use crate::program::{Inst, Operand};
+use crate::run::FaultCode;
+use crate::verify::Verdict;
+
+/// The function to compile, as dynamic code.
+pub(super) fn function<'a>(plan: &'a Plan<'a>) -> Staged<'a, Entry> {
+    tick!(move |bytes: *const u8, out: *mut u64, environment: *const u64| -> u64 {
+        let mut end = out;
+        // What is seen first gets a register.
+        for r in $(plan.order.iter()) { @(plan.registers[usize::from(*r)]); }
+        @(Lowering { plan, bytes, end, out, environment }.block(Block { at: 0, end: plan.insts.len(), nesting: 0, tested: false }));
+        end as u64 - out as u64
+    })
+}
+
+/// Makes fragments of instructions.
+#[derive(Clone, Copy)]
+struct Lowering<'a> {
+    plan: &'a Plan<'a>,
+    bytes: Var<*const u8>,
+    /// Where the next tuple goes.
+    end: Var<*mut u64>,
+    out: Var<*mut u64>,
+    environment: Var<*const u64>,
+}
+
+/// Instructions of one block.
+#[derive(Clone, Copy)]
+struct Block {
+    at: usize,
+    end: usize,
+    nesting: u32,
+    /// Whether something around is tested for having been left, so that whoever leaves must say so.
+    tested: bool,
+}
+
+/// A piece of a block.
+#[derive(Clone, Copy)]
+enum Statement {
+    /// An instruction, or a whole `if` or `loop`.
+    Plain { at: usize, nesting: u32, tested: bool },
+    /// An `if` with one arm that leaves, and the rest of the block in the other one.
+    WithRest { at: usize, rest: Block },
+    /// The rest of the block, unless it has been left.
+    UnlessLeft(Block),
+    /// One statement of it, unless it has been left.
+    OneUnlessLeft { at: usize, nesting: u32 },
+}
+
+/// The statements of a block, in order.
+#[derive(Clone)]
+struct Statements<'a> {
+    plan: &'a Plan<'a>,
+    block: Block,
+    /// The statement before may have left the block.
+    maybe_left: bool,
+}
+
+impl Iterator for Statements<'_> {
+    type Item = Statement;
+
+    fn next(&mut self) -> Option<Statement> {
+        let Statements { plan, block: Block { at, end, nesting, tested }, maybe_left } = *self;
+        if at >= end {
+            return None;
+        }
+        if maybe_left && nesting < MAX_NESTING {
+            self.block.at = end;
+            return Some(Statement::UnlessLeft(Block { at, end, nesting: nesting + 1, tested }));
+        }
+        let behind = plan.behind(at);
+        let form = plan.insts[at].op.form();
+        let mark = plan.marks[at];
+        // Nothing comes to what follows an instruction that leaves.
+        self.block.at = if form.leaves() { end } else { behind };
+        if maybe_left {
+            return Some(Statement::OneUnlessLeft { at, nesting });
+        }
+        if !mark.escapes || behind >= end {
+            return Some(Statement::Plain { at, nesting, tested });
+        }
+        if (mark.then_leaves || mark.else_leaves) && nesting < MAX_NESTING {
+            self.block.at = end;
+            let rest = Block { at: behind, end, nesting: nesting + 1, tested };
+            return Some(Statement::WithRest { at, rest });
+        }
+        self.maybe_left = true;
+        Some(Statement::Plain { at, nesting, tested: true })
+    }
+}
+
+/// `d = value`
+fn assign(d: Var<u64>, value: Code<'static, u64>) -> Code<'static, ()> {
+    tick!(@d = @value)
+}
+
+/// Ends the run.
+fn leave(word: u64) -> Code<'static, ()> {
+    tick!(return $word)
+}
+
+/// Ends the run if the condition holds.
+fn leave_if(condition: Code<'static, bool>, word: u64) -> Code<'static, ()> {
+    tick!(if @condition { return $word; })
+}
+
+impl<'a> Lowering<'a> {
+    fn block(self, block: Block) -> Code<'a, ()> {
+        let statements = Statements { plan: self.plan, block, maybe_left: false };
+        tick!(move { for statement in $(statements) { @(self.statement(statement)); } })
+    }
+
+    fn statement(self, statement: Statement) -> Code<'a, ()> {
+        match statement {
+            Statement::Plain { at, nesting, tested } => self.plain(at, nesting, tested),
+            Statement::WithRest { at, rest } => {
+                let (then, els) = self.arms(at, rest.nesting, rest.tested);
+                let (then, els) = match self.plan.marks[at] {
+                    mark if mark.then_leaves && mark.else_leaves => (self.block(then), self.block(els)),
+                    mark if mark.then_leaves => (self.block(then), self.both(els, rest)),
+                    _ => (self.both(then, rest), self.block(els)),
+                };
+                let condition = self.condition(at);
+                tick!(if @condition { @then; } else { @els; })
+            }
+            Statement::UnlessLeft(rest) => {
+                let left = self.left(rest.at);
+                let rest = self.block(rest);
+                tick!(if @left == 0 { @rest; })
+            }
+            Statement::OneUnlessLeft { at, nesting } => {
+                let left = self.left(at);
+                let one = self.plain(at, nesting, true);
+                tick!(if @left == 0 { @one; })
+            }
+        }
+    }
+
+    fn both(self, first: Block, second: Block) -> Code<'a, ()> {
+        let (first, second) = (self.block(first), self.block(second));
+        tick!({ @first; @second; })
+    }
+
+    /// The variable that says whether the round of the loop around `at` has been left.
+    fn left(self, at: usize) -> Var<u64> {
+        self.plan.left[usize::from(self.plan.marks[at].depth) - 1]
+    }
+
+    fn arms(self, at: usize, nesting: u32, tested: bool) -> (Block, Block) {
+        let (link, end) = (self.plan.insts[at].link as usize, self.plan.end_of_if(at));
+        let arm = |at, end| Block { at, end, nesting, tested };
+        (arm(at + 1, link), arm(link + 1, end))
+    }
+
+    fn register(self, r: u8) -> Var<u64> {
+        self.plan.registers[usize::from(r & 31)]
+    }
+
+    fn value(self, operand: Operand) -> Code<'static, u64> {
+        match operand {
+            Operand::Reg(r) => {
+                let v = self.register(r);
+                tick!(@v)
+            }
+            Operand::Imm(value) => tick!($value),
+            Operand::None => tick!(0u64),
+        }
+    }
+
+    fn condition(self, at: usize) -> Code<'static, bool> {
+        let inst = &self.plan.insts[at];
+        let Form::If(comparison) = inst.op.form() else { unreachable!("only an `if` has a condition") };
+        let (x, y) = (self.value(inst.x), self.value(inst.y));
+        match comparison {
+            Comparison::Eq => tick!(@x == @y),
+            Comparison::Ne => tick!(@x != @y),
+            Comparison::Lt => tick!(@x < @y),
+            Comparison::Le => tick!(@x <= @y),
+            Comparison::Gt => tick!(@x > @y),
+            Comparison::Ge => tick!(@x >= @y),
+        }
+    }
+
+    fn plain(self, at: usize, nesting: u32, tested: bool) -> Code<'a, ()> {
+        let inst = self.plan.insts[at];
+        let Inst { op, a, x, y, .. } = inst;
+        match op.form() {
+            Form::LoadImmediate | Form::Move => assign(self.register(a), self.value(x)),
+            Form::Binary(alu) => self.binary(alu, a, x, y),
+            Form::Load { width, big_endian } => self.load(at, &inst, width, big_endian),
+            Form::Argument => self.environment(a, ARGUMENT, x),
+            Form::Now => self.environment(a, NOW, Operand::None),
+            Form::Credential => self.environment(a, CREDENTIAL, x),
+            Form::Loop => self.round(at, &inst, nesting),
+            Form::If(_) => {
+                let (then, els) = self.arms(at, nesting + 1, tested);
+                let condition = self.condition(at);
+                let then = self.block(then);
+                if els.at >= els.end {
+                    return tick!(if @condition { @then; });
+                }
+                let els = self.block(els);
+                tick!(if @condition { @then; } else { @els; })
+            }
+            Form::Break => {
+                let depth = usize::from(self.plan.marks[at].depth) - 1;
+                let (bound, counter) = (self.plan.bounds[depth], self.register(self.plan.insts[inst.link as usize].a));
+                let say = self.say_left(at, tested);
+                tick!({ @bound = 0; @counter -= 1; @say; })
+            }
+            Form::Next => self.say_left(at, tested),
+            Form::Own => self.own(x, y, u64::from(a)),
+            Form::Return => {
+                let (end, out) = (self.end, self.out);
+                tick!(return @end as u64 - @out as u64)
+            }
+            Form::Fail => match x {
+                Operand::Imm(reason) => leave(status::fail(reason)),
+                _ => unreachable!("decoded: the reason is an immediate"),
+            },
+            Form::Else | Form::End => unreachable!("blocks are lowered as a whole"),
+        }
+    }
+
+    fn say_left(self, at: usize, tested: bool) -> Code<'static, ()> {
+        let left = self.left(at);
+        if tested { tick!(@left = 1) } else { tick!(()) }
+    }
+
+    fn binary(self, alu: Alu, a: u8, x: Operand, y: Operand) -> Code<'static, ()> {
+        let (d, itself) = (self.register(a), Operand::Reg(a));
+        if let (Operand::Imm(x), Operand::Imm(y)) = (x, y) {
+            return assign(d, self.value(Operand::Imm(alu.eval(x, y))));
+        }
+        let commutes = matches!(alu, Alu::Add | Alu::Mul | Alu::And | Alu::Or | Alu::Xor);
+        let (x, y) = if commutes && y == itself { (y, x) } else { (x, y) };
+        if matches!(alu, Alu::Div | Alu::Rem) && !matches!(y, Operand::Imm(1..)) {
+            let (x, y) = (self.value(x), self.value(y));
+            return match alu {
+                Alu::Div => tick!(@d = if @y == 0 { 0 } else { @x / @y }),
+                _ => tick!(@d = if @y == 0 { @x } else { @x % @y }),
+            };
+        }
+        if x != itself && y == itself {
+            let (x, y) = (self.value(x), self.value(y));
+            return match alu {
+                Alu::Sub => tick!(@d = @x - @y),
+                Alu::Shl => tick!(@d = @x << @y),
+                _ => tick!(@d = @x >> @y),
+            };
+        }
+        let first = if x == itself { tick!(()) } else { assign(d, self.value(x)) };
+        let y = self.value(y);
+        match alu {
+            Alu::Add => tick!({ @first; @d += @y; }),
+            Alu::Sub => tick!({ @first; @d -= @y; }),
+            Alu::Mul => tick!({ @first; @d *= @y; }),
+            Alu::And => tick!({ @first; @d &= @y; }),
+            Alu::Or => tick!({ @first; @d |= @y; }),
+            Alu::Xor => tick!({ @first; @d ^= @y; }),
+            Alu::Shl => tick!({ @first; @d <<= @y; }),
+            Alu::Shr => tick!({ @first; @d >>= @y; }),
+            Alu::Div => tick!({ @first; @d /= @y; }),
+            Alu::Rem => tick!({ @first; @d %= @y; }),
+        }
+    }
+
+    /// A word of the environment, `index` words behind the first one of its sort.
+    fn environment(self, a: u8, first: usize, index: Operand) -> Code<'static, ()> {
+        let index = if let Operand::Imm(index) = index { index as usize } else { 0 };
+        let (environment, word, d) = (self.environment, first + index, self.register(a));
+        tick!(@d = unsafe { *@environment.add($word) })
+    }
+
+    fn round(self, at: usize, inst: &Inst, nesting: u32) -> Code<'a, ()> {
+        let mark = self.plan.marks[at];
+        let depth = usize::from(mark.depth);
+        let (counter, bound, left) = (self.register(inst.a), self.plan.bounds[depth], self.plan.left[depth]);
+        let Operand::Imm(max) = inst.y else { unreachable!("decoded: MAX is an immediate") };
+        let fault = status::fault(FaultCode::Loop, inst.slot);
+        let body = Block { at: at + 1, end: inst.link as usize, nesting: nesting + 1, tested: false };
+        let body = self.block(body);
+        let body = if mark.tests { tick!({ @left = 0; @body; }) } else { body };
+        match inst.x {
+            Operand::Imm(count) if count > max => leave(fault),
+            Operand::Imm(count) if !mark.breaks => {
+                tick!({ @counter = 0; while @counter < $count { @body; @counter += 1; } })
+            }
+            x => {
+                let count = self.value(x);
+                let check = leave_if(tick!(@bound > $max), fault);
+                tick!({ @bound = @count; @check; @counter = 0; while @counter < @bound { @body; @counter += 1; } })
+            }
+        }
+    }
+
+    fn own(self, start: Operand, count: Operand, type_index: u64) -> Code<'static, ()> {
+        let end = self.end;
+        let (first, many) = (self.value(start), self.value(count));
+        let add = tick!({
+            // SAFETY of the run: the verifier has counted the tuples (C2).
+            unsafe {
+                *@end = @first;
+                *@end.add(1) = @many;
+                *@end.add(2) = $type_index;
+            }
+            @end = unsafe { @end.add(3) };
+        });
+        match count {
+            Operand::Imm(0) => tick!(()),
+            Operand::Reg(_) => {
+                let many = self.value(count);
+                tick!(if @many != 0 { @add; })
+            }
+            _ => add,
+        }
+    }
+
+    fn load(self, at: usize, inst: &Inst, width: u8, big_endian: bool) -> Code<'static, ()> {
+        let Operand::Imm(offset) = inst.y else { unreachable!("decoded: the offset is an immediate") };
+        let fault = status::fault(FaultCode::Load, inst.slot);
+        let value = self.loaded(inst.x, offset, width, big_endian);
+        let d = self.register(inst.a);
+        match self.plan.marks[at].verdict {
+            Some(Verdict::Proved) => tick!(@d = @value),
+            Some(Verdict::Checked) => {
+                let check = self.check(inst.x, offset, u64::from(width), fault);
+                tick!({ @check; @d = @value; })
+            }
+            _ => leave(fault),
+        }
+    }
+
+    /// Ends the run unless `width` bytes at `base + offset` lie within the bytes.
+    fn check(self, base: Operand, offset: u64, width: u64, fault: u64) -> Code<'static, ()> {
+        let environment = self.environment;
+        let (base, unit) = (self.value(base), u64::from(self.plan.unit));
+        if (offset as i64) < 0 {
+            // An address below zero wraps to one far above.
+            let address = tick!(@base + $offset);
+            return if unit == 0 {
+                tick!({
+                    let len = unsafe { *@environment.add(LEN) };
+                    if len < $width || @address > len - $width { return $fault; }
+                })
+            } else if unit < width {
+                leave(fault)
+            } else {
+                leave_if(tick!(@address > $(unit - width)), fault)
+            };
+        }
+        // The sum cannot wrap: the offset is at most 2^63 - 1.
+        let end = offset + width;
+        if unit == 0 {
+            tick!({
+                let len = unsafe { *@environment.add(LEN) };
+                if len < $end || @base > len - $end { return $fault; }
+            })
+        } else if unit < end {
+            leave(fault)
+        } else {
+            leave_if(tick!(@base > $(unit - end)), fault)
+        }
+    }
+
+    /// The bytes at `base + offset`, which lie within the bytes (C1).
+    fn loaded(self, base: Operand, offset: u64, width: u8, big_endian: bool) -> Code<'static, u64> {
+        let bytes = self.bytes;
+        let index = match base {
+            Operand::Reg(_) if offset != 0 => {
+                let base = self.value(base);
+                tick!((@base + $offset) as usize)
+            }
+            Operand::Reg(_) => {
+                let base = self.value(base);
+                tick!(@base as usize)
+            }
+            _ => tick!($(offset as usize)),
+        };
+        match (width, big_endian) {
+            (1, _) => tick!(unsafe { *@bytes.add(@index) } as u64),
+            (2, false) => tick!(unsafe { *(@bytes.add(@index) as *const u16) } as u64),
+            (2, true) => tick!(unsafe { *(@bytes.add(@index) as *const u16) }.swap_bytes() as u64),
+            (4, false) => tick!(unsafe { *(@bytes.add(@index) as *const u32) } as u64),
+            (4, true) => tick!(unsafe { *(@bytes.add(@index) as *const u32) }.swap_bytes() as u64),
+            (_, false) => tick!(unsafe { *(@bytes.add(@index) as *const u64) }),
+            (_, true) => tick!(unsafe { *(@bytes.add(@index) as *const u64) }.swap_bytes()),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What is decided about a function before its code is made.
+#![forbid(unsafe_code)]
+
+use tickc::prelude::*;
+
+use crate::opcode::Form;
+use crate::program::{Inst, Operand};
+use crate::state::Verified;
+use crate::verify::{MAX_DEPTH, Verdict};
+
+/// How deep the rest of a block may be nested in arms before it is tested for instead.
+pub(super) const MAX_NESTING: u32 = 64;
+
+/// What is known of an instruction.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Mark {
+    /// `if`: whether its arms always leave the block, by whatever way.
+    pub(super) then_leaves: bool,
+    pub(super) else_leaves: bool,
+    /// `if`: whether a `break` or `next` in it leaves it.
+    pub(super) escapes: bool,
+    /// `loop`: whether it has a `break`.
+    pub(super) breaks: bool,
+    /// `loop`: whether statements in it may have to be tested for having been left.
+    pub(super) tests: bool,
+    /// How many loops it lies in.
+    pub(super) depth: u8,
+    /// A load's verdict.
+    pub(super) verdict: Option<Verdict>,
+}
+
+/// The function, its variables, and what is known of its instructions.
+pub(super) struct Plan<'a> {
+    pub(super) insts: &'a [Inst],
+    pub(super) marks: Vec<Mark>,
+    pub(super) unit: u32,
+    pub(super) registers: [Var<u64>; 32],
+    /// Of the loops at each depth: the bound, and whether the round has been left.
+    pub(super) bounds: [Var<u64>; MAX_DEPTH],
+    pub(super) left: [Var<u64>; MAX_DEPTH],
+    /// The registers that matter most, the first one most.
+    pub(super) order: Vec<u8>,
+}
+
+/// A block that is open.
+#[derive(Clone, Copy, Default)]
+struct Open {
+    start: usize,
+    is_loop: bool,
+    /// Whether the arm so far ends in something that leaves.
+    leaves: bool,
+    /// `loop`: how many statements in it escape.
+    escaping: u32,
+}
+
+impl Plan<'_> {
+    pub(super) fn new(verified: &Verified) -> Plan<'_> {
+        let insts = &verified.facts.program.insts;
+        let mut plan = Plan {
+            insts,
+            marks: vec![Mark::default(); insts.len()],
+            unit: verified.header().unit,
+            registers: std::array::from_fn(|_| Var::local()),
+            bounds: std::array::from_fn(|_| Var::local()),
+            left: std::array::from_fn(|_| Var::local()),
+            order: Vec::new(),
+        };
+        let mut loads = verified.facts.loads.iter();
+        let mut weights = [0u64; 32];
+        let (mut open, mut depth, mut loops) = ([Open::default(); MAX_DEPTH], 0, 0);
+        for (at, inst) in insts.iter().enumerate() {
+            let form = inst.op.form();
+            // Every loop is taken to have eight rounds.
+            let weight = 1u64 << (3 * loops);
+            for operand in [inst.x, inst.y, if form.writes() { Operand::Reg(inst.a) } else { Operand::None }] {
+                if let Operand::Reg(r) = operand {
+                    weights[usize::from(r & 31)] += weight;
+                }
+            }
+            plan.marks[at].depth = loops;
+            match form {
+                Form::Load { .. } => plan.marks[at].verdict = loads.next().map(|load| load.verdict),
+                Form::If(_) | Form::Loop => {
+                    let is_loop = form == Form::Loop;
+                    open[depth] = Open { start: at, is_loop, leaves: false, escaping: 0 };
+                    depth += 1;
+                    if is_loop {
+                        loops += 1;
+                        weights[usize::from(inst.a & 31)] += 8 * weight;
+                    }
+                }
+                Form::Else => {
+                    let arm = &mut open[depth - 1];
+                    plan.marks[arm.start].then_leaves = std::mem::take(&mut arm.leaves);
+                }
+                Form::End => {
+                    depth -= 1;
+                    let Open { start, is_loop, leaves, escaping } = open[depth];
+                    let mark = &mut plan.marks[start];
+                    if is_loop {
+                        loops -= 1;
+                        mark.tests |= escaping >= MAX_NESTING;
+                    } else {
+                        let has_else = insts[start].link as usize != at;
+                        *(if has_else { &mut mark.else_leaves } else { &mut mark.then_leaves }) = leaves;
+                        let mark = *mark;
+                        if mark.escapes {
+                            let around = open[..depth].iter_mut().rev().find(|open| open.is_loop);
+                            let around = around.expect("verified: what escapes lies in a loop");
+                            around.escaping += 1;
+                            plan.marks[around.start].tests |= !mark.then_leaves && !mark.else_leaves;
+                        }
+                        if mark.then_leaves && mark.else_leaves && depth > 0 {
+                            open[depth - 1].leaves = true;
+                        }
+                    }
+                }
+                Form::Break | Form::Next | Form::Return | Form::Fail => {
+                    if depth > 0 {
+                        open[depth - 1].leaves = true;
+                    }
+                    if matches!(form, Form::Break | Form::Next) {
+                        plan.marks[inst.link as usize].breaks |= form == Form::Break;
+                        for block in open[..depth].iter().rev().take_while(|open| !open.is_loop) {
+                            plan.marks[block.start].escapes = true;
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        plan.order = (0..32).filter(|&r| weights[usize::from(r)] != 0).collect();
+        plan.order.sort_by_key(|&r| std::cmp::Reverse(weights[usize::from(r)]));
+        plan
+    }
+
+    /// The instruction behind the statement that starts at `at`.
+    pub(super) fn behind(&self, at: usize) -> usize {
+        match self.insts[at].op.form() {
+            Form::If(_) => self.end_of_if(at) + 1,
+            Form::Loop => self.insts[at].link as usize + 1,
+            _ => at + 1,
+        }
+    }
+
+    /// The `end` of the `if` at `at`.
+    pub(super) fn end_of_if(&self, at: usize) -> usize {
+        let link = self.insts[at].link as usize;
+        if self.insts[link].op.form() == Form::Else { self.insts[link].link as usize } else { link }
+    }
+}

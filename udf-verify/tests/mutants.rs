@@ -1,0 +1,83 @@
+//! Damaged and invented binaries: decoder and verifier neither panic, nor hang, nor allocate beyond the file's size; what they
+//! accept runs alike in every engine. `UDF_CASES` and `UDF_SEED` make longer runs.
+mod common;
+
+use common::{Engines, assemble, cases, generate, seed};
+use fastrand::Rng;
+use tickc::Jit;
+use udf_verify::{Inputs, Limits, Unverified};
+
+/// Changes some bits, bytes, or slots.
+fn mutate(rng: &mut Rng, file: &mut Vec<u8>) {
+    for _ in 0..rng.u32(1..4) {
+        let len = file.len();
+        if len < 2 {
+            return;
+        }
+        match rng.u32(..8) {
+            0 => file.truncate(rng.usize(..len)),
+            1 => file.extend((0..rng.usize(..17)).map(|_| rng.u8(..))),
+            2 => {
+                let at = rng.usize(..len);
+                file[at] = generate::EDGES[rng.usize(..generate::EDGES.len())] as u8;
+            }
+            3 if len >= 48 => {
+                // One slot over another.
+                let slots = len / 8;
+                let (from, to) = (rng.usize(4..slots) * 8, rng.usize(4..slots) * 8);
+                file.copy_within(from..from + 8, to);
+            }
+            _ => {
+                // Mostly in the code, where it is not noticed at once.
+                let at = if rng.bool() { rng.usize(..len) } else { rng.usize(len.min(32)..=len - 1 + usize::from(len <= 32)).min(len - 1) };
+                file[at] ^= 1 << rng.u32(..8);
+            }
+        }
+    }
+}
+
+#[test]
+fn mutants_are_decided() {
+    let jit = Jit::new().expect("a JIT");
+    let mut rng = Rng::with_seed(seed());
+    let total = cases(60_000);
+    let (mut accepted, mut ran) = (0u64, 0u64);
+    let mut base = Vec::new();
+    for case in 0..total {
+        if case % 64 == 0 {
+            let function = assemble(&generate::function(&mut rng));
+            base = function.hashed_bytes().expect("sections").to_vec();
+        }
+        let mut file = base.clone();
+        mutate(&mut rng, &mut file);
+        let function = Unverified::from_bytes(file);
+        let Ok(verified) = function.verify(&Limits::default()) else { continue };
+        accepted += 1;
+        // Running costs a thousand times as much as verifying.
+        if accepted % 16 == 0 && verified.cost() < 20_000 {
+            let mut engines = Engines::new(&function, &jit).expect("verified before");
+            let len = if verified.header().unit == 0 { 64 } else { verified.header().unit.min(1 << 16) as usize };
+            engines.run(&generate::bytes(&mut rng, len), &Inputs::default());
+            ran += 1;
+        }
+    }
+    println!("{accepted} of {total} accepted, {ran} run");
+    assert!(accepted > total / 20 && accepted < total, "{accepted} of {total}");
+    assert!(ran > 0);
+}
+
+#[test]
+fn noise_is_rejected() {
+    let mut rng = Rng::with_seed(seed());
+    for _ in 0..cases(20_000) {
+        let mut file = generate::bytes(&mut rng, 32 + 8 * 40);
+        // A header that passes, so that the code is looked at.
+        file[..8].copy_from_slice(&[0x7f, b'U', b'D', b'F', 1, 0, 0, 0]);
+        file[16..24].copy_from_slice(&1000u64.to_le_bytes());
+        let slots = rng.u32(1..40);
+        file[24..28].copy_from_slice(&0u32.to_le_bytes());
+        file[28..32].copy_from_slice(&slots.to_le_bytes());
+        file.truncate(32 + 8 * slots as usize);
+        let _ = Unverified::from_bytes(file).verify(&Limits::default());
+    }
+}
