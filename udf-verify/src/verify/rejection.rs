@@ -452,11 +452,19 @@ impl Rejection {
 
     #[cold]
     pub(super) fn of_excess(excess: Excess, structure: &Structure, context: &Context<'_>) -> Rejection {
-        let largest = structure.loops.iter().filter(|report| report.depth == 0).max_by_key(|report| report.cost);
+        let part = |report: &super::LoopReport| match excess {
+            Excess::Cost { .. } => report.cost,
+            Excess::Tuples { .. } => report.tuples,
+        };
+        let whole = match excess {
+            Excess::Cost { .. } => structure.cost,
+            Excess::Tuples { .. } => structure.tuples,
+        };
+        let largest = structure.loops.iter().filter(|report| report.depth == 0).max_by_key(|report| part(report));
         let slot = largest.map(|report| report.slot);
-        let share = |report: &super::LoopReport| match (report.cost, structure.cost) {
-            (u64::MAX, _) => "nearly all".to_owned(),
-            (part, whole) => format!("{} %", u128::from(part) * 100 / u128::from(whole.max(1))),
+        let share = |report| match part(report) {
+            u64::MAX => "nearly all".to_owned(),
+            part => format!("{} %", u128::from(part) * 100 / u128::from(whole.max(1))),
         };
         let most = match largest {
             Some(report) => format!("; the loop at {} is {} of it", context.place(report.slot), share(report)),
@@ -465,12 +473,12 @@ impl Rejection {
         let (rule, message, help) = match excess {
             Excess::Cost { limit } => (
                 Rule::Cost,
-                format!("worst case {} > limit {}{most}", thousands(structure.cost), thousands(limit)),
+                format!("worst case {} > limit {}{most}", thousands(whole), thousands(limit)),
                 "raise `.fuel` as far as the system allows, or lower the MAX of the loop",
             ),
             Excess::Tuples { limit } => (
                 Rule::Tuples,
-                format!("worst case {} tuples > limit {}{most}", thousands(structure.tuples), thousands(limit)),
+                format!("worst case {} tuples > limit {}{most}", thousands(whole), thousands(limit)),
                 "own runs of units with one tuple each, or lower the MAX of the loop",
             ),
         };

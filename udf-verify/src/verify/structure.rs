@@ -43,6 +43,8 @@ pub struct LoopReport {
     pub cost: u64,
     /// Worst-case cost in a whole run: `cost` times the MAX of every loop around it.
     pub total: u64,
+    /// Tuples that it adds in the worst case each time it is come to.
+    pub tuples: u64,
 }
 
 /// What one loop does to the registers, in all of its body.
@@ -271,7 +273,7 @@ impl Walk<'_> {
             frame.number = self.found.loops.len() as u32;
             (frame.written, frame.advanced) = (0, 0);
             let depth = self.frames[..self.depth].iter().filter(|frame| frame.is_loop).count() as u32;
-            self.found.loops.push(LoopReport { slot: inst.slot, depth, max, cost: 0, total: 0 });
+            self.found.loops.push(LoopReport { slot: inst.slot, depth, max, cost: 0, total: 0, tuples: 0 });
             self.found.effects.push(LoopEffect::default());
             self.counters |= 1 << inst.a;
         }
@@ -297,6 +299,7 @@ impl Walk<'_> {
                 tuples: body.tuples.saturating_mul(max),
             };
             self.found.loops[number].cost = inner.cost.saturating_add(1);
+            self.found.loops[number].tuples = inner.tuples;
             self.counters &= !(1 << self.found.insts[start as usize].a);
             let around = outer_frames.iter_mut().rev().find(|frame| frame.is_loop);
             self.found.effects[number] = frame.take_effect(around, &mut self.found.advances);
