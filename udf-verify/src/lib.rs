@@ -2,6 +2,8 @@
 mod asm;
 mod binary;
 mod compile;
+#[cfg(feature = "ebpf")]
+pub mod ebpf;
 mod interpret;
 mod names;
 mod opcode;
@@ -10,7 +12,7 @@ mod run;
 mod state;
 mod verify;
 
-pub use asm::{AsmError, AsmOptions, disassemble, evaluate};
+pub use asm::{AsmError, AsmOptions, disassemble, evaluate, type_names};
 pub use binary::encode;
 pub use compile::{Compiled, Output};
 pub use interpret::Trace;

@@ -125,6 +125,14 @@ impl Verified {
         &self.facts.loops
     }
 
+    /// The instruction that starts at a slot, as it is written.
+    #[must_use]
+    pub fn instruction_text(&self, slot: u32, names: &Names) -> Option<String> {
+        let program = &self.facts.program;
+        let index = program.insts.binary_search_by_key(&slot, |inst| inst.slot).ok()?;
+        Some(asm::inst_text(&asm::type_names(program, names), &program.insts[index]))
+    }
+
     /// Runs the function in the reference interpreter.
     #[must_use]
     pub fn interpret(&self, bytes: &[u8], inputs: &Inputs) -> Outcome {

@@ -40,7 +40,8 @@ pub fn disassemble(program: &Program, names: &Names) -> String {
 }
 
 /// The names of a function's types: those given if they can be written and tell the types apart, else `type3` for member 3.
-pub(crate) fn type_names(program: &Program, names: &Names) -> Vec<String> {
+#[must_use]
+pub fn type_names(program: &Program, names: &Names) -> Vec<String> {
     let is_name = |name: &String| {
         let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         starts && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

@@ -17,8 +17,8 @@ mod lexer;
 mod macros;
 mod parser;
 
-pub use disassemble::disassemble;
-pub(crate) use disassemble::{address_text, inst_text, type_names};
+pub use disassemble::{disassemble, type_names};
+pub(crate) use disassemble::{address_text, inst_text};
 pub(crate) use error::write_excerpt;
 pub use error::AsmError;
 
