@@ -72,7 +72,12 @@ fn binaries_do_what_their_texts_do() {
     assert_eq!(run("stripped"), run("f.udf").replace("DATA", "type0").replace("DIR", "type1"));
     let (code, text, _) = udf(dir.path(), &["dis", "f.udfb"]);
     assert_eq!(code, 0);
-    assert!(text.starts_with(".kind owns\n.unit 16\n.fuel 1000000\n.type DATA = 0\n.type DIR = 1\nloop r1, 4, 4\n  shl r2, r1, 2\n"), "{text}");
+    assert!(
+        text.starts_with(
+            ".kind owns\n.unit 16\n.fuel 1000000\n.type DATA = 0\n.type DIR = 1\nloop r1, 4, 4\n  shl r2, r1, 2\n"
+        ),
+        "{text}"
+    );
     fs::write(dir.path().join("again.udf"), text).expect("written");
     assert_eq!(udf(dir.path(), &["asm", "again.udf", "--strip", "-o", "again"]).0, 0);
     let bytes = |name| fs::read(dir.path().join(name)).expect("read");
@@ -147,7 +152,10 @@ fn wrong_arguments_are_explained() {
         (&["frob"], "unrecognized subcommand 'frob'"),
         (&["run", "f.udf"], "--input <BLOCK>"),
         (&["run", "f.udf", "--input", "good", "--tier", "quick"], "invalid value 'quick' for '--tier <TIER>'"),
-        (&["run", "f.udf", "--input", "good", "--arg", "2=1"], "there is no argument `2`: they are block (0), unit (1), now, and cred0 to cred7"),
+        (
+            &["run", "f.udf", "--input", "good", "--arg", "2=1"],
+            "there is no argument `2`: they are block (0), unit (1), now, and cred0 to cred7",
+        ),
         (&["run", "f.udf", "--input", "good", "--arg", "cred8=1"], "there is no argument `cred8`"),
         (&["run", "f.udf", "--input", "good", "--arg", "0"], "expected a name, `=` and a value"),
         (&["run", "f.udf", "--input", "good", "--arg", "0=-1"], "-1 does not fit 64 bits"),

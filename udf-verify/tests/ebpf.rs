@@ -69,7 +69,8 @@ fn model(operation: u8, offset: i16, wide: bool, x: u64, y: u64) -> Option<u64> 
 fn arithmetic() {
     let jit = Jit::new().expect("a JIT");
     let mut done = 0;
-    for (operation, offset) in (0x0..=0xc).map(|op| (op, 0)).chain([(0x3, 1), (0x9, 1), (0xb, 8), (0xb, 16), (0xb, 32)]) {
+    for (operation, offset) in (0x0..=0xc).map(|op| (op, 0)).chain([(0x3, 1), (0x9, 1), (0xb, 8), (0xb, 16), (0xb, 32)])
+    {
         for (class, wide) in [(0x4, false), (0x7, true)] {
             for (i, &x) in EDGES.iter().enumerate() {
                 for &y in EDGES.iter().skip(i % 2).step_by(2) {
@@ -145,7 +146,11 @@ fn jumps() {
                     assert_eq!(by_register, holds(operation, wide, x, y), "{opcode:#x} {x:#x} {y:#x}");
                     let imm = y as i32;
                     let by_imm = taken(inst(opcode, 6, 0, 2, imm));
-                    assert_eq!(by_imm, holds(operation, wide, x, i64::from(imm) as u64), "{opcode:#x} {x:#x} imm {imm}");
+                    assert_eq!(
+                        by_imm,
+                        holds(operation, wide, x, i64::from(imm) as u64),
+                        "{opcode:#x} {x:#x} imm {imm}"
+                    );
                 }
             }
         }
@@ -153,10 +158,9 @@ fn jumps() {
     // Unconditional ones, by offset and (class 6) by immediate, forward and back.
     let two = inst(0xb7, 0, 0, 0, 2);
     let one = inst(0xb7, 0, 0, 0, 1);
-    for (there, back) in [
-        (inst(0x05, 0, 0, 2, 0), inst(0x05, 0, 0, -4, 0)),
-        (inst(0x06, 0, 0, 0, 2), inst(0x06, 0, 0, 0, -4)),
-    ] {
+    for (there, back) in
+        [(inst(0x05, 0, 0, 2, 0), inst(0x05, 0, 0, -4, 0)), (inst(0x06, 0, 0, 0, 2), inst(0x06, 0, 0, 0, -4))]
+    {
         let code = [one.clone(), there, two.clone(), EXIT.to_vec(), inst(0x07, 0, 0, 0, 5), back];
         // one; to the addition; back to `two`? -4 from slot 6 is slot 2.
         assert_eq!(result(&jit, &code), 2);
@@ -222,7 +226,10 @@ fn what_cannot_be_lowered_is_refused() {
         (inst(0x85, 0, 0, 0, 1), Error::Opcode { at: 0, opcode: 0x85 }),
         (inst(0x7b, 1, 2, 0, 0), Error::Opcode { at: 0, opcode: 0x7b }),
         (inst(0xb7, 10, 0, 0, 0), Error::Register { at: 0 }),
-        (inst(0xb7, 0, 0, 0, 0).repeat(2).into_iter().chain(inst(0xbf, 0, 11, 0, 0)).collect(), Error::Register { at: 2 }),
+        (
+            inst(0xb7, 0, 0, 0, 0).repeat(2).into_iter().chain(inst(0xbf, 0, 11, 0, 0)).collect(),
+            Error::Register { at: 2 },
+        ),
         (inst(0x05, 0, 0, 1, 0), Error::Jump { at: 0 }),
         (inst(0x05, 0, 0, -2, 0), Error::Jump { at: 0 }),
         (inst(0x37, 0, 0, 2, 0), Error::Opcode { at: 0, opcode: 0x37 }),

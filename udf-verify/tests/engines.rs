@@ -48,7 +48,9 @@ fn engines_agree_on_random_functions() {
             }
         }
     }
-    println!("{accepted} of {total} accepted; loads {verdicts:?} (proved, checked, unreached); runs {statuses:?} (ok, fault, fail)");
+    println!(
+        "{accepted} of {total} accepted; loads {verdicts:?} (proved, checked, unreached); runs {statuses:?} (ok, fault, fail)"
+    );
     assert!(accepted * 4 > total, "only {accepted} of {total} verified");
     assert!(verdicts[Verdict::Proved as usize] > 0 && verdicts[Verdict::Checked as usize] > 0);
     assert!(statuses.iter().all(|&n| n > 0), "{statuses:?}");

@@ -506,7 +506,8 @@ fn h36_arithmetic_is_total() {
         for y in counts {
             // As registers that nothing is known of, and as constants.
             let text = |x: &str, y: &str| {
-                let ops = ["div", "rem", "shl", "shr", "mul", "sub"].map(|op| format!("{op} r3, {x}, {y}\nown r3, 1, T"));
+                let ops =
+                    ["div", "rem", "shl", "shr", "mul", "sub"].map(|op| format!("{op} r3, {x}, {y}\nown r3, 1, T"));
                 format!(".unit 16\n.type T\nld8le r1, [0]\nld8le r2, [8]\n{}", ops.join("\n"))
             };
             let bytes = [x.to_le_bytes(), y.to_le_bytes()].concat();
@@ -611,7 +612,8 @@ fn h40_code_that_is_large_or_full_of_gadgets() {
     let outcome = run(&format!(".type T\n{many}"), &[]);
     assert_eq!((outcome.status, outcome.tuples.len()), (Status::Ok, 9_000));
     // Many ways to leave a round, one within the other and one after the other.
-    let leave: String = (0..3_000).map(|n| format!("if r1 == {n}\nif r2 == 1\nnext\nend\nadd r3, r3, 1\nend\n")).collect();
+    let leave: String =
+        (0..3_000).map(|n| format!("if r1 == {n}\nif r2 == 1\nnext\nend\nadd r3, r3, 1\nend\n")).collect();
     let text = format!(".unit 1\n.fuel 16777216\n.type T\nld1le r2, [0]\nloop r1, 100, 100\n{leave}end\nown r3, r1, T");
     assert_eq!((values(&text, &[0]), values(&text, &[1])), (vec![100], vec![0]));
     let leave: String = (50..2_000).map(|n| format!("if r1 == {n}\nbreak\nend\nadd r3, r3, 1\n")).collect();

@@ -122,7 +122,8 @@ fn constants_are_expressions() {
 fn constants_come_from_outside() {
     let text = ".const N = 4\n.unit N\n.type T\nown N, EXTRA, T";
     let options = AsmOptions { constants: vec![("N".to_owned(), 8), ("EXTRA".to_owned(), 3)] };
-    let verified = Unverified::assemble_with(text, &options).expect("assembles").verify(&Limits::default()).expect("fine");
+    let verified =
+        Unverified::assemble_with(text, &options).expect("assembles").verify(&Limits::default()).expect("fine");
     assert_eq!(verified.header().unit, 8);
     let options = AsmOptions { constants: vec![("NN".to_owned(), 8), ("EXTRA".to_owned(), 3)] };
     let error = Unverified::assemble_with(text, &options).expect_err("NN does not exist");
@@ -220,7 +221,13 @@ const WRONG: &[(&str, &str, u32, u32, Option<&str>)] = &[
     ("mv r1", "expected `,`, found the end of the line", 1, 6, None),
     ("mv r1,", "a number is missing here", 1, 7, None),
     ("mv r1, 1 2", "`2` is too much here", 1, 10, Some("an instruction ends with its line; a comment starts with `;`")),
-    ("mv r1, r2 + 1", "`+` is too much here", 1, 11, Some("an instruction ends with its line; a comment starts with `;`")),
+    (
+        "mv r1, r2 + 1",
+        "`+` is too much here",
+        1,
+        11,
+        Some("an instruction ends with its line; a comment starts with `;`"),
+    ),
     ("mv r1, 1 + r2", "the register r2 cannot stand in a constant expression", 1, 12, None),
     (".const LEN = 2\nmv r1, LEM", "`LEM` is not defined", 2, 8, Some("did you mean `LEN`?")),
     ("mv r1, SIZE", "`SIZE` is not defined", 1, 8, Some("define it above: `.const SIZE = …`")),
@@ -234,7 +241,13 @@ const WRONG: &[(&str, &str, u32, u32, Option<&str>)] = &[
         8,
         Some("numbers are decimal or 0x… and at most 0xffff_ffff_ffff_ffff"),
     ),
-    ("mv r1, 12ab", "`12ab` is not a number", 1, 8, Some("numbers are decimal or 0x… and at most 0xffff_ffff_ffff_ffff")),
+    (
+        "mv r1, 12ab",
+        "`12ab` is not a number",
+        1,
+        8,
+        Some("numbers are decimal or 0x… and at most 0xffff_ffff_ffff_ffff"),
+    ),
     ("mv r1, (1", "expected `)`, found the end of the line", 1, 10, None),
     ("mv r1, #1", "the character '#' has no meaning here", 1, 8, Some("a comment starts with `;`")),
     ("if r1 = 2", "expected a comparison here", 1, 7, Some("the comparisons are == != < <= > >=, unsigned")),
@@ -250,7 +263,13 @@ const WRONG: &[(&str, &str, u32, u32, Option<&str>)] = &[
     (".type DATA\nown 1, 1, DATE", "the type `DATE` is not declared", 2, 11, Some("did you mean `DATA`?")),
     (".type A\n.type A", "the type `A` is declared twice", 2, 7, None),
     (".type A = 1\n.type B = 1", "the types `A` and `B` are both member 1 of the group", 2, 7, None),
-    ("arg r1, 2", "the argument's number is 2: it must be 0 to 1", 1, 9, Some("0 is the block's number, 1 the size of a unit in bytes")),
+    (
+        "arg r1, 2",
+        "the argument's number is 2: it must be 0 to 1",
+        1,
+        9,
+        Some("0 is the block's number, 1 the size of a unit in bytes"),
+    ),
     ("fail -1", "the reason is -1: it must be 0 to 4294967295", 1, 6, None),
     (".knd owns", "there is no directive `.knd`", 1, 1, Some("did you mean `kind`?")),
     (".kind own", "there is no kind `own`", 1, 7, Some("the kinds are owns, acl and size")),
@@ -275,7 +294,10 @@ const WRONG: &[(&str, &str, u32, u32, Option<&str>)] = &[
 fn messages_name_the_place_and_what_might_be_meant() {
     for &(text, message, line, column, suggestion) in WRONG {
         let error = Unverified::assemble(text).expect_err(text);
-        assert_eq!((error.message(), error.line(), error.column(), error.suggestion()), (message, line, column, suggestion));
+        assert_eq!(
+            (error.message(), error.line(), error.column(), error.suggestion()),
+            (message, line, column, suggestion)
+        );
     }
     let error = Unverified::assemble("\n\tmv r1, 1 /\t0").expect_err("no value");
     let expected = "error: `1 / 0` has no value\n --> line 2, column 11\n  |\n2 | \tmv r1, 1 /\t0\n  | \t         ^\n  = help: the divisor must not be zero";

@@ -29,7 +29,11 @@ fn mutate(rng: &mut Rng, file: &mut Vec<u8>) {
             }
             _ => {
                 // Mostly in the code, where it is not noticed at once.
-                let at = if rng.bool() { rng.usize(..len) } else { rng.usize(len.min(32)..=len - 1 + usize::from(len <= 32)).min(len - 1) };
+                let at = if rng.bool() {
+                    rng.usize(..len)
+                } else {
+                    rng.usize(len.min(32)..=len - 1 + usize::from(len <= 32)).min(len - 1)
+                };
                 file[at] ^= 1 << rng.u32(..8);
             }
         }

@@ -17,10 +17,10 @@ mod lexer;
 mod macros;
 mod parser;
 
-pub use disassemble::{disassemble, type_names};
 pub(crate) use disassemble::{address_text, inst_text};
-pub(crate) use error::write_excerpt;
+pub use disassemble::{disassemble, type_names};
 pub use error::AsmError;
+pub(crate) use error::write_excerpt;
 
 use crate::names::Names;
 use crate::program::Program;

@@ -300,7 +300,9 @@ impl<'a> Parser<'a> {
         let member = if cursor.take("=") { cursor.up_to(u64::from(u32::MAX), "the member")? } else { next };
         cursor.expect_end()?;
         let error = |message| Err(cursor.error_at(place, message));
-        let Ok(member) = u32::try_from(member) else { return error(format!("`{name}` needs a number: `.type {name} = …`")) };
+        let Ok(member) = u32::try_from(member) else {
+            return error(format!("`{name}` needs a number: `.type {name} = …`"));
+        };
         if self.type_index.contains_key(name) {
             return error(format!("the type `{name}` is declared twice"));
         }
@@ -349,7 +351,9 @@ impl<'a> Parser<'a> {
             let names = Op::ALL.iter().map(|op| op.mnemonic());
             let error = cursor.error_at(place, format!("there is no instruction `{word}`")).nearest(word, names);
             return Err(match word {
-                "ld2" | "ld4" | "ld8" => error.help(format!("say in which order the bytes are: `{word}le` or `{word}be`")),
+                "ld2" | "ld4" | "ld8" => {
+                    error.help(format!("say in which order the bytes are: `{word}le` or `{word}be`"))
+                }
                 "mov" => error.help("did you mean `mv`?"),
                 _ => error,
             });
@@ -377,9 +381,11 @@ impl<'a> Parser<'a> {
             first = false;
             *operand = match (kind, form) {
                 (OperandKind::Value, _) => cursor.value()?,
-                (_, Form::Argument) => Operand::Imm(cursor.up_to(ARGUMENTS - 1, "the argument's number").map_err(
-                    |error| error.help("0 is the block's number, 1 the size of a unit in bytes"),
-                )?),
+                (_, Form::Argument) => Operand::Imm(
+                    cursor
+                        .up_to(ARGUMENTS - 1, "the argument's number")
+                        .map_err(|error| error.help("0 is the block's number, 1 the size of a unit in bytes"))?,
+                ),
                 (_, Form::Credential) => Operand::Imm(cursor.up_to(CREDENTIALS - 1, "the credential's number")?),
                 (_, Form::Fail) => Operand::Imm(cursor.up_to(u64::from(u32::MAX), "the reason")?),
                 _ => Operand::Imm(cursor.immediate()?),
@@ -391,7 +397,11 @@ impl<'a> Parser<'a> {
             let Some(&index) = self.type_index.get(name) else {
                 let error = cursor.error_at(place, format!("the type `{name}` is not declared"));
                 let error = error.nearest(name, self.types.iter().map(|(name, _)| name.as_str()));
-                return Err(if error.has_help() { error } else { error.help(format!("declare it above: `.type {name}`")) });
+                return Err(if error.has_help() {
+                    error
+                } else {
+                    error.help(format!("declare it above: `.type {name}`"))
+                });
             };
             inst.a = index as u8;
         }

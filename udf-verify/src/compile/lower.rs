@@ -16,17 +16,21 @@ use super::plan::{MAX_NESTING, Plan};
 use super::{ARGUMENT, CREDENTIAL, Entry, LEN, NOW, status};
 use crate::opcode::{Alu, Comparison, Form};
 use crate::program::{Inst, Operand};
-use crate::run::FaultCode;
+use crate::run::{FaultCode, Tuple};
 use crate::verify::Verdict;
+
+/// How many rounds of a short loop are written out, and the instructions that such a loop may have.
+const UNROLL: u64 = 4;
+const MAX_UNROLLED: usize = 12;
 
 /// The function to compile, as dynamic code.
 pub(super) fn function<'a>(plan: &'a Plan<'a>) -> Staged<'a, Entry> {
     tick!(move |bytes: *const u8, out: *mut u64, environment: *const u64| -> u64 {
-        let mut end = out;
+        let mut end = out as usize;
         // What is seen first gets a register.
         for r in $(plan.order.iter()) { @(plan.registers[usize::from(*r)]); }
         @(Lowering { plan, bytes, end, out, environment }.block(Block { at: 0, end: plan.insts.len(), nesting: 0, tested: false }));
-        end as u64 - out as u64
+        (end - out as usize) as u64
     })
 }
 
@@ -35,8 +39,8 @@ pub(super) fn function<'a>(plan: &'a Plan<'a>) -> Staged<'a, Entry> {
 struct Lowering<'a> {
     plan: &'a Plan<'a>,
     bytes: Var<*const u8>,
-    /// Where the next tuple goes.
-    end: Var<*mut u64>,
+    /// Address of the next tuple.
+    end: Var<usize>,
     out: Var<*mut u64>,
     environment: Var<*const u64>,
 }
@@ -138,6 +142,9 @@ impl<'a> Lowering<'a> {
                     _ => (self.both(then, rest), self.block(els)),
                 };
                 let condition = self.condition(at);
+                if self.is_empty(at + 1, rest.tested) {
+                    return tick!(if !@condition { @els; });
+                }
                 tick!(if @condition { @then; } else { @els; })
             }
             Statement::UnlessLeft(rest) => {
@@ -151,6 +158,11 @@ impl<'a> Lowering<'a> {
                 tick!(if @left == 0 { @one; })
             }
         }
+    }
+
+    /// Whether the arm that starts here is nothing but a `next` that need not be said.
+    fn is_empty(self, at: usize, tested: bool) -> bool {
+        !tested && self.plan.insts[at].op.form() == Form::Next
     }
 
     fn both(self, first: Block, second: Block) -> Code<'a, ()> {
@@ -200,6 +212,9 @@ impl<'a> Lowering<'a> {
 
     fn plain(self, at: usize, nesting: u32, tested: bool) -> Code<'a, ()> {
         let inst = self.plan.insts[at];
+        if self.plan.marks[at].dead {
+            return tick!(());
+        }
         let Inst { op, a, x, y, .. } = inst;
         match op.form() {
             Form::LoadImmediate | Form::Move => assign(self.register(a), self.value(x)),
@@ -229,7 +244,7 @@ impl<'a> Lowering<'a> {
             Form::Own => self.own(x, y, u64::from(a)),
             Form::Return => {
                 let (end, out) = (self.end, self.out);
-                tick!(return @end as u64 - @out as u64)
+                tick!(return (@end - @out as usize) as u64)
             }
             Form::Fail => match x {
                 Operand::Imm(reason) => leave(status::fail(reason)),
@@ -300,6 +315,10 @@ impl<'a> Lowering<'a> {
         let body = if mark.tests { tick!({ @left = 0; @body; }) } else { body };
         match inst.x {
             Operand::Imm(count) if count > max => leave(fault),
+            Operand::Imm(count) if !mark.breaks && self.unrolls(at, count) => {
+                let rounds = (0..UNROLL).fold(tick!(()), |rounds, _| tick!({ @rounds; @body; @counter += 1; }));
+                tick!({ @counter = 0; while @counter < $count { @rounds; } })
+            }
             Operand::Imm(count) if !mark.breaks => {
                 tick!({ @counter = 0; while @counter < $count { @body; @counter += 1; } })
             }
@@ -311,17 +330,24 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Whether the loop's rounds are written out: its body is short and straight, and the count a multiple.
+    fn unrolls(self, at: usize, count: u64) -> bool {
+        let body = at + 1..self.plan.insts[at].link as usize;
+        let has_loop = || self.plan.insts[body.clone()].iter().any(|inst| inst.op.form() == Form::Loop);
+        count >= 2 * UNROLL && count.is_multiple_of(UNROLL) && body.len() <= MAX_UNROLLED && !has_loop()
+    }
+
     fn own(self, start: Operand, count: Operand, type_index: u64) -> Code<'static, ()> {
         let end = self.end;
         let (first, many) = (self.value(start), self.value(count));
         let add = tick!({
             // SAFETY of the run: the verifier has counted the tuples (C2).
             unsafe {
-                *@end = @first;
-                *@end.add(1) = @many;
-                *@end.add(2) = $type_index;
+                *(@end as *mut u64) = @first;
+                *(@end as *mut u64).add(1) = @many;
+                *(@end as *mut u64).add(2) = $type_index;
             }
-            @end = unsafe { @end.add(3) };
+            @end += $(size_of::<Tuple>());
         });
         match count {
             Operand::Imm(0) => tick!(()),
@@ -336,7 +362,10 @@ impl<'a> Lowering<'a> {
     fn load(self, at: usize, inst: &Inst, width: u8, big_endian: bool) -> Code<'static, ()> {
         let Operand::Imm(offset) = inst.y else { unreachable!("decoded: the offset is an immediate") };
         let fault = status::fault(FaultCode::Load, inst.slot);
-        let value = self.loaded(inst.x, offset, width, big_endian);
+        let value = match self.plan.marks[at].index {
+            Some(index) => self.loaded_at(index, width, big_endian),
+            None => self.loaded(inst.x, offset, width, big_endian),
+        };
         let d = self.register(inst.a);
         match self.plan.marks[at].verdict {
             Some(Verdict::Proved) => tick!(@d = @value),
@@ -402,6 +431,19 @@ impl<'a> Lowering<'a> {
             (4, true) => tick!(unsafe { *(@bytes.add(@index) as *const u32) }.swap_bytes() as u64),
             (_, false) => tick!(unsafe { *(@bytes.add(@index) as *const u64) }),
             (_, true) => tick!(unsafe { *(@bytes.add(@index) as *const u64) }.swap_bytes()),
+        }
+    }
+
+    /// The bytes at `index * width`, which lie within the bytes (C1).
+    fn loaded_at(self, index: u8, width: u8, big_endian: bool) -> Code<'static, u64> {
+        let (bytes, index) = (self.bytes, self.register(index));
+        match (width, big_endian) {
+            (2, false) => tick!(unsafe { *(@bytes as *const u16).add(@index as usize) } as u64),
+            (2, true) => tick!(unsafe { *(@bytes as *const u16).add(@index as usize) }.swap_bytes() as u64),
+            (4, false) => tick!(unsafe { *(@bytes as *const u32).add(@index as usize) } as u64),
+            (4, true) => tick!(unsafe { *(@bytes as *const u32).add(@index as usize) }.swap_bytes() as u64),
+            (_, false) => tick!(unsafe { *(@bytes as *const u64).add(@index as usize) }),
+            (_, true) => tick!(unsafe { *(@bytes as *const u64).add(@index as usize) }.swap_bytes()),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! fragment that is made when it is spliced. What the verifier proved is left out; what it did not is checked in place, and a
 //! check that fails returns the status at once: nothing traps, and nothing has to be metered.
 //!
-//! - [`plan`]: what is decided beforehand; [`lower`]: instructions and blocks as fragments
+//! - [`plan`], with [`liveness`]: what is decided beforehand; [`lower`]: instructions and blocks as fragments
 //! - this file: the signature, and calls from safe code
 //!
 //! # Invariants
@@ -14,6 +14,7 @@
 //!
 //! Cost: about 100 ns per instruction to compile.
 
+mod liveness;
 mod lower;
 mod plan;
 

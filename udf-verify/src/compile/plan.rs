@@ -3,8 +3,9 @@
 
 use tickc::prelude::*;
 
+use super::liveness;
 use crate::opcode::Form;
-use crate::program::{Inst, Operand};
+use crate::program::Inst;
 use crate::state::Verified;
 use crate::verify::{MAX_DEPTH, Verdict};
 
@@ -27,6 +28,10 @@ pub(super) struct Mark {
     pub(super) depth: u8,
     /// A load's verdict.
     pub(super) verdict: Option<Verdict>,
+    /// A load's index, which the machine scales by the load's width: its base is that times the width.
+    pub(super) index: Option<u8>,
+    /// Whether nobody reads the result and the instruction does nothing else.
+    pub(super) dead: bool,
 }
 
 /// The function, its variables, and what is known of its instructions.
@@ -51,6 +56,8 @@ struct Open {
     leaves: bool,
     /// `loop`: how many statements in it escape.
     escaping: u32,
+    /// Registers read in it.
+    reads: u32,
 }
 
 impl Plan<'_> {
@@ -66,27 +73,27 @@ impl Plan<'_> {
             order: Vec::new(),
         };
         let mut loads = verified.facts.loads.iter();
-        let mut weights = [0u64; 32];
+        for (inst, mark) in insts.iter().zip(&mut plan.marks) {
+            if let Form::Load { .. } = inst.op.form() {
+                mark.verdict = loads.next().map(|load| load.verdict);
+            }
+        }
+        liveness::scaled_indexes(insts, &mut plan.marks);
+        let mut loop_reads = Vec::with_capacity(verified.facts.loops.len());
         let (mut open, mut depth, mut loops) = ([Open::default(); MAX_DEPTH], 0, 0);
         for (at, inst) in insts.iter().enumerate() {
             let form = inst.op.form();
-            // Every loop is taken to have eight rounds.
-            let weight = 1u64 << (3 * loops);
-            for operand in [inst.x, inst.y, if form.writes() { Operand::Reg(inst.a) } else { Operand::None }] {
-                if let Operand::Reg(r) = operand {
-                    weights[usize::from(r & 31)] += weight;
-                }
-            }
             plan.marks[at].depth = loops;
+            if let Some(block) = open[..depth].last_mut() {
+                block.reads |= liveness::reads(inst, &plan.marks[at]);
+            }
             match form {
-                Form::Load { .. } => plan.marks[at].verdict = loads.next().map(|load| load.verdict),
                 Form::If(_) | Form::Loop => {
                     let is_loop = form == Form::Loop;
-                    open[depth] = Open { start: at, is_loop, leaves: false, escaping: 0 };
+                    open[depth] = Open { start: at, is_loop, leaves: false, escaping: 0, reads: 0 };
                     depth += 1;
                     if is_loop {
                         loops += 1;
-                        weights[usize::from(inst.a & 31)] += 8 * weight;
                     }
                 }
                 Form::Else => {
@@ -95,10 +102,14 @@ impl Plan<'_> {
                 }
                 Form::End => {
                     depth -= 1;
-                    let Open { start, is_loop, leaves, escaping } = open[depth];
+                    let Open { start, is_loop, leaves, escaping, reads } = open[depth];
+                    if let Some(around) = open[..depth].last_mut() {
+                        around.reads |= reads;
+                    }
                     let mark = &mut plan.marks[start];
                     if is_loop {
                         loops -= 1;
+                        loop_reads.push(reads);
                         mark.tests |= escaping >= MAX_NESTING;
                     } else {
                         let has_else = insts[start].link as usize != at;
@@ -129,8 +140,8 @@ impl Plan<'_> {
                 _ => {}
             }
         }
-        plan.order = (0..32).filter(|&r| weights[usize::from(r)] != 0).collect();
-        plan.order.sort_by_key(|&r| std::cmp::Reverse(weights[usize::from(r)]));
+        liveness::mark_dead(insts, &mut plan.marks, &loop_reads);
+        plan.order = order(insts, &plan.marks);
         plan
     }
 
@@ -148,4 +159,25 @@ impl Plan<'_> {
         let link = self.insts[at].link as usize;
         if self.insts[link].op.form() == Form::Else { self.insts[link].link as usize } else { link }
     }
+}
+
+/// The registers that are used, those that matter most first. Every loop is taken to have eight rounds.
+fn order(insts: &[Inst], marks: &[Mark]) -> Vec<u8> {
+    let mut weights = [0u64; 32];
+    for (inst, mark) in insts.iter().zip(marks).filter(|(_, mark)| !mark.dead) {
+        let form = inst.op.form();
+        let weight = 1u64 << (3 * mark.depth);
+        let mut used = liveness::reads(inst, mark);
+        while used != 0 {
+            weights[used.trailing_zeros() as usize] += weight;
+            used &= used - 1;
+        }
+        if form.writes() {
+            // A counter is counted and compared in each round.
+            weights[usize::from(inst.a & 31)] += if form == Form::Loop { 16 * weight } else { weight };
+        }
+    }
+    let mut order: Vec<u8> = (0..32).filter(|&r| weights[usize::from(r)] != 0).collect();
+    order.sort_by_key(|&r| std::cmp::Reverse(weights[usize::from(r)]));
+    order
 }

@@ -294,18 +294,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ALUS: [Alu; 10] = [
-        Alu::Add,
-        Alu::Sub,
-        Alu::Mul,
-        Alu::And,
-        Alu::Or,
-        Alu::Xor,
-        Alu::Shl,
-        Alu::Shr,
-        Alu::Div,
-        Alu::Rem,
-    ];
+    const ALUS: [Alu; 10] =
+        [Alu::Add, Alu::Sub, Alu::Mul, Alu::And, Alu::Or, Alu::Xor, Alu::Shl, Alu::Shr, Alu::Div, Alu::Rem];
     const COMPARISONS: [Comparison; 6] =
         [Comparison::Eq, Comparison::Ne, Comparison::Lt, Comparison::Le, Comparison::Gt, Comparison::Ge];
 
@@ -322,9 +312,13 @@ mod tests {
     fn member() -> impl Strategy<Value = (Interval, u64)> {
         (number(), number(), 0..=64u8, any::<u64>()).prop_map(|(a, b, stride, pick)| {
             let interval = Interval::normal(a.min(b), a.max(b), stride);
-            let steps = if interval.log2_stride == 64 { 0 } else { (interval.hi - interval.lo) >> interval.log2_stride };
+            let steps =
+                if interval.log2_stride == 64 { 0 } else { (interval.hi - interval.lo) >> interval.log2_stride };
             let step = if steps == u64::MAX { pick } else { pick % (steps + 1) };
-            (interval, if interval.log2_stride == 64 { interval.lo } else { interval.lo + (step << interval.log2_stride) })
+            (
+                interval,
+                if interval.log2_stride == 64 { interval.lo } else { interval.lo + (step << interval.log2_stride) },
+            )
         })
     }
 

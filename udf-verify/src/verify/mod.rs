@@ -98,9 +98,9 @@ pub(crate) fn verify(file: &[u8], limits: &Limits, observer: Option<&mut dyn Obs
     if let Some(error) = error {
         return Err(Rejection::of_structure(error, &context(&structure.insts, &types)));
     }
-    structure.check_totals(&sections.header, limits).map_err(|excess| {
-        Rejection::of_excess(excess, &structure, &context(&structure.insts, &types))
-    })?;
+    structure
+        .check_totals(&sections.header, limits)
+        .map_err(|excess| Rejection::of_excess(excess, &structure, &context(&structure.insts, &types)))?;
     let structure::Structure { insts, loops, cost, tuples, .. } = structure;
     Ok(Facts { program: Program { header: sections.header, types, insts }, cost, tuples, loads, loops })
 }

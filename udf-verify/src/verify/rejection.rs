@@ -227,9 +227,12 @@ impl Rejection {
         const ASSEMBLE: &str = "the file is damaged or was not made by this assembler: assemble it again";
         use FormError as E;
         let (rule, slot, message, help) = match error {
-            E::Short { len } => {
-                (Rule::Header, None, format!("the file has {len} bytes, a header has {}", crate::binary::HEADER), ASSEMBLE)
-            }
+            E::Short { len } => (
+                Rule::Header,
+                None,
+                format!("the file has {len} bytes, a header has {}", crate::binary::HEADER),
+                ASSEMBLE,
+            ),
             E::Magic => (
                 Rule::Magic,
                 None,
@@ -259,7 +262,11 @@ impl Rejection {
             E::TooManyTypes { found } => (
                 Rule::Size,
                 None,
-                format!("the function names {} types, the limit is {}", thousands(found.into()), crate::binary::MAX_TYPES),
+                format!(
+                    "the function names {} types, the limit is {}",
+                    thousands(found.into()),
+                    crate::binary::MAX_TYPES
+                ),
                 "split the function into several templates",
             ),
             E::ForeignType { index, group, own } => (
@@ -420,11 +427,9 @@ impl Rejection {
                 "this load always lies outside the unit".to_owned(),
                 "correct the address, or `.unit`",
             ),
-            (false, _) => (
-                Rule::CertainFault,
-                "this load lies outside the unit".to_owned(),
-                "correct the offset, or `.unit`",
-            ),
+            (false, _) => {
+                (Rule::CertainFault, "this load lies outside the unit".to_owned(), "correct the offset, or `.unit`")
+            }
         };
         let mut details = context.details(rule, Some(inst.slot), message, help);
         let bytes = if unit == 0 { "any number of".to_owned() } else { thousands(unit.into()) };

@@ -15,19 +15,56 @@ use crate::program::{Header, Inst, Kind, Operand, flags};
 pub(super) enum StructureError {
     Form(FormError),
     /// `end` or `else` without a block.
-    Unmatched { slot: u32, op: Op },
+    Unmatched {
+        slot: u32,
+        op: Op,
+    },
     /// The block that starts at the first slot is never ended; the second one is that of the end of the code.
-    Unterminated { slot: u32, op: Op },
-    ElseOfLoop { slot: u32, block: u32 },
-    SecondElse { slot: u32, block: u32 },
-    OutsideLoop { slot: u32, op: Op },
-    TooDeep { slot: u32 },
-    WritesCounter { slot: u32, register: u8, block: u32 },
-    NotForKind { slot: u32, kind: Kind, op: Op },
-    Argument { slot: u32, number: u64 },
-    Credential { slot: u32, number: u64 },
-    Reason { slot: u32, number: u64 },
-    Flags { found: u8, expected: u8 },
+    Unterminated {
+        slot: u32,
+        op: Op,
+    },
+    ElseOfLoop {
+        slot: u32,
+        block: u32,
+    },
+    SecondElse {
+        slot: u32,
+        block: u32,
+    },
+    OutsideLoop {
+        slot: u32,
+        op: Op,
+    },
+    TooDeep {
+        slot: u32,
+    },
+    WritesCounter {
+        slot: u32,
+        register: u8,
+        block: u32,
+    },
+    NotForKind {
+        slot: u32,
+        kind: Kind,
+        op: Op,
+    },
+    Argument {
+        slot: u32,
+        number: u64,
+    },
+    Credential {
+        slot: u32,
+        number: u64,
+    },
+    Reason {
+        slot: u32,
+        number: u64,
+    },
+    Flags {
+        found: u8,
+        expected: u8,
+    },
 }
 
 /// What a loop costs.

@@ -109,11 +109,11 @@ impl Generator<'_> {
             9..=14 => self.load(),
             15..=17 => self.conditional(&x, &y),
             18..=20 => self.counted(&x),
-            21..=23 => {
+            21 | 22 => {
                 let name = if self.rng.bool() { "A" } else { "B" };
                 self.line(&format!("own {x}, {y}, {name}"));
             }
-            24 => {
+            23 => {
                 let d = self.target();
                 let what = self.rng.u32(..if self.acl { 4 } else { 2 });
                 let text = match what {
@@ -123,13 +123,31 @@ impl Generator<'_> {
                 };
                 self.line(&text);
             }
-            25 | 26 if !self.counters.is_empty() => {
+            24 | 25 if !self.counters.is_empty() => {
                 let leave = if self.rng.bool() { "break" } else { "next" };
                 self.line(leave);
             }
             27 if self.rng.u32(..4) == 0 => {
                 let text = if self.rng.bool() { "ret".to_owned() } else { format!("fail {}", self.rng.u32(..)) };
                 self.line(&text);
+            }
+            26 => {
+                // An element of an array, whose index the machine can scale.
+                let (index, d) = (self.target(), self.target());
+                if index != d {
+                    let log2 = self.rng.u32(..4);
+                    let mask = self.rng.u32(1..8);
+                    self.line(&format!("and r{index}, r{index}, {mask}"));
+                    let scale = if self.rng.bool() {
+                        format!("shl r{d}, r{index}, {log2}")
+                    } else {
+                        format!("mul r{d}, r{index}, {}", 1 << log2)
+                    };
+                    self.line(&scale);
+                    let op = LOADS[log2 as usize + if self.rng.bool() { 4 } else { 0 }];
+                    let value = self.target();
+                    self.line(&format!("{op} r{value}, [r{d}]"));
+                }
             }
             _ => {
                 // An index within sight of the unit.

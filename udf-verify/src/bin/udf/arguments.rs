@@ -140,7 +140,8 @@ fn parse_constant(text: &str) -> Result<(String, i128), String> {
 
 fn parse_argument(text: &str) -> Result<(Argument, u64), String> {
     let (name, value) = split(text)?;
-    let credential = || name.strip_prefix("cred")?.parse().ok().filter(|&k: &usize| k < Inputs::default().credentials.len());
+    let credential =
+        || name.strip_prefix("cred")?.parse().ok().filter(|&k: &usize| k < Inputs::default().credentials.len());
     let argument = match name {
         "0" | "block" => Argument::Block,
         "1" | "unit" => Argument::Unit,

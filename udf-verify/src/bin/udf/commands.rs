@@ -39,8 +39,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Erro
         Command::Asm { file, output, strip, constants } => {
             let function = load(file, constants)?;
             let target = output.clone().unwrap_or_else(|| file.with_extension("udfb"));
-            let bytes =
-                if *strip { function.hashed_bytes().map_err(rejected(file))? } else { function.bytes() };
+            let bytes = if *strip { function.hashed_bytes().map_err(rejected(file))? } else { function.bytes() };
             fs::write(&target, bytes).map_err(|error| Error::Write { path: target, error })
         }
         Command::Dis { file, constants } => {
@@ -132,8 +131,7 @@ fn print_facts(verified: &Verified, names: &Names, out: &mut dyn Write) -> Resul
     writeln!(out, "cost          {} of {} fuel in the worst case", verified.cost(), header.fuel)?;
     writeln!(out, "tuples        {} at most", verified.max_tuples())?;
     let count = |verdict| verified.loads().iter().filter(|load| load.verdict == verdict).count();
-    let (proved, checked, unreached) =
-        (count(Verdict::Proved), count(Verdict::Checked), count(Verdict::Unreached));
+    let (proved, checked, unreached) = (count(Verdict::Proved), count(Verdict::Checked), count(Verdict::Unreached));
     writeln!(out, "loads         {proved} proved, {checked} checked, {unreached} never come to")?;
     for load in verified.loads() {
         let text = verified.instruction_text(load.slot, names).unwrap_or_default();
