@@ -266,7 +266,7 @@ fn h16_nesting() {
     let message = "blocks nest more than 16 deep here";
     assert_rejected(&nested(17), Rule::Depth, message, Some((17, 1)));
     // A million: within the limit of a system that allows so much code, and still no recursion.
-    let file = binary(&"if r1 == 0\n".repeat(1_000_000));
+    let file = file(&[], &vec![[0x41, 0, 1, 0x40, 0, 0, 0, 0]; 1_000_000]);
     let limits = Limits { slots: u32::MAX, ..Limits::default() };
     let rejection = Unverified::from_bytes(file.clone()).verify(&limits).expect_err("hostile");
     assert_eq!((rejection.rule(), rejection.slot()), (Rule::Depth, Some(16)));

@@ -8,16 +8,15 @@
 //!
 //! `break` sets the loop's bound to 0 and its counter back by one, so that the ordinary end of the round leaves the loop with
 //! the counter as it was.
-#![allow(unsafe_code, reason = "loads that are proved or checked, stores within the room for tuples")]
+#![forbid(unsafe_code)]
 
 use tickc::prelude::*;
 
 use super::plan::{MAX_NESTING, Plan};
-use super::{ARGUMENT, CREDENTIAL, Entry, LEN, NOW, status};
+use super::{ARGUMENT, CREDENTIAL, Entry, NOW, status};
 use crate::opcode::{Alu, Comparison, Form};
 use crate::program::{Inst, Operand};
-use crate::run::{FaultCode, Tuple};
-use crate::verify::Verdict;
+use crate::run::FaultCode;
 
 /// How many rounds of a short loop are written out, and the instructions that such a loop may have.
 const UNROLL: u64 = 4;
@@ -36,13 +35,13 @@ pub(super) fn function<'a>(plan: &'a Plan<'a>) -> Staged<'a, Entry> {
 
 /// Makes fragments of instructions.
 #[derive(Clone, Copy)]
-struct Lowering<'a> {
-    plan: &'a Plan<'a>,
-    bytes: Var<*const u8>,
+pub(super) struct Lowering<'a> {
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) bytes: Var<*const u8>,
     /// Address of the next tuple.
-    end: Var<usize>,
-    out: Var<*mut u64>,
-    environment: Var<*const u64>,
+    pub(super) end: Var<usize>,
+    pub(super) out: Var<*mut u64>,
+    pub(super) environment: Var<*const u64>,
 }
 
 /// Instructions of one block.
@@ -116,12 +115,12 @@ fn assign(d: Var<u64>, value: Code<'static, u64>) -> Code<'static, ()> {
 }
 
 /// Ends the run.
-fn leave(word: u64) -> Code<'static, ()> {
+pub(super) fn leave(word: u64) -> Code<'static, ()> {
     tick!(return $word)
 }
 
 /// Ends the run if the condition holds.
-fn leave_if(condition: Code<'static, bool>, word: u64) -> Code<'static, ()> {
+pub(super) fn leave_if(condition: Code<'static, bool>, word: u64) -> Code<'static, ()> {
     tick!(if @condition { return $word; })
 }
 
@@ -181,11 +180,11 @@ impl<'a> Lowering<'a> {
         (arm(at + 1, link), arm(link + 1, end))
     }
 
-    fn register(self, r: u8) -> Var<u64> {
+    pub(super) fn register(self, r: u8) -> Var<u64> {
         self.plan.registers[usize::from(r & 31)]
     }
 
-    fn value(self, operand: Operand) -> Code<'static, u64> {
+    pub(super) fn value(self, operand: Operand) -> Code<'static, u64> {
         match operand {
             Operand::Reg(r) => {
                 let v = self.register(r);
@@ -219,7 +218,7 @@ impl<'a> Lowering<'a> {
         match op.form() {
             Form::LoadImmediate | Form::Move => assign(self.register(a), self.value(x)),
             Form::Binary(alu) => self.binary(alu, a, x, y),
-            Form::Load { width, big_endian } => self.load(at, &inst, width, big_endian),
+            Form::Load { width, big_endian } => self.load(&inst, self.plan.marks[at], width, big_endian),
             Form::Argument => self.environment(a, ARGUMENT, x),
             Form::Now => self.environment(a, NOW, Operand::None),
             Form::Credential => self.environment(a, CREDENTIAL, x),
@@ -297,13 +296,6 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// A word of the environment, `index` words behind the first one of its sort.
-    fn environment(self, a: u8, first: usize, index: Operand) -> Code<'static, ()> {
-        let index = if let Operand::Imm(index) = index { index as usize } else { 0 };
-        let (environment, word, d) = (self.environment, first + index, self.register(a));
-        tick!(@d = unsafe { *@environment.add($word) })
-    }
-
     fn round(self, at: usize, inst: &Inst, nesting: u32) -> Code<'a, ()> {
         let mark = self.plan.marks[at];
         let depth = usize::from(mark.depth);
@@ -335,115 +327,5 @@ impl<'a> Lowering<'a> {
         let body = at + 1..self.plan.insts[at].link as usize;
         let has_loop = || self.plan.insts[body.clone()].iter().any(|inst| inst.op.form() == Form::Loop);
         count >= 2 * UNROLL && count.is_multiple_of(UNROLL) && body.len() <= MAX_UNROLLED && !has_loop()
-    }
-
-    fn own(self, start: Operand, count: Operand, type_index: u64) -> Code<'static, ()> {
-        let end = self.end;
-        let (first, many) = (self.value(start), self.value(count));
-        let add = tick!({
-            // SAFETY of the run: the verifier has counted the tuples (C2).
-            unsafe {
-                *(@end as *mut u64) = @first;
-                *(@end as *mut u64).add(1) = @many;
-                *(@end as *mut u64).add(2) = $type_index;
-            }
-            @end += $(size_of::<Tuple>());
-        });
-        match count {
-            Operand::Imm(0) => tick!(()),
-            Operand::Reg(_) => {
-                let many = self.value(count);
-                tick!(if @many != 0 { @add; })
-            }
-            _ => add,
-        }
-    }
-
-    fn load(self, at: usize, inst: &Inst, width: u8, big_endian: bool) -> Code<'static, ()> {
-        let Operand::Imm(offset) = inst.y else { unreachable!("decoded: the offset is an immediate") };
-        let fault = status::fault(FaultCode::Load, inst.slot);
-        let value = match self.plan.marks[at].index {
-            Some(index) => self.loaded_at(index, width, big_endian),
-            None => self.loaded(inst.x, offset, width, big_endian),
-        };
-        let d = self.register(inst.a);
-        match self.plan.marks[at].verdict {
-            Some(Verdict::Proved) => tick!(@d = @value),
-            Some(Verdict::Checked) => {
-                let check = self.check(inst.x, offset, u64::from(width), fault);
-                tick!({ @check; @d = @value; })
-            }
-            _ => leave(fault),
-        }
-    }
-
-    /// Ends the run unless `width` bytes at `base + offset` lie within the bytes.
-    fn check(self, base: Operand, offset: u64, width: u64, fault: u64) -> Code<'static, ()> {
-        let environment = self.environment;
-        let (base, unit) = (self.value(base), u64::from(self.plan.unit));
-        if (offset as i64) < 0 {
-            // An address below zero wraps to one far above.
-            let address = tick!(@base + $offset);
-            return if unit == 0 {
-                tick!({
-                    let len = unsafe { *@environment.add(LEN) };
-                    if len < $width || @address > len - $width { return $fault; }
-                })
-            } else if unit < width {
-                leave(fault)
-            } else {
-                leave_if(tick!(@address > $(unit - width)), fault)
-            };
-        }
-        // The sum cannot wrap: the offset is at most 2^63 - 1.
-        let end = offset + width;
-        if unit == 0 {
-            tick!({
-                let len = unsafe { *@environment.add(LEN) };
-                if len < $end || @base > len - $end { return $fault; }
-            })
-        } else if unit < end {
-            leave(fault)
-        } else {
-            leave_if(tick!(@base > $(unit - end)), fault)
-        }
-    }
-
-    /// The bytes at `base + offset`, which lie within the bytes (C1).
-    fn loaded(self, base: Operand, offset: u64, width: u8, big_endian: bool) -> Code<'static, u64> {
-        let bytes = self.bytes;
-        let index = match base {
-            Operand::Reg(_) if offset != 0 => {
-                let base = self.value(base);
-                tick!((@base + $offset) as usize)
-            }
-            Operand::Reg(_) => {
-                let base = self.value(base);
-                tick!(@base as usize)
-            }
-            _ => tick!($(offset as usize)),
-        };
-        match (width, big_endian) {
-            (1, _) => tick!(unsafe { *@bytes.add(@index) } as u64),
-            (2, false) => tick!(unsafe { *(@bytes.add(@index) as *const u16) } as u64),
-            (2, true) => tick!(unsafe { *(@bytes.add(@index) as *const u16) }.swap_bytes() as u64),
-            (4, false) => tick!(unsafe { *(@bytes.add(@index) as *const u32) } as u64),
-            (4, true) => tick!(unsafe { *(@bytes.add(@index) as *const u32) }.swap_bytes() as u64),
-            (_, false) => tick!(unsafe { *(@bytes.add(@index) as *const u64) }),
-            (_, true) => tick!(unsafe { *(@bytes.add(@index) as *const u64) }.swap_bytes()),
-        }
-    }
-
-    /// The bytes at `index * width`, which lie within the bytes (C1).
-    fn loaded_at(self, index: u8, width: u8, big_endian: bool) -> Code<'static, u64> {
-        let (bytes, index) = (self.bytes, self.register(index));
-        match (width, big_endian) {
-            (2, false) => tick!(unsafe { *(@bytes as *const u16).add(@index as usize) } as u64),
-            (2, true) => tick!(unsafe { *(@bytes as *const u16).add(@index as usize) }.swap_bytes() as u64),
-            (4, false) => tick!(unsafe { *(@bytes as *const u32).add(@index as usize) } as u64),
-            (4, true) => tick!(unsafe { *(@bytes as *const u32).add(@index as usize) }.swap_bytes() as u64),
-            (_, false) => tick!(unsafe { *(@bytes as *const u64).add(@index as usize) }),
-            (_, true) => tick!(unsafe { *(@bytes as *const u64).add(@index as usize) }.swap_bytes()),
-        }
     }
 }

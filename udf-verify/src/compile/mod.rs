@@ -4,7 +4,7 @@
 //! fragment that is made when it is spliced. What the verifier proved is left out; what it did not is checked in place, and a
 //! check that fails returns the status at once: nothing traps, and nothing has to be metered.
 //!
-//! - [`plan`], with [`liveness`]: what is decided beforehand; [`lower`]: instructions and blocks as fragments
+//! - [`plan`], with [`liveness`]: what is decided beforehand; [`lower`]: instructions and blocks as fragments; [`memory`]: loads and stores
 //! - this file: the signature, and calls from safe code
 //!
 //! # Invariants
@@ -16,6 +16,7 @@
 
 mod liveness;
 mod lower;
+mod memory;
 mod plan;
 
 use tickc::prelude::*;
