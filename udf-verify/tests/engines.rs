@@ -69,3 +69,60 @@ fn random_functions_survive_the_round_trip_through_text() {
         assert_eq!(disassemble(&program, &names), text);
     }
 }
+
+#[test]
+fn what_an_inner_break_leaves_is_left() {
+    // Found by a long run: the rest of the round was run although the arm that it had become part of had been left.
+    let inner = ["break", "next"];
+    let outer = ["break", "next", "ret", "mv r9, 9"];
+    let jit = Jit::new().expect("a JIT");
+    for (inner, outer) in inner.into_iter().flat_map(|inner| outer.map(|outer| (inner, outer))) {
+        for swapped in [false, true] {
+            let arm = format!("if r1 == 2\n{inner}\nend\nown r1, 1, T");
+            let (then, els) = if swapped { (outer, arm.as_str()) } else { (arm.as_str(), outer) };
+            let comparison = if swapped { ">=" } else { "<" };
+            let text = format!(
+                ".unit 1\n.type T\nld1le r2, [0]\nloop r1, 6, 6\nif r1 {comparison} r2\n{then}\nelse\n{els}\nend\nown 100, 1, T\n\
+                 if r1 == 4\nif r2 == 9\n{inner}\nend\nend\nown 200, 1, T\nend\nown r1, 1, T\nown r9, 1, T"
+            );
+            let mut engines = Engines::new(&assemble(&text), &jit).expect("verifies");
+            for byte in 0..10 {
+                engines.run(&[byte], &Inputs::default());
+            }
+        }
+    }
+}
+
+#[test]
+fn rounds_with_many_ways_to_leave() {
+    let jit = Jit::new().expect("a JIT");
+    let mut rng = Rng::with_seed(seed());
+    for _ in 0..cases(60) {
+        let mut text =
+            ".unit 4\n.fuel 1000000\n.type T\nld1le r2, [0]\nld1le r4, [1]\nloop r1, 4, 4\nloop r3, 5, 5\n".to_owned();
+        // More than can be nested.
+        for n in 0..rng.u32(40..130) {
+            let leave = if rng.bool() { "break" } else { "next" };
+            let (a, b) = (rng.u32(1..5), rng.u32(0..200));
+            let item = match rng.u32(..5) {
+                0 => format!("if r{a} == {b}\n{leave}\nend\n"),
+                1 => format!("if r{a} == {b}\n{leave}\nelse\nadd r5, r5, {n}\nend\n"),
+                2 => format!("if r{a} != {b}\nif r2 == {n}\n{leave}\nend\nadd r5, r5, 1\nend\n"),
+                3 => format!(
+                    "if r2 == {b}\nadd r5, r5, r1\nelse\nif r4 == {n}\n{leave}\nelse\nmul r5, r5, 3\nend\nend\n"
+                ),
+                _ => format!("own r5, {n}, T\n"),
+            };
+            text.push_str(&item);
+            if n == 20 {
+                text.push_str("end\nif r2 == 7\nnext\nend\nloop r3, 3, 3\n");
+            }
+        }
+        text.push_str("end\nown r3, 1, T\nend\nown r1, 1, T\nown r5, 1, T");
+        let mut engines = Engines::new(&assemble(&text), &jit).expect("verifies");
+        for _ in 0..10 {
+            engines.run(&[rng.u8(..), rng.u8(..130), 0, 0], &Inputs::default());
+        }
+        engines.run(&[7, 7, 0, 0], &Inputs::default());
+    }
+}

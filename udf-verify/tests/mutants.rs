@@ -43,12 +43,14 @@ fn mutate(rng: &mut Rng, file: &mut Vec<u8>) {
 #[test]
 fn mutants_are_decided() {
     let jit = Jit::new().expect("a JIT");
-    let mut rng = Rng::with_seed(seed());
+    let mut rng = Rng::with_seed(0);
     let total = cases(60_000);
     let (mut accepted, mut ran) = (0u64, 0u64);
     let mut base = Vec::new();
     for case in 0..total {
         if case % 64 == 0 {
+            // A seed of its own, so that a failure is found again at once.
+            rng = Rng::with_seed(seed() + case);
             let function = assemble(&generate::function(&mut rng));
             base = function.hashed_bytes().expect("sections").to_vec();
         }
@@ -61,7 +63,16 @@ fn mutants_are_decided() {
         if accepted % 16 == 0 && verified.cost() < 20_000 {
             let mut engines = Engines::new(&function, &jit).expect("verified before");
             let len = if verified.header().unit == 0 { 64 } else { verified.header().unit.min(1 << 16) as usize };
-            engines.run(&generate::bytes(&mut rng, len), &Inputs::default());
+            let bytes = generate::bytes(&mut rng, len);
+            let run = std::panic::AssertUnwindSafe(|| engines.run(&bytes, &Inputs::default()));
+            if std::panic::catch_unwind(run).is_err() {
+                let (program, names) = function.decode().expect("decodes");
+                panic!(
+                    "UDF_SEED={} with {bytes:?}:\n{}",
+                    seed() + case / 64 * 64,
+                    udf_verify::disassemble(&program, &names)
+                );
+            }
             ran += 1;
         }
     }

@@ -3,7 +3,7 @@
 //! # `break` and `next`
 //! They leave a block from within, which structured fragments cannot. An `if` that is left by one ("escapes") is followed by the
 //! rest of its block in one of two ways:
-//! - if one arm always leaves: the rest becomes part of the other arm;
+//! - if one arm always leaves and the other one has nothing that escapes: the rest becomes part of the other arm;
 //! - else: the rest stands under a test of the variable `left`, which whoever leaves sets.
 //!
 //! `break` sets the loop's bound to 0 and its counter back by one, so that the ordinary end of the round leaves the loop with
@@ -59,7 +59,7 @@ struct Block {
 enum Statement {
     /// An instruction, or a whole `if` or `loop`.
     Plain { at: usize, nesting: u32, tested: bool },
-    /// An `if` with one arm that leaves, and the rest of the block in the other one.
+    /// An `if` with one arm that leaves, and the rest of the block in the other one, which has nothing that escapes.
     WithRest { at: usize, rest: Block },
     /// The rest of the block, unless it has been left.
     UnlessLeft(Block),
@@ -96,10 +96,10 @@ impl Iterator for Statements<'_> {
         if maybe_left {
             return Some(Statement::OneUnlessLeft { at, nesting });
         }
-        if !mark.escapes || behind >= end {
+        if !mark.escapes() || behind >= end {
             return Some(Statement::Plain { at, nesting, tested });
         }
-        if (mark.then_leaves || mark.else_leaves) && nesting < MAX_NESTING {
+        if mark.takes_rest() && nesting < MAX_NESTING {
             self.block.at = end;
             let rest = Block { at: behind, end, nesting: nesting + 1, tested };
             return Some(Statement::WithRest { at, rest });
@@ -137,7 +137,7 @@ impl<'a> Lowering<'a> {
                 let (then, els) = self.arms(at, rest.nesting, rest.tested);
                 let (then, els) = match self.plan.marks[at] {
                     mark if mark.then_leaves && mark.else_leaves => (self.block(then), self.block(els)),
-                    mark if mark.then_leaves => (self.block(then), self.both(els, rest)),
+                    mark if mark.then_leaves && !mark.else_escapes => (self.block(then), self.both(els, rest)),
                     _ => (self.both(then, rest), self.block(els)),
                 };
                 let condition = self.condition(at);

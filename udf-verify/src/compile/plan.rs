@@ -18,8 +18,9 @@ pub(super) struct Mark {
     /// `if`: whether its arms always leave the block, by whatever way.
     pub(super) then_leaves: bool,
     pub(super) else_leaves: bool,
-    /// `if`: whether a `break` or `next` in it leaves it.
-    pub(super) escapes: bool,
+    /// `if`: whether a `break` or `next` in its first, in its second arm leaves it.
+    pub(super) then_escapes: bool,
+    pub(super) else_escapes: bool,
     /// `loop`: whether it has a `break`.
     pub(super) breaks: bool,
     /// `loop`: whether statements in it may have to be tested for having been left.
@@ -32,6 +33,18 @@ pub(super) struct Mark {
     pub(super) index: Option<u8>,
     /// Whether nobody reads the result and the instruction does nothing else.
     pub(super) dead: bool,
+}
+
+impl Mark {
+    /// Whether a `break` or `next` leaves the `if`.
+    pub(super) fn escapes(self) -> bool {
+        self.then_escapes || self.else_escapes
+    }
+
+    /// Whether the rest of the block can become part of an arm: what leaves the `if` is the other one, as a whole.
+    pub(super) fn takes_rest(self) -> bool {
+        self.then_leaves && (self.else_leaves || !self.else_escapes) || self.else_leaves && !self.then_escapes
+    }
 }
 
 /// The function, its variables, and what is known of its instructions.
@@ -52,10 +65,9 @@ pub(super) struct Plan<'a> {
 struct Open {
     start: usize,
     is_loop: bool,
+    in_else: bool,
     /// Whether the arm so far ends in something that leaves.
     leaves: bool,
-    /// `loop`: how many statements in it escape.
-    escaping: u32,
     /// Registers read in it.
     reads: u32,
 }
@@ -80,7 +92,7 @@ impl Plan<'_> {
         }
         liveness::scaled_indexes(insts, &mut plan.marks);
         let mut loop_reads = Vec::with_capacity(verified.facts.loops.len());
-        let (mut open, mut depth, mut loops) = ([Open::default(); MAX_DEPTH], 0, 0);
+        let (mut open, mut depth, mut loops, mut escaping) = ([Open::default(); MAX_DEPTH], 0, 0, 0);
         for (at, inst) in insts.iter().enumerate() {
             let form = inst.op.form();
             plan.marks[at].depth = loops;
@@ -90,7 +102,7 @@ impl Plan<'_> {
             match form {
                 Form::If(_) | Form::Loop => {
                     let is_loop = form == Form::Loop;
-                    open[depth] = Open { start: at, is_loop, leaves: false, escaping: 0, reads: 0 };
+                    open[depth] = Open { start: at, is_loop, ..Open::default() };
                     depth += 1;
                     if is_loop {
                         loops += 1;
@@ -99,10 +111,11 @@ impl Plan<'_> {
                 Form::Else => {
                     let arm = &mut open[depth - 1];
                     plan.marks[arm.start].then_leaves = std::mem::take(&mut arm.leaves);
+                    arm.in_else = true;
                 }
                 Form::End => {
                     depth -= 1;
-                    let Open { start, is_loop, leaves, escaping, reads } = open[depth];
+                    let Open { start, is_loop, leaves, reads, .. } = open[depth];
                     if let Some(around) = open[..depth].last_mut() {
                         around.reads |= reads;
                     }
@@ -110,16 +123,15 @@ impl Plan<'_> {
                     if is_loop {
                         loops -= 1;
                         loop_reads.push(reads);
-                        mark.tests |= escaping >= MAX_NESTING;
                     } else {
                         let has_else = insts[start].link as usize != at;
                         *(if has_else { &mut mark.else_leaves } else { &mut mark.then_leaves }) = leaves;
                         let mark = *mark;
-                        if mark.escapes {
-                            let around = open[..depth].iter_mut().rev().find(|open| open.is_loop);
+                        if mark.escapes() {
+                            let around = open[..depth].iter().rev().find(|open| open.is_loop);
                             let around = around.expect("verified: what escapes lies in a loop");
-                            around.escaping += 1;
-                            plan.marks[around.start].tests |= !mark.then_leaves && !mark.else_leaves;
+                            escaping += 1;
+                            plan.marks[around.start].tests |= !mark.takes_rest();
                         }
                         if mark.then_leaves && mark.else_leaves && depth > 0 {
                             open[depth - 1].leaves = true;
@@ -133,12 +145,17 @@ impl Plan<'_> {
                     if matches!(form, Form::Break | Form::Next) {
                         plan.marks[inst.link as usize].breaks |= form == Form::Break;
                         for block in open[..depth].iter().rev().take_while(|open| !open.is_loop) {
-                            plan.marks[block.start].escapes = true;
+                            let mark = &mut plan.marks[block.start];
+                            *(if block.in_else { &mut mark.else_escapes } else { &mut mark.then_escapes }) = true;
                         }
                     }
                 }
                 _ => {}
             }
+        }
+        if escaping + MAX_DEPTH as u32 >= MAX_NESTING {
+            // Somewhere the rest of a block may have to be tested for because it cannot be nested any more.
+            plan.marks.iter_mut().for_each(|mark| mark.tests = true);
         }
         liveness::mark_dead(insts, &mut plan.marks, &loop_reads);
         plan.order = order(insts, &plan.marks);

@@ -130,6 +130,18 @@ pub(crate) fn run(quick: bool, out: &mut dyn Write) -> Result<(), Error> {
         assert_eq!((output.tuples()[0].start, output.tuples()[0].count), expected, "the engines agree");
         row(name, ns)?;
     }
+    #[cfg(feature = "peers")]
+    {
+        let compile = nanoseconds(quick, || drop(black_box(crate::peers::Rbpf::new())));
+        let peer = crate::peers::Rbpf::new();
+        let mut bytes: [u8; 4096] = block.clone().try_into().expect("4 KiB");
+        assert_eq!(peer.run(&mut bytes), expected.0 + expected.1, "the engines agree");
+        let ns = nanoseconds(quick, || {
+            black_box(peer.run(black_box(&mut bytes)));
+        });
+        row("rbpf's JIT, nothing checked", ns)?;
+        row("  rbpf: verifying and compiling its 12 instructions", compile)?;
+    }
     let (_, verified) = function(PROVED);
     let ns = nanoseconds(quick, || drop(black_box(verified.interpret(black_box(&block), &inputs))));
     row("reference interpreter", ns)?;
