@@ -123,13 +123,12 @@ fn wrong_files_are_named() {
     fs::write(dir.path().join("noise"), [0xff, 0xfe, 0]).expect("written");
     fs::write(dir.path().join("damaged"), b"\x7fUDF").expect("written");
     udf(dir.path(), &["asm", "f.udf"]);
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 7] = [
         (&["verify", "missing"], "error: cannot read missing: No such file or directory"),
         (&["run", "f.udf", "--input", "missing"], "error: cannot read missing: No such file or directory"),
         (&["verify", "noise"], "error: noise is neither a binary nor a text in UTF-8"),
         (&["dis", "damaged"], "damaged: rejected[F01]: the file has 4 bytes, a header has 32"),
         (&["asm", "typo.udf"], "typo.udf: error: there is no instruction `ad`"),
-        (&["run", "f.udf", "--input", "good", "--const", "M=1"], "f.udf: error: the text has no constant `M`"),
         (&["verify", "f.udfb", "--const", "N=1"], "error: f.udfb is a binary: constants are given when"),
         (&["asm", "f.udf", "-o", "no/such/folder"], "error: cannot write no/such/folder: No such file"),
     ];
@@ -142,6 +141,23 @@ fn wrong_files_are_named() {
     if tier.0 != 0 {
         assert_eq!(tier, (1, String::new(), "error: tier Cranelift is not available in this build\n".to_owned()));
     }
+}
+
+#[test]
+fn a_constant_that_the_text_lacks_is_warned_of() {
+    let dir = folder();
+    let run = |more: &[&str]| udf(dir.path(), &[&["run", "f.udf", "--input", "good"], more].concat());
+    let (code, out, err) = run(&["--const", "NN=1", "--const", "ELSEWHERE=2"]);
+    assert_eq!((code, out), (0, run(&[]).1));
+    let mut lines: Vec<_> = err.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "warning: f.udf: the text has no constant `ELSEWHERE` to give a value to",
+            "warning: f.udf: the text has no constant `NN` to give a value to (did you mean `N`?)"
+        ]
+    );
 }
 
 #[test]

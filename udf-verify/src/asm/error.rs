@@ -15,17 +15,23 @@ struct Details {
     column: u32,
     text: String,
     help: Option<String>,
+    unknown_constant: Option<String>,
 }
 
 impl AsmError {
     #[cold]
     pub(super) fn new(source: &str, (line, column): (u32, u32), message: impl Into<String>) -> AsmError {
         let text = source.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default().to_owned();
-        AsmError(Box::new(Details { message: message.into(), line, column, text, help: None }))
+        AsmError(Box::new(Details { message: message.into(), line, column, text, help: None, unknown_constant: None }))
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> AsmError {
         self.0.help = Some(help.into());
+        self
+    }
+
+    pub(super) fn of_unknown_constant(mut self, name: &str) -> AsmError {
+        self.0.unknown_constant = Some(name.to_owned());
         self
     }
 
@@ -60,6 +66,12 @@ impl AsmError {
         self.0.column
     }
 
+    /// The constant that was given a value from outside but does not occur in the text, if that is what is wrong.
+    #[must_use]
+    pub fn unknown_constant(&self) -> Option<&str> {
+        self.0.unknown_constant.as_deref()
+    }
+
     /// What might be meant, if anything comes to mind.
     #[must_use]
     pub fn suggestion(&self) -> Option<&str> {
@@ -69,7 +81,7 @@ impl AsmError {
 
 impl fmt::Display for AsmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { message, line, column, text, help } = &*self.0;
+        let Details { message, line, column, text, help, .. } = &*self.0;
         writeln!(f, "error: {message}")?;
         write_excerpt(f, *line, *column, text)?;
         if let Some(help) = help {

@@ -228,8 +228,9 @@ pub(super) fn parse(text: &str, lines: &[Vec<Token>], options: &AsmOptions) -> R
     }
     for (name, constant) in &parser.constants {
         if constant.given && !constant.used.get() {
-            return Err(AsmError::new(text, (1, 1), format!("the text has no constant `{name}` to give a value to"))
-                .nearest(name, parser.constants.keys().filter(|other| *other != name).map(String::as_str)));
+            let message = format!("the text has no constant `{name}` to give a value to");
+            let others = parser.constants.keys().filter(|other| *other != name).map(String::as_str);
+            return Err(AsmError::new(text, (1, 1), message).nearest(name, others).of_unknown_constant(name));
         }
     }
     Ok(parser.finish())

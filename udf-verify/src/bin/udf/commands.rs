@@ -94,8 +94,19 @@ fn load(path: &Path, constants: &Constants) -> Result<Unverified, Error> {
         return Ok(Unverified::from_bytes(bytes));
     }
     let text = String::from_utf8(bytes).map_err(|_| Error::NotText { path: path() })?;
-    let options = AsmOptions { constants: constants.constants.clone() };
-    Unverified::assemble_with(&text, &options).map_err(|error| Error::Assemble { path: path(), error })
+    let mut options = AsmOptions { constants: constants.constants.clone() };
+    loop {
+        let error = match Unverified::assemble_with(&text, &options) {
+            Ok(function) => return Ok(function),
+            Err(error) => error,
+        };
+        // Whoever instantiates several functions gives all of them the same constants.
+        let Some(name) = error.unknown_constant() else { return Err(Error::Assemble { path: path(), error }) };
+        options.constants.retain(|(other, _)| other != name);
+        let help = error.suggestion().map_or_else(String::new, |help| format!(" ({help})"));
+        // Nothing is lost if the warning cannot be printed.
+        let _ = writeln!(io::stderr(), "warning: {}: {}{help}", path().display(), error.message());
+    }
 }
 
 fn type_names(function: &Unverified, path: &Path) -> Result<Vec<String>, Error> {
