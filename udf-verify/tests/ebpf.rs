@@ -2,7 +2,7 @@
 //! and Rust's signed types, where the lowering has masks and shifts.
 mod common;
 
-use common::{Engines, generate::EDGES};
+use common::{Engines, generate::EDGES, jits};
 use tickc::Jit;
 use udf_verify::ebpf::{Error, OUT_OF_FUEL, lower};
 use udf_verify::{FaultCode, Inputs, Status};
@@ -19,17 +19,17 @@ fn lddw(dst: u8, value: u64) -> Vec<u8> {
 const EXIT: [u8; 8] = [0x95, 0, 0, 0, 0, 0, 0, 0];
 
 /// The status, and r0 if the program exits.
-fn run_on(jit: &Jit, code: &[Vec<u8>], bytes: &[u8]) -> (Status, Option<u64>) {
+fn run_on(jits: &[Jit], code: &[Vec<u8>], bytes: &[u8]) -> (Status, Option<u64>) {
     let function = lower(&code.concat(), bytes.len() as u32, 100).expect("can be lowered");
-    let mut engines = Engines::new(&function, jit).unwrap_or_else(|| {
+    let mut engines = Engines::new(&function, jits).unwrap_or_else(|| {
         panic!("{}", function.verify(&udf_verify::Limits::default()).expect_err("no engines"));
     });
     let outcome = engines.run(bytes, &Inputs::default());
     (outcome.status, outcome.tuples.first().map(|tuple| tuple.start))
 }
 
-fn result(jit: &Jit, code: &[Vec<u8>]) -> u64 {
-    let (status, value) = run_on(jit, code, &[]);
+fn result(jits: &[Jit], code: &[Vec<u8>]) -> u64 {
+    let (status, value) = run_on(jits, code, &[]);
     assert_eq!(status, Status::Ok);
     value.expect("a result")
 }
@@ -67,7 +67,7 @@ fn model(operation: u8, offset: i16, wide: bool, x: u64, y: u64) -> Option<u64> 
 
 #[test]
 fn arithmetic() {
-    let jit = Jit::new().expect("a JIT");
+    let jits = jits();
     let mut done = 0;
     for (operation, offset) in (0x0..=0xc).map(|op| (op, 0)).chain([(0x3, 1), (0x9, 1), (0xb, 8), (0xb, 16), (0xb, 32)])
     {
@@ -78,7 +78,7 @@ fn arithmetic() {
                     if operation != 0x8 {
                         let opcode = operation << 4 | 8 | class;
                         let code = [lddw(0, x), lddw(6, y), inst(opcode, 0, 6, offset, 0), EXIT.to_vec()];
-                        assert_eq!(result(&jit, &code), expected, "{opcode:#x}/{offset} {x:#x} {y:#x}");
+                        assert_eq!(result(&jits, &code), expected, "{opcode:#x}/{offset} {x:#x} {y:#x}");
                         done += 1;
                     }
                     if operation != 0xb || offset == 0 {
@@ -86,7 +86,7 @@ fn arithmetic() {
                         let (opcode, imm) = (operation << 4 | class, y as i32);
                         let expected = model(operation, offset, wide, x, i64::from(imm) as u64).expect("exists");
                         let code = [lddw(0, x), inst(opcode, 0, 0, offset, imm), EXIT.to_vec()];
-                        assert_eq!(result(&jit, &code), expected, "{opcode:#x}/{offset} {x:#x} imm {imm}");
+                        assert_eq!(result(&jits, &code), expected, "{opcode:#x}/{offset} {x:#x} imm {imm}");
                         done += 1;
                     }
                 }
@@ -98,13 +98,13 @@ fn arithmetic() {
 
 #[test]
 fn byte_order() {
-    let jit = Jit::new().expect("a JIT");
+    let jits = jits();
     for x in EDGES.into_iter().chain([0x0123_4567_89ab_cdef]) {
         for (bits, low) in [(16, x & 0xffff), (32, x & 0xffff_ffff), (64, x)] {
             let swapped = low.swap_bytes() >> (64 - bits);
             for (opcode, expected) in [(0xd4, low), (0xdc, swapped), (0xd7, swapped)] {
                 let code = [lddw(0, x), inst(opcode, 0, 0, 0, bits), EXIT.to_vec()];
-                assert_eq!(result(&jit, &code), expected, "{opcode:#x} {bits} {x:#x}");
+                assert_eq!(result(&jits, &code), expected, "{opcode:#x} {bits} {x:#x}");
             }
         }
     }
@@ -131,7 +131,7 @@ fn holds(operation: u8, wide: bool, x: u64, y: u64) -> bool {
 
 #[test]
 fn jumps() {
-    let jit = Jit::new().expect("a JIT");
+    let jits = jits();
     for operation in [0x1, 0x2, 0x3, 0x4, 0x5, 0x6, 0x7, 0xa, 0xb, 0xc, 0xd] {
         for (class, wide) in [(0x5, true), (0x6, false)] {
             for (i, &x) in EDGES.iter().enumerate() {
@@ -140,7 +140,7 @@ fn jumps() {
                     let taken = |jump: Vec<u8>| {
                         let (no, yes) = (inst(0xb7, 0, 0, 0, 1), inst(0xb7, 0, 0, 0, 2));
                         let code = [lddw(6, x), lddw(7, y), jump, no, EXIT.to_vec(), yes, EXIT.to_vec()];
-                        result(&jit, &code) == 2
+                        result(&jits, &code) == 2
                     };
                     let by_register = taken(inst(opcode | 8, 6, 7, 2, 0));
                     assert_eq!(by_register, holds(operation, wide, x, y), "{opcode:#x} {x:#x} {y:#x}");
@@ -163,13 +163,13 @@ fn jumps() {
     {
         let code = [one.clone(), there, two.clone(), EXIT.to_vec(), inst(0x07, 0, 0, 0, 5), back];
         // one; to the addition; back to `two`? -4 from slot 6 is slot 2.
-        assert_eq!(result(&jit, &code), 2);
+        assert_eq!(result(&jits, &code), 2);
     }
 }
 
 #[test]
 fn loads() {
-    let jit = Jit::new().expect("a JIT");
+    let jits = jits();
     let bytes: Vec<u8> = (0..16).map(|n| 0xf0 + n).collect();
     for (opcode, width, signed) in [
         (0x71, 1, false),
@@ -188,19 +188,19 @@ fn loads() {
             let expected = if signed { ((value << unused) as i64 >> unused) as u64 } else { value };
             for (base, offset) in [(0, at as i16), (20, at as i16 - 20)] {
                 let code = [inst(0xb7, 6, 0, 0, base), inst(opcode, 0, 6, offset, 0), EXIT.to_vec()];
-                assert_eq!(run_on(&jit, &code, &bytes), (Status::Ok, Some(expected)), "{opcode:#x} at {at}");
+                assert_eq!(run_on(&jits, &code, &bytes), (Status::Ok, Some(expected)), "{opcode:#x} at {at}");
             }
         }
         // Outside, at an address that is not known beforehand.
         let code = [inst(0x71, 6, 1, 0, 0), inst(opcode, 0, 6, 0, 0), EXIT.to_vec()];
-        let (status, value) = run_on(&jit, &code, &bytes);
+        let (status, value) = run_on(&jits, &code, &bytes);
         assert!(matches!(status, Status::Fault { code: FaultCode::Load, .. }) && value.is_none());
     }
 }
 
 #[test]
 fn backward_jumps_use_fuel() {
-    let jit = Jit::new().expect("a JIT");
+    let jits = jits();
     // r0 = 1 + 2 + … + r6, counting r6 down.
     let sum = |n| {
         [
@@ -212,10 +212,10 @@ fn backward_jumps_use_fuel() {
             EXIT.to_vec(),
         ]
     };
-    assert_eq!(result(&jit, &sum(100)), 5050);
-    assert_eq!(run_on(&jit, &sum(101), &[]), (Status::Fail(OUT_OF_FUEL), None));
+    assert_eq!(result(&jits, &sum(100)), 5050);
+    assert_eq!(run_on(&jits, &sum(101), &[]), (Status::Fail(OUT_OF_FUEL), None));
     let forever = [inst(0x05, 0, 0, -1, 0)];
-    assert_eq!(run_on(&jit, &forever, &[]), (Status::Fail(OUT_OF_FUEL), None));
+    assert_eq!(run_on(&jits, &forever, &[]), (Status::Fail(OUT_OF_FUEL), None));
 }
 
 #[test]

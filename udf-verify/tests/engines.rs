@@ -2,21 +2,20 @@
 //! `UDF_CASES` and `UDF_SEED` make longer runs.
 mod common;
 
-use common::{Engines, assemble, cases, generate, seed};
+use common::{Engines, assemble, cases, generate, jits, seed};
 use fastrand::Rng;
-use tickc::Jit;
 use udf_verify::{Inputs, Status, Verdict, disassemble};
 
 #[test]
 fn engines_agree_on_random_functions() {
-    let jit = Jit::new().expect("a JIT");
+    let jits = jits();
     let mut rng = Rng::with_seed(seed());
     let (mut accepted, mut verdicts, mut statuses) = (0u64, [0u64; 3], [0u64; 3]);
     let total = cases(4_000);
     for case in 0..total {
         let text = generate::function(&mut rng);
         let function = assemble(&text);
-        let Some(mut engines) = Engines::new(&function, &jit) else { continue };
+        let Some(mut engines) = Engines::new(&function, &jits) else { continue };
         accepted += 1;
         for load in engines.verified.loads() {
             verdicts[load.verdict as usize] += 1;
@@ -75,7 +74,7 @@ fn what_an_inner_break_leaves_is_left() {
     // Found by a long run: the rest of the round was run although the arm that it had become part of had been left.
     let inner = ["break", "next"];
     let outer = ["break", "next", "ret", "mv r9, 9"];
-    let jit = Jit::new().expect("a JIT");
+    let jits = jits();
     for (inner, outer) in inner.into_iter().flat_map(|inner| outer.map(|outer| (inner, outer))) {
         for swapped in [false, true] {
             let arm = format!("if r1 == 2\n{inner}\nend\nown r1, 1, T");
@@ -85,7 +84,7 @@ fn what_an_inner_break_leaves_is_left() {
                 ".unit 1\n.type T\nld1le r2, [0]\nloop r1, 6, 6\nif r1 {comparison} r2\n{then}\nelse\n{els}\nend\nown 100, 1, T\n\
                  if r1 == 4\nif r2 == 9\n{inner}\nend\nend\nown 200, 1, T\nend\nown r1, 1, T\nown r9, 1, T"
             );
-            let mut engines = Engines::new(&assemble(&text), &jit).expect("verifies");
+            let mut engines = Engines::new(&assemble(&text), &jits).expect("verifies");
             for byte in 0..10 {
                 engines.run(&[byte], &Inputs::default());
             }
@@ -95,7 +94,7 @@ fn what_an_inner_break_leaves_is_left() {
 
 #[test]
 fn rounds_with_many_ways_to_leave() {
-    let jit = Jit::new().expect("a JIT");
+    let jits = jits();
     let mut rng = Rng::with_seed(seed());
     for _ in 0..cases(60) {
         let mut text =
@@ -119,7 +118,7 @@ fn rounds_with_many_ways_to_leave() {
             }
         }
         text.push_str("end\nown r3, 1, T\nend\nown r1, 1, T\nown r5, 1, T");
-        let mut engines = Engines::new(&assemble(&text), &jit).expect("verifies");
+        let mut engines = Engines::new(&assemble(&text), &jits).expect("verifies");
         for _ in 0..10 {
             engines.run(&[rng.u8(..), rng.u8(..130), 0, 0], &Inputs::default());
         }

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Engines, assemble, cases, seed};
+use common::{Engines, assemble, cases, jits, seed};
 use fastrand::Rng;
 use tickc::Jit;
 use udf_verify::{AsmOptions, Inputs, Status, Unverified, type_names};
@@ -29,23 +29,23 @@ fn image(name: &str, dir: &Path) -> Option<(File, String)> {
 }
 
 /// A function in every engine, with the names of its types.
-fn function(text: &str, block: u64, inode: Option<u64>, jit: &Jit) -> (Engines, Vec<String>) {
+fn function(text: &str, block: u64, inode: Option<u64>, jits: &[Jit]) -> (Engines, Vec<String>) {
     let mut constants = vec![("BS".to_owned(), i128::from(block))];
     constants.extend(inode.map(|size| ("INODE".to_owned(), i128::from(size))));
     let function = Unverified::assemble_with(text, &AsmOptions { constants }).expect("the shipped text");
     let (program, names) = function.decode().expect("decodes");
-    (Engines::new(&function, jit).expect("verifies"), type_names(&program, &names))
+    (Engines::new(&function, jits).expect("verifies"), type_names(&program, &names))
 }
 
 /// Blocks that were read, each with the number of its function.
 type Seen = Vec<(usize, Vec<u8>)>;
 
 /// From the inode tables down: block → role, and every metadata block read.
-fn crawl(image: &File, tables: &[u64], block: u64, inode: u64, jit: &Jit) -> (BTreeMap<u64, String>, Seen) {
+fn crawl(image: &File, tables: &[u64], block: u64, inode: u64, jits: &[Jit]) -> (BTreeMap<u64, String>, Seen) {
     let mut engines = [
-        function(include_str!("../programs/itable.udf"), block, Some(inode), jit),
-        function(include_str!("../programs/ind1.udf"), block, None, jit),
-        function(include_str!("../programs/extent.udf"), block, None, jit),
+        function(include_str!("../programs/itable.udf"), block, Some(inode), jits),
+        function(include_str!("../programs/ind1.udf"), block, None, jits),
+        function(include_str!("../programs/extent.udf"), block, None, jits),
     ];
     let mut found = BTreeMap::new();
     let mut seen = Vec::new();
@@ -88,7 +88,7 @@ fn crawl(image: &File, tables: &[u64], block: u64, inode: u64, jit: &Jit) -> (BT
 fn check(name: &str, block: u64, inode: u64) {
     let dir = tempfile::tempdir().expect("a folder");
     let Some((image, oracle)) = image(name, dir.path()) else { return };
-    let jit = Jit::new().expect("a JIT");
+    let jits = jits();
     let (mut tables, mut expected) = (Vec::new(), BTreeMap::new());
     for line in oracle.lines().skip(1) {
         let [number, "A", _, role] = line.split('\t').collect::<Vec<_>>()[..] else { continue };
@@ -101,21 +101,21 @@ fn check(name: &str, block: u64, inode: u64) {
             _ => {}
         }
     }
-    let (found, seen) = crawl(&image, &tables, block, inode, &jit);
+    let (found, seen) = crawl(&image, &tables, block, inode, &jits);
     assert!(found.len() > 1000);
     let differs = found.iter().find(|(number, role)| expected.get(number) != Some(role));
     assert_eq!(differs, None, "the oracle says otherwise");
     assert_eq!(found.len(), expected.len());
-    damage(&seen, block, inode, &jit);
+    damage(&seen, block, inode, &jits);
 }
 
-fn damage(seen: &[(usize, Vec<u8>)], block: u64, inode: u64, jit: &Jit) {
+fn damage(seen: &[(usize, Vec<u8>)], block: u64, inode: u64, jits: &[Jit]) {
     let texts = ["itable", "ind1", "extent"].map(|name| {
         fs::read_to_string(format!("{}/programs/{name}.udf", env!("CARGO_MANIFEST_DIR"))).expect("shipped")
     });
     let mut engines = texts.map(|text| {
         let inode = text.contains("INODE").then_some(inode);
-        function(&text, block, inode, jit).0
+        function(&text, block, inode, jits).0
     });
     // Those that are not all zero.
     let seen: Vec<_> = seen.iter().filter(|(_, bytes)| bytes.iter().any(|&b| b != 0)).collect();
@@ -148,9 +148,9 @@ fn ext4_with_extents() {
 
 #[test]
 fn a_forged_extent_header_fails() {
-    let jit = Jit::new().expect("a JIT");
+    let jits = jits();
     let function = assemble(include_str!("../programs/extent.udf"));
-    let mut engines = Engines::new(&function, &jit).expect("verifies");
+    let mut engines = Engines::new(&function, &jits).expect("verifies");
     let mut node = vec![0; 4096];
     assert_eq!(engines.run(&node, &Inputs::default()).status, Status::Fail(1));
     node[..4].copy_from_slice(&[0x0a, 0xf3, 0xff, 0xff]);

@@ -2,9 +2,8 @@
 //! accept runs alike in every engine. `UDF_CASES` and `UDF_SEED` make longer runs.
 mod common;
 
-use common::{Engines, assemble, cases, generate, seed};
+use common::{Engines, assemble, cases, generate, jits, seed};
 use fastrand::Rng;
-use tickc::Jit;
 use udf_verify::{Inputs, Limits, Unverified};
 
 /// Changes some bits, bytes, or slots.
@@ -42,7 +41,7 @@ fn mutate(rng: &mut Rng, file: &mut Vec<u8>) {
 
 #[test]
 fn mutants_are_decided() {
-    let jit = Jit::new().expect("a JIT");
+    let jits = jits();
     let mut rng = Rng::with_seed(0);
     let total = cases(60_000);
     let (mut accepted, mut ran) = (0u64, 0u64);
@@ -61,7 +60,7 @@ fn mutants_are_decided() {
         accepted += 1;
         // Running costs a thousand times as much as verifying.
         if accepted % 16 == 0 && verified.cost() < 20_000 {
-            let mut engines = Engines::new(&function, &jit).expect("verified before");
+            let mut engines = Engines::new(&function, &jits).expect("verified before");
             let len = if verified.header().unit == 0 { 64 } else { verified.header().unit.min(1 << 16) as usize };
             let bytes = generate::bytes(&mut rng, len);
             let run = std::panic::AssertUnwindSafe(|| engines.run(&bytes, &Inputs::default()));

@@ -5,7 +5,7 @@ pub mod generate;
 
 use std::collections::HashMap;
 
-use tickc::Jit;
+use tickc::{Jit, Tier};
 use udf_verify::{Inputs, Interval, Limits, Observer, Outcome, Output, Status, Trace, Unverified, Verified};
 
 /// How many rounds a test makes: the number given, or `UDF_CASES`.
@@ -16,6 +16,14 @@ pub fn cases(default: u64) -> u64 {
 /// The seed of a test: 1, or `UDF_SEED`.
 pub fn seed() -> u64 {
     std::env::var("UDF_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1)
+}
+
+/// A JIT of each tier that there is.
+pub fn jits() -> Vec<Jit> {
+    let tiers = [Tier::OnePass, Tier::LinearScan, Tier::Cranelift, Tier::Interp];
+    let jits: Vec<Jit> = tiers.into_iter().filter_map(|tier| Jit::builder().tier(tier).build().ok()).collect();
+    assert!(!jits.is_empty(), "no tier at all");
+    jits
 }
 
 /// The intervals of all registers at each load.
@@ -41,16 +49,17 @@ impl Trace for &Intervals {
 pub struct Engines {
     pub verified: Verified,
     intervals: Intervals,
-    compiled: udf_verify::Compiled,
+    compiled: Vec<udf_verify::Compiled>,
     output: Output,
 }
 
 impl Engines {
     /// Verifies and compiles, if the verifier accepts.
-    pub fn new(function: &Unverified, jit: &Jit) -> Option<Engines> {
+    pub fn new(function: &Unverified, jits: &[Jit]) -> Option<Engines> {
         let mut intervals = Intervals::default();
         let verified = function.verify_observed(&Limits::default(), Some(&mut intervals)).ok()?;
-        let compiled = verified.compile(jit).expect("what is verified compiles");
+        let compile = |jit| verified.compile(jit).expect("what is verified compiles");
+        let compiled = jits.iter().map(compile).collect();
         Some(Engines { verified, intervals, compiled, output: Output::default() })
     }
 
@@ -58,9 +67,12 @@ impl Engines {
     pub fn run(&mut self, bytes: &[u8], inputs: &Inputs) -> Outcome {
         let expected = self.verified.interpret_traced(bytes, inputs, &mut &self.intervals);
         assert!(expected.tuples.len() as u64 <= self.verified.max_tuples(), "more tuples than counted");
-        let status = self.compiled.run_into(bytes, inputs, &mut self.output);
-        assert_eq!((status, self.output.tuples()), (expected.status, &expected.tuples[..]));
-        if matches!(status, Status::Fault { .. } | Status::Fail(_)) {
+        for compiled in &self.compiled {
+            let status = compiled.run_into(bytes, inputs, &mut self.output);
+            let found = (status, self.output.tuples());
+            assert_eq!(found, (expected.status, &expected.tuples[..]), "{:?}", compiled.tier());
+        }
+        if expected.status != Status::Ok {
             assert!(expected.tuples.is_empty());
         }
         expected

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tickc::Tier;
 use udf_verify::{Inputs, evaluate};
 
 /// Functions over untrusted bytes: assemble, disassemble, verify, run, measure
@@ -58,9 +57,9 @@ pub(crate) enum Command {
         arguments: Vec<(Argument, u64)>,
         #[command(flatten)]
         constants: Constants,
-        /// How to run it
-        #[arg(long, value_enum, ignore_case = true, default_value_t = Engine::OnePass)]
-        tier: Engine,
+        /// How to run it [default: tickc's default tier]
+        #[arg(long, value_enum, ignore_case = true)]
+        tier: Option<Engine>,
     },
     /// Measure verifier, compiler and compiled code against ordinary Rust
     Bench {
@@ -90,18 +89,6 @@ pub(crate) enum Engine {
     Cranelift,
     /// The reference interpreter
     Interp,
-}
-
-impl Engine {
-    /// The tier, unless the function is interpreted.
-    pub(crate) fn tier(self) -> Option<Tier> {
-        match self {
-            Engine::OnePass => Some(Tier::OnePass),
-            Engine::LinearScan => Some(Tier::LinearScan),
-            Engine::Cranelift => Some(Tier::Cranelift),
-            Engine::Interp => None,
-        }
-    }
 }
 
 /// Something that a function reads besides its bytes.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tickc::Jit;
+use tickc::{Jit, Tier};
 use udf_verify::{
     AsmError, AsmOptions, Inputs, Limits, Names, Outcome, Rejection, Unverified, Verdict, Verified, disassemble,
 };
@@ -116,11 +116,15 @@ fn type_names(function: &Unverified, path: &Path) -> Result<Vec<String>, Error> 
 
 type Run<'a> = Box<dyn Fn(&[u8], &Inputs) -> Outcome + 'a>;
 
-fn compile(verified: &Verified, engine: Engine) -> Result<Run<'_>, Error> {
-    let Some(tier) = engine.tier() else {
-        return Ok(Box::new(|bytes, inputs| verified.interpret(bytes, inputs)));
+fn compile(verified: &Verified, engine: Option<Engine>) -> Result<Run<'_>, Error> {
+    let builder = match engine {
+        None => Jit::builder(),
+        Some(Engine::OnePass) => Jit::builder().tier(Tier::OnePass),
+        Some(Engine::LinearScan) => Jit::builder().tier(Tier::LinearScan),
+        Some(Engine::Cranelift) => Jit::builder().tier(Tier::Cranelift),
+        Some(Engine::Interp) => return Ok(Box::new(|bytes, inputs| verified.interpret(bytes, inputs))),
     };
-    let compiled = verified.compile(&Jit::builder().tier(tier).build()?)?;
+    let compiled = verified.compile(&builder.build()?)?;
     Ok(Box::new(move |bytes, inputs| compiled.run(bytes, inputs)))
 }
 
