@@ -141,6 +141,13 @@ pub(crate) fn run(quick: bool, out: &mut dyn Write) -> Result<(), Error> {
         });
         row("rbpf's JIT, nothing checked", ns)?;
         row("  rbpf: verifying and compiling its 12 instructions", compile)?;
+        let ns = crate::peers::with_sbpf(&mut bytes, |call| {
+            assert_eq!(call(), expected.0 + expected.1, "the engines agree");
+            nanoseconds(quick, || {
+                black_box(call());
+            })
+        });
+        row("solana-sbpf's JIT, checked and metered", ns)?;
     }
     let (_, verified) = function(PROVED);
     let ns = nanoseconds(quick, || drop(black_box(verified.interpret(black_box(&block), &inputs))));
