@@ -95,3 +95,53 @@ fn noise_is_rejected() {
         let _ = Unverified::from_bytes(file).verify(&Limits::default());
     }
 }
+
+#[test]
+fn damaged_texts_are_answered() {
+    const TEXTS: [&str; 2] = [include_str!("../programs/itable.udf"), include_str!("../programs/extent.udf")];
+    const PIECES: [&str; 14] = [
+        "\n",
+        " ",
+        ",",
+        "[",
+        "(",
+        "-",
+        "0x",
+        "r",
+        "\\",
+        ".macro m a\n",
+        "\n.endm\n",
+        "é",
+        "<<",
+        "18446744073709551615",
+    ];
+    let mut rng = Rng::with_seed(seed());
+    let (mut assembled, mut refused) = (0, 0);
+    for _ in 0..cases(1_500) {
+        let mut text: Vec<char> = TEXTS[rng.usize(..2)].chars().collect();
+        for _ in 0..rng.u32(1..4) {
+            let at = rng.usize(..text.len());
+            match rng.u32(..3) {
+                0 => drop(text.drain(at..(at + rng.usize(..20)).min(text.len()))),
+                1 => drop(text.splice(at..at, PIECES[rng.usize(..PIECES.len())].chars())),
+                _ => text[at] = char::from(rng.u8(32..127)),
+            }
+        }
+        let text: String = text.into_iter().collect();
+        match Unverified::assemble(&text) {
+            Ok(function) => {
+                assembled += 1;
+                if let Err(rejection) = function.verify(&Limits::default()) {
+                    assert!(!rejection.to_string().is_empty());
+                }
+            }
+            Err(error) => {
+                refused += 1;
+                let line = text.lines().nth(error.line() as usize - 1).expect("a line of the text");
+                let width = line.chars().count() as u32;
+                assert!((1..=width + 1).contains(&error.column()), "{error}");
+            }
+        }
+    }
+    assert!(assembled > 0 && refused > 0, "{assembled} {refused}");
+}
