@@ -1,0 +1,91 @@
+//! The pipeline: flow graph → liveness → intervals → placement → rewriting.
+
+use crate::cfg::Cfg;
+use crate::intervals::Intervals;
+use crate::liveness::Liveness;
+use crate::matrix::Matrix;
+use crate::rewrite::Rewrite;
+use crate::scan::{Pieces, Scan};
+use crate::{Error, Function, Machine, Output, RegClass, Stats, rewrite, scan};
+
+/// Which allocator places the intervals.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Algorithm {
+    /// Linear scan with lifetime holes, splitting, hints and use positions.
+    #[default]
+    LinearScan,
+}
+
+/// How to allocate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    /// Which allocator.
+    pub algorithm: Algorithm,
+    /// Other than 0: pick registers at random, with this seed, among those that would do. For tests.
+    pub random_seed: u64,
+}
+
+/// An allocator: buffers that are kept from one function to the next, so that in the steady state nothing is allocated
+/// from the heap.
+#[derive(Default)]
+pub struct Allocator {
+    cfg: Cfg,
+    liveness: Liveness,
+    matrix: Matrix,
+    intervals: Intervals,
+    pieces: Pieces,
+    scan: Scan,
+    rewrite: Rewrite,
+    out: Output,
+}
+
+impl Allocator {
+    /// An allocator without buffers.
+    pub fn new() -> Allocator {
+        Allocator::default()
+    }
+
+    /// Allocates registers for `f`.
+    pub fn run(&mut self, f: &Function, machine: &Machine, options: &Options) -> Result<&Output, Error> {
+        self.out.stats = Stats::default();
+        self.cfg.build(f)?;
+        self.liveness.compute(f)?;
+        let mut classes = [false; RegClass::COUNT];
+        for &class in f.classes {
+            classes[class as usize] = true;
+        }
+        self.matrix.clear(2 * f.num_insts(), classes);
+        self.intervals.build(f, machine, &self.cfg, &self.liveness, &mut self.matrix)?;
+        match options.algorithm {
+            Algorithm::LinearScan => scan::run(
+                &mut self.scan,
+                f,
+                machine,
+                &self.cfg,
+                &mut self.intervals,
+                &mut self.matrix,
+                &mut self.pieces,
+                &mut self.out.stats,
+                options.random_seed,
+            ),
+        }
+        self.out.stats.intervals = self.pieces.all.len() as u32;
+        rewrite::run(
+            &mut self.rewrite,
+            f,
+            machine,
+            &self.cfg,
+            &self.liveness,
+            &self.intervals,
+            &self.pieces,
+            &mut self.matrix,
+            &mut self.out,
+        )?;
+        Ok(&self.out)
+    }
+
+    /// The result of the last successful [`Allocator::run`].
+    pub fn output(&self) -> &Output {
+        &self.out
+    }
+}
