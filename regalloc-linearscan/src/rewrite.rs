@@ -549,7 +549,10 @@ impl Run<'_> {
 
     /// Whether anybody will read what an instruction defines.
     fn is_alive_after(&self, vreg: VReg, inst: u32) -> bool {
+        // The input of a reusing def is used in the gap after the position before.
+        let mut uses = self.intervals.uses(self.pieces.all[self.r.current[vreg.index()] as usize].use_);
         self.is_alive_at(vreg, 2 * inst + 2)
+            || uses.any(|use_| !use_.is_def && use_.pos == 2 * inst + 1)
             || (self.f.block_insts.binary_search(&(inst + 1)).is_ok() && self.f.num_insts() as u32 != inst + 1)
     }
 
