@@ -33,7 +33,7 @@ impl Random {
 
 fn generate(random: &mut Random) -> Func {
     loop {
-        let size = 1 << (8 + random.next() % 8);
+        let size: u64 = std::env::var("SIZE").ok().and_then(|s| s.parse().ok()).unwrap_or(1 << (8 + random.next() % 8));
         let bytes: Vec<u8> = (0..size).map(|_| random.next() as u8).collect();
         if let Ok(func) = Func::arbitrary_with_options(&mut Unstructured::new(&bytes), &OPTIONS) {
             return func;
@@ -104,39 +104,45 @@ fn main() {
     let insts: usize = funcs.iter().map(Func::num_insts).sum();
     println!("{functions} functions, {insts} instructions, seed {}", random.0);
 
-    type Runner = Box<dyn FnMut(&Func, &MachineEnv) -> Output>;
+    // Runs once; clones the output if asked to.
+    type Runner = Box<dyn FnMut(&Func, &MachineEnv, bool) -> Option<Output>>;
     let mut allocators: Vec<(String, Runner)> = Vec::new();
     for algorithm in [regalloc2::Algorithm::Ion, regalloc2::Algorithm::Fastalloc] {
         let options = RegallocOptions { algorithm, ..RegallocOptions::default() };
         let mut ctx = Box::new(regalloc2::Ctx::default());
-        let run = move |func: &Func, env: &MachineEnv| {
-            regalloc2::run_with_ctx(func, env, &options, &mut ctx).expect("allocates").clone()
+        let run = move |func: &Func, env: &MachineEnv, keep: bool| {
+            let output = regalloc2::run_with_ctx(func, env, &options, &mut ctx).expect("allocates");
+            keep.then(|| output.clone())
         };
         allocators.push((format!("regalloc2 {algorithm:?}"), Box::new(run)));
     }
     for algorithm in [ra2::Algorithm::LinearScan] {
         let options = ra2::Options { algorithm, ..ra2::Options::default() };
         let mut ctx = ra2::Ctx::default();
-        let run = move |func: &Func, env: &MachineEnv| {
-            ra2::run_with_ctx(func, env, &options, &mut ctx).expect("allocates").clone()
+        let run = move |func: &Func, env: &MachineEnv, keep: bool| {
+            let output = ra2::run_with_ctx(func, env, &options, &mut ctx).expect("allocates");
+            keep.then(|| output.clone())
         };
         allocators.push((format!("{algorithm:?}"), Box::new(run)));
     }
 
+    if let Ok(only) = std::env::var("ONLY") {
+        allocators.retain(|(name, _)| name.contains(&only));
+    }
     let mut rows = vec![Row::default(); allocators.len()];
     for func in &funcs {
         let weights = weights(func);
         let mut base = 0.0;
         for (row, (_, run)) in rows.iter_mut().zip(&mut allocators) {
             let mut best = f64::INFINITY;
-            let mut output = None;
-            for _ in 0..5 {
+            let output = run(func, &env, true).expect("asked for");
+            for _ in 0..std::env::var("REPS").ok().and_then(|s| s.parse().ok()).unwrap_or(5) {
                 let start = Instant::now();
-                output = Some(run(func, &env));
+                run(func, &env, false);
                 best = best.min(start.elapsed().as_secs_f64());
             }
             row.seconds += best;
-            let cost = measure(row, func, &env, &weights, &output.expect("ran"));
+            let cost = measure(row, func, &env, &weights, &output);
             if base == 0.0 {
                 base = cost;
             }

@@ -22,6 +22,7 @@ const MAX_DEPTH: u8 = 12;
 
 impl Cfg {
     /// Checks the shape of the function and inverts its edges. Cost: O(blocks + edges).
+    #[inline(never)]
     pub(crate) fn build(&mut self, f: &Function) -> Result<(), Error> {
         let blocks = f.num_blocks();
         if f.num_insts() >= 1 << 28 || f.classes.len() >= 1 << 28 || f.operands.items.len() >= 1 << 28 {

@@ -61,6 +61,8 @@ pub(crate) struct Intervals {
     pub(crate) ranges: Vec<Range>,
     pub(crate) uses: Vec<Use>,
     pub(crate) vregs: Vec<VRegInfo>,
+    /// Vregs with a position at which each starts, unless it is already alive there: descending by instruction.
+    pub(crate) defs: Vec<(u32, VReg)>,
 }
 
 /// What is known of a vreg.
@@ -101,6 +103,7 @@ const FRESH: VRegInfo = VRegInfo {
 
 impl Intervals {
     /// Builds the intervals of all vregs and reserves in the matrix what instructions name.
+    #[inline(never)]
     pub(crate) fn build(
         &mut self,
         f: &Function,
@@ -112,6 +115,7 @@ impl Intervals {
         self.ranges.clear();
         self.uses.clear();
         self.vregs.clear();
+        self.defs.clear();
         self.vregs.resize(f.classes.len(), FRESH);
         for &v in f.constants {
             self.vregs.get_mut(v.index()).ok_or(Error::NoSuchVReg(v, Inst(0)))?.is_constant = true;
@@ -301,6 +305,7 @@ impl Intervals {
             }
         }
         info.def_weight += weight;
+        self.defs.push((from, vreg));
         self.add_use(vreg, from, weight, constraint, true);
     }
 

@@ -6,18 +6,22 @@
 //! Backward dataflow (Appel, *Modern Compiler Implementation*, 10.1): `out = ∪ in of successors` (and the arguments
 //! passed to them), `in = upward-exposed ∪ (out − defined)`. Cost: O(operands + rounds × blocks × globals / 64).
 
-use crate::{Block, Error, Function, Inst, OperandKind, VReg};
+use crate::{Error, Function, Inst, Operand, OperandKind, VReg};
 use alloc::vec::Vec;
 
-const UNSEEN: u32 = u32::MAX;
-const GLOBAL: u32 = 1 << 31;
+/// No block yet, and no number.
+const NONE: u32 = u32::MAX;
 
 #[derive(Default)]
 pub(crate) struct Liveness {
-    /// Per vreg: `UNSEEN`, the one block that mentions it, or `GLOBAL | number`.
-    seen: Vec<u32>,
+    /// Per vreg: the block of its latest mention.
+    last_block: Vec<u32>,
+    /// Per vreg: its number among the globals.
+    number: Vec<u32>,
     /// The vreg of each global.
     globals: Vec<VReg>,
+    /// First mentions of globals in each block: block, number, whether it is a def. Later ones do not matter.
+    mentions: Vec<(u32, u32, bool)>,
     /// Words per set.
     words: usize,
     live_in: Vec<u64>,
@@ -27,6 +31,7 @@ pub(crate) struct Liveness {
 }
 
 impl Liveness {
+    #[inline(never)]
     pub(crate) fn compute(&mut self, f: &Function) -> Result<(), Error> {
         self.number_globals(f)?;
         let blocks = f.num_blocks();
@@ -35,10 +40,10 @@ impl Liveness {
             set.clear();
             set.resize(blocks * self.words, 0);
         }
-        if self.words == 0 {
-            return Ok(());
+        for &(block, number, is_def) in &self.mentions {
+            let set = if is_def { &mut self.defined } else { &mut self.live_in };
+            set[block as usize * self.words + number as usize / 64] |= 1 << (number % 64);
         }
-        self.local_sets(f);
         self.solve(f);
         match self.live_in(0).next() {
             Some(vreg) => Err(Error::UndefinedUse(vreg)),
@@ -47,42 +52,45 @@ impl Liveness {
     }
 
     fn number_globals(&mut self, f: &Function) -> Result<(), Error> {
-        let Liveness { seen, globals, .. } = self;
-        seen.clear();
-        seen.resize(f.classes.len(), UNSEEN);
-        globals.clear();
-        let mut mention = |vreg: VReg, block: u32, is_use: bool| -> Option<()> {
-            let state = seen.get_mut(vreg.index())?;
-            if *state != block && *state & GLOBAL == 0 || *state == UNSEEN {
-                if *state == UNSEEN && !is_use {
-                    *state = block;
-                } else {
-                    *state = GLOBAL | globals.len() as u32;
-                    globals.push(vreg);
-                }
-            }
-            Some(())
-        };
+        let vregs = f.classes.len();
+        for table in [&mut self.last_block, &mut self.number] {
+            table.clear();
+            table.resize(vregs, NONE);
+        }
+        self.globals.clear();
+        self.mentions.clear();
         for b in 0..f.num_blocks() {
             let block = b as u32;
             for &vreg in f.params.get(b) {
-                mention(vreg, block, false).ok_or(Error::NoSuchVReg(vreg, Inst(f.block_insts[b])))?;
+                let last = self.last_block.get(vreg.index()).ok_or(Error::NoSuchVReg(vreg, Inst(f.block_insts[b])))?;
+                if *last != block {
+                    self.first_mention(vreg, block, true);
+                }
             }
             for i in f.insts(b) {
-                // Uses come first: an instruction may use and define the same vreg.
                 let operands = f.operands.get(i);
-                for kind in [OperandKind::Use, OperandKind::Def] {
-                    for op in operands.iter().filter(|op| op.kind == kind && op.vreg != VReg::NONE) {
-                        mention(op.vreg, block, kind == OperandKind::Use)
-                            .ok_or(Error::NoSuchVReg(op.vreg, Inst(i as u32)))?;
+                for op in operands {
+                    let Some(&last) = self.last_block.get(op.vreg.index()) else {
+                        if op.vreg == VReg::NONE {
+                            continue;
+                        }
+                        return Err(Error::NoSuchVReg(op.vreg, Inst(i as u32)));
+                    };
+                    if last != block {
+                        // An instruction that uses and defines a vreg uses it first.
+                        let is_use = |o: &Operand| o.vreg == op.vreg && o.kind == OperandKind::Use;
+                        self.first_mention(op.vreg, block, !operands.iter().any(is_use));
                     }
                 }
             }
             for e in f.succs.range(b) {
                 for (&arg, &param) in f.args.get(e).iter().zip(f.params.get(f.succs.items[e].0 as usize)) {
-                    mention(arg, block, true).ok_or(Error::MalformedArgs(e as u32))?;
+                    let last = self.last_block.get(arg.index()).ok_or(Error::MalformedArgs(e as u32))?;
                     if f.classes.get(param.index()) != Some(&f.classes[arg.index()]) {
                         return Err(Error::MalformedArgs(e as u32));
+                    }
+                    if *last != block {
+                        self.first_mention(arg, block, false);
                     }
                 }
             }
@@ -90,48 +98,21 @@ impl Liveness {
         Ok(())
     }
 
-    #[inline]
-    fn global(&self, vreg: VReg) -> Option<usize> {
-        let state = self.seen[vreg.index()];
-        (state != UNSEEN && state & GLOBAL != 0).then_some((state & !GLOBAL) as usize)
-    }
-
-    /// Fills `defined`, and `live_in` with what is upward exposed.
-    fn local_sets(&mut self, f: &Function) {
-        for b in 0..f.num_blocks() {
-            let base = b * self.words;
-            for &vreg in f.params.get(b) {
-                self.define(base, vreg);
+    /// Notes the first mention of a vreg in a block.
+    fn first_mention(&mut self, vreg: VReg, block: u32, is_def: bool) {
+        let first_block = core::mem::replace(&mut self.last_block[vreg.index()], block);
+        let number = &mut self.number[vreg.index()];
+        if *number == NONE {
+            if first_block == NONE && is_def {
+                return;
             }
-            for i in f.insts(b) {
-                let operands = f.operands.get(i);
-                for op in operands.iter().filter(|op| op.kind == OperandKind::Use && op.vreg != VReg::NONE) {
-                    self.expose(base, op.vreg);
-                }
-                for op in operands.iter().filter(|op| op.kind == OperandKind::Def) {
-                    self.define(base, op.vreg);
-                }
-            }
-            for e in f.succs.range(b) {
-                for &arg in f.args.get(e) {
-                    self.expose(base, arg);
-                }
+            *number = self.globals.len() as u32;
+            self.globals.push(vreg);
+            if first_block != NONE {
+                self.mentions.push((first_block, *number, true));
             }
         }
-    }
-
-    #[inline]
-    fn define(&mut self, base: usize, vreg: VReg) {
-        if let Some(g) = self.global(vreg) {
-            self.defined[base + g / 64] |= 1 << (g % 64);
-        }
-    }
-
-    #[inline]
-    fn expose(&mut self, base: usize, vreg: VReg) {
-        if let Some(g) = self.global(vreg) {
-            self.live_in[base + g / 64] |= (1 << (g % 64)) & !self.defined[base + g / 64];
-        }
+        self.mentions.push((block, *number, is_def));
     }
 
     fn solve(&mut self, f: &Function) {
@@ -153,7 +134,6 @@ impl Liveness {
                 }
             }
         }
-        // `live_out` holds what lives into successors; arguments live to the end of their block, too, but no further.
     }
 
     /// Globals live into block `b`, its parameters not among them.
@@ -192,11 +172,6 @@ impl Liveness {
             .enumerate()
             .flat_map(move |(w, &set)| bits(set).map(move |bit| self.globals[w * 64 + bit]))
     }
-
-    /// The block of a vreg that is no global.
-    pub(crate) fn is_mentioned(&self, vreg: VReg) -> bool {
-        self.seen[vreg.index()] != UNSEEN
-    }
 }
 
 fn bits(mut set: u64) -> impl Iterator<Item = usize> {
@@ -206,6 +181,3 @@ fn bits(mut set: u64) -> impl Iterator<Item = usize> {
         (bit < 64).then_some(bit)
     })
 }
-
-#[allow(dead_code)]
-fn _unused(_: Block) {}

@@ -89,6 +89,7 @@ pub fn run_with_ctx<'a, F: ra::Function>(
 
 impl Ctx {
     /// Copies the function into flat slices.
+    #[inline(never)]
     fn read<F: ra::Function>(&mut self, func: &F) -> Result<(), ra::RegAllocError> {
         let blocks = func.num_blocks();
         self.order.clear();
@@ -154,10 +155,16 @@ impl Ctx {
             }
             self.succ_starts.push(self.succs.len() as u32);
             for i in insts.iter() {
-                for op in func.inst_operands(i) {
-                    let op = self.operand(op)?;
-                    self.operands.push(op);
-                }
+                let classes = &mut self.classes;
+                self.operands.extend(func.inst_operands(i).iter().map(|op| {
+                    // Every vreg has a def, and only there its class is noted.
+                    if op.kind() == ra::OperandKind::Def {
+                        if let Some(known) = classes.get_mut(op.vreg().vreg()) {
+                            *known = class(op.class());
+                        }
+                    }
+                    operand(*op)
+                }));
                 self.operand_starts.push(self.operands.len() as u32);
                 let clobbers = func.inst_clobbers(i);
                 if clobbers != ra::PRegSet::empty() {
@@ -174,30 +181,31 @@ impl Ctx {
         *known = class(v.class());
         Ok(VReg(v.vreg() as u32))
     }
+}
 
-    fn operand(&mut self, op: &ra::Operand) -> Result<Operand, ra::RegAllocError> {
-        let vreg = match op.as_fixed_nonallocatable() {
-            Some(_) => VReg::NONE,
-            None => self.vreg(op.vreg())?,
-        };
-        let constraint = match op.constraint() {
-            ra::OperandConstraint::Any => Constraint::Any,
-            ra::OperandConstraint::Reg => Constraint::Reg,
-            ra::OperandConstraint::Stack => Constraint::Stack,
-            ra::OperandConstraint::FixedReg(reg) => Constraint::Fixed(preg(reg)),
-            ra::OperandConstraint::Reuse(input) => Constraint::Reuse(input as u8),
-            ra::OperandConstraint::Limit(limit) => Constraint::Limit(limit as u8),
-        };
-        let kind = match op.kind() {
-            ra::OperandKind::Use => OperandKind::Use,
-            ra::OperandKind::Def => OperandKind::Def,
-        };
-        let pos = match op.pos() {
-            ra::OperandPos::Early => OperandPos::Early,
-            ra::OperandPos::Late => OperandPos::Late,
-        };
-        Ok(Operand { vreg, constraint, kind, pos })
-    }
+#[inline(always)]
+fn operand(op: ra::Operand) -> Operand {
+    let constraint = match op.constraint() {
+        ra::OperandConstraint::Any => Constraint::Any,
+        ra::OperandConstraint::Reg => Constraint::Reg,
+        ra::OperandConstraint::Stack => Constraint::Stack,
+        ra::OperandConstraint::FixedReg(reg) => Constraint::Fixed(preg(reg)),
+        ra::OperandConstraint::Reuse(input) => Constraint::Reuse(input as u8),
+        ra::OperandConstraint::Limit(limit) => Constraint::Limit(limit as u8),
+    };
+    let vreg = match op.vreg().vreg() {
+        ra::VReg::MAX => VReg::NONE,
+        index => VReg(index as u32),
+    };
+    let kind = match op.kind() {
+        ra::OperandKind::Use => OperandKind::Use,
+        ra::OperandKind::Def => OperandKind::Def,
+    };
+    let pos = match op.pos() {
+        ra::OperandPos::Early => OperandPos::Early,
+        ra::OperandPos::Late => OperandPos::Late,
+    };
+    Operand { vreg, constraint, kind, pos }
 }
 
 fn class(class: ra::RegClass) -> RegClass {

@@ -115,6 +115,7 @@ pub(crate) fn run(
 impl Run<'_> {
     // ---- 1. Slots ----
 
+    #[inline(never)]
     fn assign_slots(&mut self) {
         let Run { f, machine, intervals, pieces, r, .. } = self;
         r.slots.clear();
@@ -189,6 +190,7 @@ impl Run<'_> {
         }
     }
 
+    #[inline(never)]
     fn collect_transitions(&mut self) {
         self.r.requests.clear();
         self.r.edge_requests.clear();
@@ -287,6 +289,7 @@ impl Run<'_> {
 
     // ---- 3. Stores ----
 
+    #[inline(never)]
     fn choose_stores(&mut self) {
         let Run { f, intervals, r, .. } = self;
         r.stored_at_def.clear();
@@ -312,6 +315,7 @@ impl Run<'_> {
 
     // ---- 4. Operands ----
 
+    #[inline(never)]
     fn rewrite_operands(&mut self) -> Result<(), Error> {
         let f = self.f;
         self.out.locs.clear();
@@ -380,6 +384,7 @@ impl Run<'_> {
     }
 
     /// Satisfies the operands of an instruction whose vregs are not all where they may be.
+    #[inline(never)]
     fn fix_up(&mut self, b: usize, inst: u32) -> Result<(), Error> {
         let f = self.f;
         let first = f.operands.range(inst as usize).start;
@@ -645,6 +650,7 @@ impl Run<'_> {
 
     // ---- 5. Order ----
 
+    #[inline(never)]
     fn order_moves(&mut self) -> Result<(), Error> {
         let Run { f, machine, cfg, matrix, out, r, .. } = self;
         let Rewrite { slots, extra_slots, requests, edge_requests, resolver, .. } = &mut **r;

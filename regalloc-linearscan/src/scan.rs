@@ -112,6 +112,7 @@ struct Run<'a> {
 
 /// Runs the scan. With a `seed` other than 0, registers are picked at random among those that would do.
 #[expect(clippy::too_many_arguments, reason = "the borrowed parts of the context")]
+#[inline(never)]
 pub(crate) fn run(
     s: &mut Scan,
     f: &Function,
@@ -125,8 +126,18 @@ pub(crate) fn run(
 ) {
     pieces.reset(intervals);
     s.unhandled.clear();
-    s.unhandled.extend(pieces.all.iter().enumerate().map(|(p, piece)| u64::from(piece.from) << 32 | p as u64));
-    s.unhandled.sort_unstable_by_key(|&key| Reverse(key));
+    for &(from, vreg) in &intervals.defs {
+        let first = pieces.first[vreg.index()];
+        if pieces.all[first as usize].from == from {
+            s.unhandled.push(u64::from(from) << 32 | u64::from(first));
+        }
+    }
+    if s.unhandled.len() != pieces.all.len() {
+        // Some vreg starts at a border of blocks, because these are not in an order in which defs come first.
+        s.unhandled.clear();
+        s.unhandled.extend(pieces.all.iter().enumerate().map(|(p, piece)| u64::from(piece.from) << 32 | p as u64));
+        s.unhandled.sort_unstable_by_key(|&key| Reverse(key));
+    }
     s.requeued.clear();
     s.owners.clear();
     s.owners.resize(64 * RegClass::COUNT, NONE);
