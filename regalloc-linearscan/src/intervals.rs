@@ -131,9 +131,7 @@ impl Intervals {
         for b in (0..f.num_blocks()).rev() {
             let weight = cfg.weight(b);
             let (start, end) = (2 * f.block_insts[b], 2 * f.block_insts[b + 1]);
-            for vreg in liveness.live_out(b) {
-                self.add_range(vreg, start, end);
-            }
+            liveness.for_each_live_out(b, |vreg| self.add_range(vreg, start, end));
             for e in f.succs.range(b) {
                 let to = f.succs.items[e].0 as usize;
                 for (&arg, &param) in f.args.get(e).iter().zip(f.params.get(to)) {

@@ -121,38 +121,48 @@ impl Liveness {
         while changed {
             changed = false;
             for b in (0..f.num_blocks()).rev() {
+                let set = b * words..(b + 1) * words;
                 for succ in f.succs.get(b) {
-                    for w in 0..words {
-                        self.live_out[b * words + w] |= self.live_in[succ.0 as usize * words + w];
+                    let succ = succ.0 as usize;
+                    let live_in = &self.live_in[succ * words..(succ + 1) * words];
+                    for (out, live_in) in self.live_out[set.clone()].iter_mut().zip(live_in) {
+                        *out |= live_in;
                     }
                 }
-                for w in b * words..(b + 1) * words {
-                    let live = self.live_in[w] | self.live_out[w] & !self.defined[w];
-                    // Only a back edge can ask for another round.
-                    changed |= live != self.live_in[w];
-                    self.live_in[w] = live;
+                let (live_in, live_out) = (&mut self.live_in[set.clone()], &self.live_out[set.clone()]);
+                for ((live, out), defined) in live_in.iter_mut().zip(live_out).zip(&self.defined[set]) {
+                    let before = *live;
+                    *live |= out & !defined;
+                    changed |= *live != before;
                 }
             }
         }
     }
 
     /// Globals live into block `b`, its parameters not among them.
-    pub(crate) fn live_in(&self, b: usize) -> impl Iterator<Item = VReg> {
-        self.members(&self.live_in[b * self.words..(b + 1) * self.words])
-    }
-
-    /// Globals live out of block `b` into a successor; not what is only passed as an argument.
-    pub(crate) fn live_out(&self, b: usize) -> impl Iterator<Item = VReg> {
-        self.members(&self.live_out[b * self.words..(b + 1) * self.words])
-    }
-
-    /// Members of `live_in(b)` that are also in `of`, a set by [`Liveness::set_of`].
-    pub(crate) fn live_in_among<'s>(&'s self, b: usize, of: &'s [u64]) -> impl Iterator<Item = VReg> + 's {
+    fn live_in(&self, b: usize) -> impl Iterator<Item = VReg> {
         let words = &self.live_in[b * self.words..(b + 1) * self.words];
-        let globals = &self.globals;
-        words.iter().zip(of).enumerate().flat_map(move |(w, (&set, &of))| {
-            bits(set & of).map(move |bit| globals[w * 64 + bit])
-        })
+        words.iter().enumerate().flat_map(move |(w, &set)| bits(set).map(move |bit| self.globals[w * 64 + bit]))
+    }
+
+    /// Calls `visit` for each global live out of block `b` into a successor; not for what is only passed as an argument.
+    #[inline]
+    pub(crate) fn for_each_live_out(&self, b: usize, mut visit: impl FnMut(VReg)) {
+        for (w, &set) in self.live_out[b * self.words..(b + 1) * self.words].iter().enumerate() {
+            for bit in bits(set) {
+                visit(self.globals[w * 64 + bit]);
+            }
+        }
+    }
+
+    /// Calls `visit` for each global live into block `b` that is also in `of`, a set by [`Liveness::set_of`].
+    #[inline]
+    pub(crate) fn for_each_live_in_among(&self, b: usize, of: &[u64], mut visit: impl FnMut(VReg)) {
+        for (w, (&set, &of)) in self.live_in[b * self.words..(b + 1) * self.words].iter().zip(of).enumerate() {
+            for bit in bits(set & of) {
+                visit(self.globals[w * 64 + bit]);
+            }
+        }
     }
 
     /// Makes `set` the set of those globals for which `pred` holds.
@@ -164,13 +174,6 @@ impl Liveness {
                 set[g / 64] |= 1 << (g % 64);
             }
         }
-    }
-
-    fn members<'s>(&'s self, words: &'s [u64]) -> impl Iterator<Item = VReg> + 's {
-        words
-            .iter()
-            .enumerate()
-            .flat_map(move |(w, &set)| bits(set).map(move |bit| self.globals[w * 64 + bit]))
     }
 }
 

@@ -59,6 +59,14 @@ impl Matrix {
         }
     }
 
+    /// Registers taken somewhere in the next few positions.
+    #[inline]
+    pub(crate) fn taken_soon(&self, class: RegClass, from: u32) -> u64 {
+        let row = &self.rows[class as usize];
+        let soon = row.get(from as usize..(from as usize + 4).min(row.len())).unwrap_or(&[]);
+        soon.iter().fold(0, |all, word| all | word)
+    }
+
     /// Narrows `free` to the registers that are free from `from` up to `to`. If none is, stops at the first position at
     /// which the last of them is taken, returns that position, and leaves in `free` those that were free until there.
     #[inline]
@@ -66,13 +74,15 @@ impl Matrix {
         let row = &self.rows[class as usize][from as usize..to as usize];
         let mut mask = *free;
         let mut done = 0;
-        for chunk in row.chunks_exact(8) {
-            let taken = chunk.iter().fold(0, |all, word| all | word);
-            if mask & !taken == 0 {
-                break;
+        if row.len() >= 8 {
+            for chunk in row.chunks_exact(8) {
+                let taken = chunk.iter().fold(0, |all, word| all | word);
+                if mask & !taken == 0 {
+                    break;
+                }
+                mask &= !taken;
+                done += 8;
             }
-            mask &= !taken;
-            done += 8;
         }
         for (i, word) in row[done..].iter().enumerate() {
             if mask & !word == 0 {

@@ -67,6 +67,11 @@ impl MoveResolver {
                 self.moves.clear();
                 return Ok(());
             }
+            _ if self.moves.len() <= 4 && self.are_independent(scratch) => {
+                self.moves.iter().for_each(|m| emit(m.from, m.to, m.class));
+                self.moves.clear();
+                return Ok(());
+            }
             _ => {}
         }
         scratch.reset();
@@ -104,6 +109,15 @@ impl MoveResolver {
         }
         self.moves.clear();
         self.exhausted.map_or(Ok(()), Err)
+    }
+
+    /// Whether no move reads what another writes or goes from memory to memory. Cost: O(n²).
+    fn are_independent(&self, scratch: &impl Scratch) -> bool {
+        self.moves.iter().enumerate().all(|(i, m)| {
+            !(scratch.is_memory(m.from) && scratch.is_memory(m.to))
+                && self.moves.iter().all(|other| other.to != m.from)
+                && self.moves[..i].iter().all(|other| other.to != m.to)
+        })
     }
 
     /// The move that overwrites `loc`.

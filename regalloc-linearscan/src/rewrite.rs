@@ -56,6 +56,15 @@ struct Request {
     spilled: u32,
 }
 
+/// A vreg's piece at the position that the pass over the operands has reached.
+#[derive(Clone, Copy)]
+struct Cursor {
+    piece: u32,
+    /// Where the piece ends; as far as can be if it is the last.
+    to: u32,
+    loc: Loc,
+}
+
 #[derive(Default)]
 pub(crate) struct Rewrite {
     slots: Slots,
@@ -70,7 +79,7 @@ pub(crate) struct Rewrite {
     /// Per vreg: how often it leaves its register for its slot.
     leave_weight: Vec<f32>,
     /// Per vreg, the piece at the position reached.
-    current: Vec<u32>,
+    current: Vec<Cursor>,
     /// Set of globals with several pieces.
     split: Vec<u64>,
     requests: Vec<Request>,
@@ -273,10 +282,10 @@ impl Run<'_> {
         let (on_edge, key) = self.edge_key(edge, Stage::EdgeIn);
         let weight = self.cfg.weight(from).min(self.cfg.weight(to));
         let liveness = self.liveness;
-        for vreg in liveness.live_in_among(to, split) {
+        liveness.for_each_live_in_among(to, split, |vreg| {
             let (from, to) = (self.loc(self.piece_at(vreg, end - 1)), self.loc(self.piece_at(vreg, start)));
             self.transition(key, on_edge, from, to, vreg, weight);
-        }
+        });
         for (&arg, &param) in f.args.get(edge).iter().zip(f.params.get(to)) {
             let (from, to) = (self.loc(self.piece_at(arg, end - 1)), self.loc(self.piece_at(param, start)));
             if from != to && to.as_remat().is_none() {
@@ -320,8 +329,12 @@ impl Run<'_> {
         let f = self.f;
         self.out.locs.clear();
         self.out.locs.resize(f.operands.items.len(), Loc::NONE);
-        self.r.current.clear();
-        self.r.current.extend_from_slice(&self.pieces.first);
+        let mut current = core::mem::take(&mut self.r.current);
+        current.clear();
+        current.extend(self.pieces.first.iter().map(|&piece| {
+            if piece == NONE { Cursor { piece, to: 0, loc: Loc::NONE } } else { self.cursor(piece) }
+        }));
+        self.r.current = current;
         for b in 0..f.num_blocks() {
             for i in f.insts(b) {
                 let range = f.operands.range(i);
@@ -351,13 +364,25 @@ impl Run<'_> {
         }
         let reused = matches!(op.constraint, Constraint::Reuse(_));
         let pos = 2 * inst + u32::from(op.pos == OperandPos::Late && !reused);
-        let mut piece = self.r.current[op.vreg.index()];
-        // The input of a reusing def may end in the gap before; then its last piece is right, and it is fixed up.
-        while self.pieces.all[piece as usize].to <= pos && self.pieces.all[piece as usize].next != NONE {
-            piece = self.pieces.all[piece as usize].next;
+        let cursor = self.r.current[op.vreg.index()];
+        if pos < cursor.to { cursor.loc } else { self.advance(op.vreg, pos) }
+    }
+
+    /// The location at a position behind the cursor's piece. The input of a reusing def may end in the gap before; then
+    /// it does not matter: it is fixed up.
+    fn advance(&mut self, vreg: VReg, pos: u32) -> Loc {
+        let mut cursor = self.r.current[vreg.index()];
+        while cursor.to <= pos {
+            cursor = self.cursor(self.pieces.all[cursor.piece as usize].next);
         }
-        self.r.current[op.vreg.index()] = piece;
-        self.loc(piece)
+        self.r.current[vreg.index()] = cursor;
+        cursor.loc
+    }
+
+    fn cursor(&self, piece: u32) -> Cursor {
+        let is_last = self.pieces.all[piece as usize].next == NONE;
+        let to = if is_last { u32::MAX } else { self.pieces.all[piece as usize].to };
+        Cursor { piece, to, loc: self.loc(piece) }
     }
 
     #[inline]
@@ -542,7 +567,7 @@ impl Run<'_> {
     }
 
     fn is_alive_at(&self, vreg: VReg, pos: u32) -> bool {
-        let mut piece = self.r.current[vreg.index()];
+        let mut piece = self.r.current[vreg.index()].piece;
         while let Some(p) = self.pieces.all.get(piece as usize) {
             if pos < p.to {
                 return self.intervals.ranges(p.range).any(|range| range.from <= pos && pos < range.to);
@@ -555,7 +580,7 @@ impl Run<'_> {
     /// Whether anybody will read what an instruction defines.
     fn is_alive_after(&self, vreg: VReg, inst: u32) -> bool {
         // The input of a reusing def is used in the gap after the position before.
-        let mut uses = self.intervals.uses(self.pieces.all[self.r.current[vreg.index()] as usize].use_);
+        let mut uses = self.intervals.uses(self.pieces.all[self.r.current[vreg.index()].piece as usize].use_);
         self.is_alive_at(vreg, 2 * inst + 2)
             || uses.any(|use_| !use_.is_def && use_.pos == 2 * inst + 1)
             || (self.f.block_insts.binary_search(&(inst + 1)).is_ok() && self.f.num_insts() as u32 != inst + 1)

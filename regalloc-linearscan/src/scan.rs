@@ -172,9 +172,31 @@ impl Run<'_> {
         self.f.classes[self.pieces.all[p as usize].vreg as usize]
     }
 
+    /// A def that is never used, like those of a call's results: any free register will do. Returns whether it got one.
+    #[inline]
+    fn place_dead(&mut self, p: u32, class: RegClass) -> bool {
+        let piece = self.pieces.all[p as usize];
+        let info = &self.intervals.vregs[piece.vreg as usize];
+        if piece.to > piece.from + 2 || info.has_fixed || info.hint != NONE || self.random != 0 {
+            return false;
+        }
+        let taken = self.matrix.at(class, piece.from) | self.matrix.at(class, piece.to - 1);
+        let mut free = self.machine.allocatable(class) & info.allowed & !taken;
+        if free & self.machine.preferred.0[class as usize] != 0 {
+            free &= self.machine.preferred.0[class as usize];
+        }
+        if free != 0 {
+            self.take(p, class, free.trailing_zeros() as u8);
+        }
+        free != 0
+    }
+
     /// Gives piece `p` a location; may split it.
     fn place(&mut self, p: u32) {
         let class = self.class(p);
+        if self.place_dead(p, class) {
+            return;
+        }
         loop {
             let piece = self.pieces.all[p as usize];
             let info = self.intervals.vregs[piece.vreg as usize];
@@ -311,7 +333,7 @@ impl Run<'_> {
             free &= preferred;
         }
         // The tightest fit: a register that is taken soon anyway.
-        let taken_soon = (piece.to..piece.to.saturating_add(6)).fold(0, |all, pos| all | self.matrix.at(class, pos));
+        let taken_soon = self.matrix.taken_soon(class, piece.to);
         if free & taken_soon != 0 {
             free &= taken_soon;
         }
