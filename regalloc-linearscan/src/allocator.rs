@@ -2,10 +2,12 @@
 
 use crate::cfg::Cfg;
 use crate::intervals::Intervals;
-use crate::liveness::Liveness;
+use crate::coloring::Coloring;
+use crate::liveness::{Liveness, Precision};
 use crate::matrix::Matrix;
 use crate::rewrite::Rewrite;
 use crate::scan::{Pieces, Scan};
+use crate::whole::Whole;
 use crate::{Error, Function, Machine, Output, RegClass, Stats, rewrite, scan};
 
 /// Which allocator places the intervals.
@@ -14,6 +16,25 @@ pub enum Algorithm {
     /// Linear scan with lifetime holes, splitting, hints and use positions.
     #[default]
     LinearScan,
+    /// The linear scan of Poletto & Sarkar: one location per vreg, lives without holes.
+    WholeIntervals,
+    /// The same, on lives known by strongly connected components of the flow graph only: no dataflow analysis.
+    Coarse,
+    /// Registers for the most mentioned vregs: no flow graph.
+    UsageCounts,
+    /// Graph colouring (Chaitin, Briggs).
+    Coloring,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Algorithm; 5] = [
+        Algorithm::LinearScan,
+        Algorithm::WholeIntervals,
+        Algorithm::Coarse,
+        Algorithm::UsageCounts,
+        Algorithm::Coloring,
+    ];
 }
 
 /// How to allocate.
@@ -35,6 +56,8 @@ pub struct Allocator {
     intervals: Intervals,
     pieces: Pieces,
     scan: Scan,
+    whole: Whole,
+    coloring: Coloring,
     rewrite: Rewrite,
     out: Output,
 }
@@ -49,24 +72,36 @@ impl Allocator {
     pub fn run(&mut self, f: &Function, machine: &Machine, options: &Options) -> Result<&Output, Error> {
         self.out.stats = Stats::default();
         self.cfg.build(f)?;
-        self.liveness.compute(f)?;
+        let precision = match options.algorithm {
+            Algorithm::Coarse => Precision::Coarse,
+            Algorithm::UsageCounts => Precision::None,
+            _ => Precision::Exact,
+        };
+        self.liveness.compute(f, precision)?;
         let mut classes = [false; RegClass::COUNT];
         for &class in f.classes {
             classes[class as usize] = true;
         }
         self.matrix.clear(2 * f.num_insts(), classes);
         self.intervals.build(f, machine, &self.cfg, &self.liveness, &mut self.matrix)?;
+        let (intervals, matrix, pieces) = (&self.intervals, &mut self.matrix, &mut self.pieces);
+        let seed = options.random_seed;
         match options.algorithm {
+            Algorithm::WholeIntervals | Algorithm::Coarse => {
+                self.whole.run(f, machine, intervals, matrix, pieces, seed);
+            }
+            Algorithm::UsageCounts => self.whole.run_usage_counts(f, machine, intervals, matrix, pieces, seed),
+            Algorithm::Coloring => self.coloring.run(f, machine, intervals, matrix, pieces, seed),
             Algorithm::LinearScan => scan::run(
                 &mut self.scan,
                 f,
                 machine,
                 &self.cfg,
                 &mut self.intervals,
-                &mut self.matrix,
-                &mut self.pieces,
+                matrix,
+                pieces,
                 &mut self.out.stats,
-                options.random_seed,
+                seed,
             ),
         }
         self.out.stats.intervals = self.pieces.all.len() as u32;

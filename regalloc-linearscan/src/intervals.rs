@@ -369,7 +369,7 @@ fn may_share(operands: &[Operand], k: u32, reg: PReg, is_late: bool) -> bool {
         };
         other != k as usize && covers && o.constraint == Constraint::Fixed(reg) && o.vreg != VReg::NONE
     });
-    let is_late_def = op.kind == OperandKind::Def && is_late;
+    let is_late_def = op.kind == OperandKind::Def && op.pos == OperandPos::Late && is_late;
     match others.next() {
         Some((_, o)) => o.vreg == op.vreg && o.kind == op.kind && others.all(|(_, o)| o.vreg == op.vreg),
         None => is_late_def,

@@ -6,6 +6,7 @@ extern crate alloc;
 
 mod allocator;
 mod cfg;
+mod coloring;
 mod intervals;
 mod liveness;
 mod matrix;
@@ -15,6 +16,7 @@ pub mod ra2;
 mod rewrite;
 mod scan;
 mod slots;
+mod whole;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -22,6 +24,7 @@ use core::fmt;
 pub use allocator::{Algorithm, Allocator, Options};
 pub use cfg::loop_depths;
 pub use moves::{MoveResolver, Scratch};
+pub use whole::{Interval, IntervalScan};
 
 /// A basic block: its index in the order in which the blocks' instructions are numbered.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

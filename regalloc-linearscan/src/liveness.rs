@@ -3,11 +3,23 @@
 //! Only vregs that are mentioned in more than one block, or used before they are defined in their block, can be live
 //! across a block's border; these *globals* are numbered densely, so that the sets of most functions are a few words.
 //!
-//! Backward dataflow (Appel, *Modern Compiler Implementation*, 10.1): `out = ∪ in of successors` (and the arguments
+//! With [`Precision::Exact`], backward dataflow (Appel, *Modern Compiler Implementation*, 10.1): `out = ∪ in of successors` (and the arguments
 //! passed to them), `in = upward-exposed ∪ (out − defined)`. Cost: O(operands + rounds × blocks × globals / 64).
+//!
+//! With [`Precision::Coarse`], no dataflow (Poletto & Sarkar 1999, section 5.2): the strongly connected components of
+//! the flow graph in topological order; a global is alive in all components from the first that mentions it to the last.
+//! With [`Precision::None`], not even a flow graph: globals are alive everywhere.
 
 use crate::{Error, Function, Inst, Operand, OperandKind, VReg};
 use alloc::vec::Vec;
+
+/// How closely liveness is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Precision {
+    Exact,
+    Coarse,
+    None,
+}
 
 /// No block yet, and no number.
 const NONE: u32 = u32::MAX;
@@ -28,17 +40,23 @@ pub(crate) struct Liveness {
     live_out: Vec<u64>,
     /// Per block: globals that it defines before any use.
     defined: Vec<u64>,
+    components: Components,
+    extents: Vec<(u32, u32)>,
 }
 
 impl Liveness {
     #[inline(never)]
-    pub(crate) fn compute(&mut self, f: &Function) -> Result<(), Error> {
+    pub(crate) fn compute(&mut self, f: &Function, precision: Precision) -> Result<(), Error> {
         self.number_globals(f)?;
         let blocks = f.num_blocks();
         self.words = self.globals.len().div_ceil(64);
         for set in [&mut self.live_in, &mut self.live_out, &mut self.defined] {
             set.clear();
             set.resize(blocks * self.words, 0);
+        }
+        if precision != Precision::Exact {
+            self.approximate(f, precision);
+            return Ok(());
         }
         for &(block, number, is_def) in &self.mentions {
             let set = if is_def { &mut self.defined } else { &mut self.live_in };
@@ -115,6 +133,40 @@ impl Liveness {
         self.mentions.push((block, *number, is_def));
     }
 
+    /// Makes globals alive from their first component to their last.
+    fn approximate(&mut self, f: &Function, precision: Precision) {
+        let blocks = f.num_blocks();
+        if precision == Precision::None {
+            self.components.all_in_one(blocks);
+        } else {
+            self.components.find(f);
+        }
+        let of_block = &self.components.of_block;
+        // Per global, the first and last component that mention it.
+        self.extents.clear();
+        self.extents.resize(self.globals.len(), (u32::MAX, 0));
+        for &(block, number, _) in &self.mentions {
+            let component = of_block[block as usize];
+            let extent = &mut self.extents[number as usize];
+            *extent = (extent.0.min(component), extent.1.max(component));
+        }
+        for b in 0..blocks {
+            let component = of_block[b];
+            let is_loop = self.components.is_loop[component as usize];
+            for (g, &(first, last)) in self.extents.iter().enumerate() {
+                let bit = 1 << (g % 64);
+                let word = b * self.words + g / 64;
+                let is_inside = first <= component && component <= last;
+                if is_inside && (component < last || is_loop) {
+                    self.live_out[word] |= bit;
+                }
+                if is_inside && (first < component || is_loop) {
+                    self.live_in[word] |= bit;
+                }
+            }
+        }
+    }
+
     fn solve(&mut self, f: &Function) {
         let words = self.words;
         let mut changed = true;
@@ -183,4 +235,84 @@ fn bits(mut set: u64) -> impl Iterator<Item = usize> {
         set &= set.wrapping_sub(1);
         (bit < 64).then_some(bit)
     })
+}
+
+/// The strongly connected components of a flow graph, numbered in topological order.
+#[derive(Default)]
+struct Components {
+    of_block: Vec<u32>,
+    /// Per component, whether control can come back to it.
+    is_loop: Vec<bool>,
+    /// Per block: its number in depth-first order.
+    visited: Vec<u32>,
+    low: Vec<u32>,
+    /// Blocks whose component is not known yet.
+    open: Vec<u32>,
+    /// Blocks being visited, and the next of their successors.
+    path: Vec<(u32, u32)>,
+}
+
+impl Components {
+    fn all_in_one(&mut self, blocks: usize) {
+        self.of_block.clear();
+        self.of_block.resize(blocks, 0);
+        self.is_loop.clear();
+        self.is_loop.push(true);
+    }
+
+    /// Tarjan, *Depth-First Search and Linear Graph Algorithms* (1972), without recursion.
+    fn find(&mut self, f: &Function) {
+        let blocks = f.num_blocks();
+        for table in [&mut self.of_block, &mut self.visited, &mut self.low] {
+            table.clear();
+            table.resize(blocks, NONE);
+        }
+        self.is_loop.clear();
+        let mut count = 0;
+        for root in 0..blocks as u32 {
+            if self.visited[root as usize] == NONE {
+                self.path.push((root, 0));
+            }
+            while let Some(&mut (block, ref mut next)) = self.path.last_mut() {
+                let b = block as usize;
+                if *next == 0 && self.visited[b] == NONE {
+                    self.visited[b] = count;
+                    self.low[b] = count;
+                    count += 1;
+                    self.open.push(block);
+                }
+                let succs = f.succs.get(b);
+                if let Some(succ) = succs.get(*next as usize) {
+                    *next += 1;
+                    let s = succ.0 as usize;
+                    if self.visited[s] == NONE {
+                        self.path.push((succ.0, 0));
+                    } else if self.of_block[s] == NONE {
+                        self.low[b] = self.low[b].min(self.visited[s]);
+                    }
+                    continue;
+                }
+                self.path.pop();
+                if let Some(&(parent, _)) = self.path.last() {
+                    self.low[parent as usize] = self.low[parent as usize].min(self.low[b]);
+                }
+                if self.low[b] == self.visited[b] {
+                    let component = self.is_loop.len() as u32;
+                    let mut size = 0;
+                    while let Some(member) = self.open.pop() {
+                        self.of_block[member as usize] = component;
+                        size += 1;
+                        if member == block {
+                            break;
+                        }
+                    }
+                    self.is_loop.push(size > 1 || succs.iter().any(|s| s.0 == block));
+                }
+            }
+        }
+        // Components were found in reverse topological order.
+        let last = self.is_loop.len() as u32 - 1;
+        self.of_block.iter_mut().for_each(|component| *component = last - *component);
+        self.is_loop.reverse();
+    }
 }

@@ -28,6 +28,11 @@ impl Matrix {
         }
     }
 
+    /// The words of a class, by position.
+    pub(crate) fn row(&self, class: RegClass) -> &[u64] {
+        &self.rows[class as usize]
+    }
+
     #[inline]
     pub(crate) fn at(&self, class: RegClass, pos: u32) -> u64 {
         self.rows[class as usize].get(pos as usize).copied().unwrap_or(0)

@@ -62,12 +62,24 @@ fn check(algorithm: Algorithm, is_random: bool) {
     }
 }
 
-#[test]
-fn linear_scan() {
-    check(Algorithm::LinearScan, false);
+macro_rules! on_every_algorithm {
+    ($($name:ident $name_at_random:ident $algorithm:ident,)*) => {$(
+        #[test]
+        fn $name() {
+            check(Algorithm::$algorithm, false);
+        }
+
+        #[test]
+        fn $name_at_random() {
+            check(Algorithm::$algorithm, true);
+        }
+    )*};
 }
 
-#[test]
-fn linear_scan_at_random() {
-    check(Algorithm::LinearScan, true);
+on_every_algorithm! {
+    linear_scan linear_scan_at_random LinearScan,
+    whole_intervals whole_intervals_at_random WholeIntervals,
+    coarse coarse_at_random Coarse,
+    usage_counts usage_counts_at_random UsageCounts,
+    coloring coloring_at_random Coloring,
 }
