@@ -102,7 +102,10 @@ impl Coloring {
             let info = &intervals.vregs[piece.vreg as usize];
             let all = machine.allocatable(class) & info.allowed;
             let mut free = all;
-            if intervals.ranges(piece.range).any(|range| matrix.narrow(class, range.from, range.to, &mut free).is_some()) {
+            if intervals
+                .ranges(piece.range)
+                .any(|range| matrix.narrow(class, range.from, range.to, &mut free).is_some())
+            {
                 free = 0;
             }
             if info.has_fixed {
@@ -180,15 +183,15 @@ impl Coloring {
                 continue;
             }
             let info = &intervals.vregs[piece.vreg as usize];
-            let mut wish = intervals
-                .uses(if info.has_fixed { piece.use_ } else { NONE })
-                .find_map(|use_| match use_.constraint {
+            let mut wish =
+                intervals.uses(if info.has_fixed { piece.use_ } else { NONE }).find_map(|use_| match use_.constraint {
                     Constraint::Fixed(reg) if free & reg.bit() != 0 => Some(reg.number()),
                     _ => None,
                 });
             if wish.is_none() && info.hint != NONE {
                 let hint = pieces.first[info.hint as usize];
-                wish = pieces.all.get(hint as usize).map(|hint| hint.loc).filter(|&loc| loc < 64 && free >> loc & 1 != 0);
+                wish =
+                    pieces.all.get(hint as usize).map(|hint| hint.loc).filter(|&loc| loc < 64 && free >> loc & 1 != 0);
             }
             let preferred = free & machine.preferred.0[class as usize];
             let mut reg = wish.unwrap_or(if preferred != 0 { preferred } else { free }.trailing_zeros() as u8);
@@ -201,4 +204,3 @@ impl Coloring {
         }
     }
 }
-

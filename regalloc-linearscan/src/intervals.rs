@@ -265,7 +265,8 @@ impl Intervals {
             return Err(Error::MalformedOperand(Inst(inst), k));
         }
         for pos in positions {
-            if matrix.at(class, pos) & reg.bit() != 0 && !may_share(f.operands.get(inst as usize), k, reg, pos & 1 != 0) {
+            if matrix.at(class, pos) & reg.bit() != 0 && !may_share(f.operands.get(inst as usize), k, reg, pos & 1 != 0)
+            {
                 return Err(Error::FixedConflict(Inst(inst), reg));
             }
             matrix.set(class, pos, reg.bit());

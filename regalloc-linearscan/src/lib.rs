@@ -6,6 +6,7 @@ extern crate alloc;
 
 mod allocator;
 mod cfg;
+pub mod checker;
 mod coloring;
 mod intervals;
 mod liveness;
@@ -100,6 +101,11 @@ impl PReg {
 
     pub(crate) fn bit(self) -> u64 {
         1 << self.number()
+    }
+
+    /// Its place among the registers of all classes.
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
     }
 }
 

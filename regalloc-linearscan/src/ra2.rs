@@ -2,7 +2,7 @@
 //! be tested by its generator and checker, and to be timed on the same input.
 
 use crate::{
-    Allocator, Block, Constraint, Error, Function, Inst, Loc, Lists, Machine, Operand, OperandKind, OperandPos, PReg,
+    Allocator, Block, Constraint, Error, Function, Inst, Lists, Loc, Machine, Operand, OperandKind, OperandPos, PReg,
     PRegSet, RegClass, VReg,
 };
 use alloc::vec::Vec;
@@ -238,9 +238,7 @@ fn machine<F: ra::Function>(func: &F, env: &ra::MachineEnv) -> Machine {
 fn slot_allocation<F: ra::Function>(func: &F, class: RegClass, loc: Loc) -> ra::Allocation {
     let classes = [ra::RegClass::Int, ra::RegClass::Float, ra::RegClass::Vector];
     match (loc.as_reg(), loc.as_slot()) {
-        (Some(reg), _) => {
-            ra::Allocation::reg(ra::PReg::new(reg.number() as usize, classes[reg.class() as usize]))
-        }
+        (Some(reg), _) => ra::Allocation::reg(ra::PReg::new(reg.number() as usize, classes[reg.class() as usize])),
         (_, Some(unit)) => {
             let last = if func.multi_spillslot_named_by_last_slot() {
                 func.spillslot_size(classes[class as usize]) - 1
@@ -259,9 +257,7 @@ fn error(error: Error) -> ra::RegAllocError {
         Error::UndefinedUse(_) => ra::RegAllocError::EntryLivein,
         Error::MalformedBlock(b) => ra::RegAllocError::BB(ra::Block::new(b.0 as usize)),
         Error::TooFewRegisters(..) | Error::FixedConflict(..) => ra::RegAllocError::TooManyLiveRegs,
-        Error::MalformedOperand(i, _) | Error::NoSuchVReg(_, i) => {
-            ra::RegAllocError::SSA(ra::VReg::invalid(), inst(i))
-        }
+        Error::MalformedOperand(i, _) | Error::NoSuchVReg(_, i) => ra::RegAllocError::SSA(ra::VReg::invalid(), inst(i)),
         Error::MalformedArgs(_) => ra::RegAllocError::SSA(ra::VReg::invalid(), ra::Inst::invalid()),
         Error::TooLarge => ra::RegAllocError::TooManyOperands,
     }

@@ -331,9 +331,12 @@ impl Run<'_> {
         self.out.locs.resize(f.operands.items.len(), Loc::NONE);
         let mut current = core::mem::take(&mut self.r.current);
         current.clear();
-        current.extend(self.pieces.first.iter().map(|&piece| {
-            if piece == NONE { Cursor { piece, to: 0, loc: Loc::NONE } } else { self.cursor(piece) }
-        }));
+        current.extend(
+            self.pieces
+                .first
+                .iter()
+                .map(|&piece| if piece == NONE { Cursor { piece, to: 0, loc: Loc::NONE } } else { self.cursor(piece) }),
+        );
         self.r.current = current;
         for b in 0..f.num_blocks() {
             for i in f.insts(b) {

@@ -385,11 +385,8 @@ impl Run<'_> {
             return true;
         }
         let immediate = need.pos & !1 <= from;
-        let patience = if immediate {
-            f32::INFINITY
-        } else {
-            self.spill_cost(p, need.weight) / (need.pos - from) as f32
-        };
+        let patience =
+            if immediate { f32::INFINITY } else { self.spill_cost(p, need.weight) / (need.pos - from) as f32 };
         if let Some(victim) = self.cheapest_victim(p, class, patience) {
             self.evict(victim, class, from);
             return false;

@@ -150,9 +150,8 @@ impl Whole {
         pieces.reset(intervals);
         for class in RegClass::ALL {
             self.summary[class as usize].clear();
-            self.summary[class as usize].extend(
-                matrix.row(class).chunks(SUMMARY).map(|chunk| chunk.iter().fold(0, |all, word| all | word)),
-            );
+            self.summary[class as usize]
+                .extend(matrix.row(class).chunks(SUMMARY).map(|chunk| chunk.iter().fold(0, |all, word| all | word)));
         }
         for class in RegClass::ALL {
             self.order.clear();
@@ -218,7 +217,10 @@ impl Whole {
             let piece = pieces.all[key as u32 as usize];
             let class = f.classes[piece.vreg as usize];
             let mut free = machine.allocatable(class) & intervals.vregs[piece.vreg as usize].allowed;
-            if intervals.ranges(piece.range).any(|range| matrix.narrow(class, range.from, range.to, &mut free).is_some()) {
+            if intervals
+                .ranges(piece.range)
+                .any(|range| matrix.narrow(class, range.from, range.to, &mut free).is_some())
+            {
                 continue;
             }
             if random != 0 {
@@ -268,7 +270,14 @@ pub(crate) fn is_free_for(
 }
 
 /// Gives a piece a register and marks it in the matrix where the vreg is really alive.
-pub(crate) fn occupy(intervals: &Intervals, matrix: &mut Matrix, pieces: &mut Pieces, p: u32, class: RegClass, reg: u8) {
+pub(crate) fn occupy(
+    intervals: &Intervals,
+    matrix: &mut Matrix,
+    pieces: &mut Pieces,
+    p: u32,
+    class: RegClass,
+    reg: u8,
+) {
     let piece = &mut pieces.all[p as usize];
     piece.loc = reg;
     for range in intervals.ranges(piece.range) {
