@@ -116,7 +116,7 @@ fn main() {
         };
         allocators.push((format!("regalloc2 {algorithm:?}"), Box::new(run)));
     }
-    for algorithm in [ra2::Algorithm::LinearScan] {
+    for algorithm in ra2::Algorithm::ALL {
         let options = ra2::Options { algorithm, ..ra2::Options::default() };
         let mut ctx = ra2::Ctx::default();
         let run = move |func: &Func, env: &MachineEnv, keep: bool| {
