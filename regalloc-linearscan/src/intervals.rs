@@ -49,6 +49,11 @@ pub(crate) struct Use {
 }
 
 impl Use {
+    #[inline(always)]
+    fn new(pos: u32, weight: f32, constraint: Constraint, is_def: bool) -> Use {
+        Use { pos, next: NONE, weight, constraint, is_def }
+    }
+
     /// Whether the operand needs a register, so that a value in memory costs a load or store.
     #[inline]
     pub(crate) fn needs_reg(&self) -> bool {
@@ -135,8 +140,7 @@ impl Intervals {
             for e in f.succs.range(b) {
                 let to = f.succs.items[e].0 as usize;
                 for (&arg, &param) in f.args.get(e).iter().zip(f.params.get(to)) {
-                    self.add_range(arg, start, end);
-                    self.add_use(arg, end - 1, weight, Constraint::Any, false);
+                    self.use_at(arg, start, end, Use::new(end - 1, weight, Constraint::Any, false));
                     self.hint(arg, param, weight);
                 }
             }
@@ -154,7 +158,7 @@ impl Intervals {
                 self.add_operands(f, machine, i as u32, start, weight, matrix)?;
             }
             for &param in f.params.get(b) {
-                self.define(param, start, start + 1, weight, Constraint::Any);
+                self.define(param, start + 1, Use::new(start, weight, Constraint::Any, true));
             }
         }
         match clobbers.last() {
@@ -212,7 +216,7 @@ impl Intervals {
             if let Constraint::Fixed(reg) = constraint {
                 self.reserve(f, inst, op.vreg, reg, from..late + 1, matrix, k as u32)?;
             }
-            self.define(op.vreg, from, late + 1, weight, constraint);
+            self.define(op.vreg, late + 1, Use::new(from, weight, constraint, true));
         }
         for (k, op) in operands.iter().enumerate() {
             if op.kind != OperandKind::Use {
@@ -227,8 +231,7 @@ impl Intervals {
             if k < 64 && reused >> k & 1 != 0 {
                 // Copied in the gap before the instruction; but what is live into a block is live somewhere in it.
                 let to = early.max(block_start + 1);
-                self.add_range(op.vreg, block_start, to);
-                self.add_use(op.vreg, to - 1, weight, Constraint::Any, false);
+                self.use_at(op.vreg, block_start, to, Use::new(to - 1, weight, Constraint::Any, false));
                 continue;
             }
             let pos = if op.pos == OperandPos::Late { late } else { early };
@@ -242,8 +245,7 @@ impl Intervals {
                 }
                 _ => {}
             }
-            self.add_range(op.vreg, block_start, pos + 1);
-            self.add_use(op.vreg, pos, weight, op.constraint, false);
+            self.use_at(op.vreg, block_start, pos + 1, Use::new(pos, weight, op.constraint, false));
         }
         Ok(())
     }
@@ -277,20 +279,33 @@ impl Intervals {
     /// Adds `[from, to)`, where `from` is the start of a block, to the front of an interval.
     #[inline]
     fn add_range(&mut self, vreg: VReg, from: u32, to: u32) {
-        let head = &mut self.vregs[vreg.index()].range;
-        if let Some(range) = self.ranges.get_mut(*head as usize) {
+        Self::add_range_to(&mut self.vregs[vreg.index()], &mut self.ranges, from, to);
+    }
+
+    #[inline(always)]
+    fn add_range_to(info: &mut VRegInfo, ranges: &mut Vec<Range>, from: u32, to: u32) {
+        if let Some(range) = ranges.get_mut(info.range as usize) {
             if range.from <= to {
                 range.from = range.from.min(from);
                 range.to = range.to.max(to);
                 return;
             }
         }
-        self.ranges.push(Range { from, to, next: *head });
-        *head = self.ranges.len() as u32 - 1;
+        let next = core::mem::replace(&mut info.range, ranges.len() as u32);
+        ranges.push(Range { from, to, next });
     }
 
-    /// A def at `from`: the interval starts there, and covers all up to `dead_to` even if it is never used.
-    fn define(&mut self, vreg: VReg, from: u32, dead_to: u32, weight: f32, constraint: Constraint) {
+    /// A use at `pos`: the interval covers `[from, to)`, where `from` is the start of the block.
+    #[inline(always)]
+    fn use_at(&mut self, vreg: VReg, from: u32, to: u32, use_: Use) {
+        let info = &mut self.vregs[vreg.index()];
+        Self::add_range_to(info, &mut self.ranges, from, to);
+        Self::add_use(info, &mut self.uses, use_);
+    }
+
+    /// A def: the interval starts there, and covers all up to `dead_to` even if it is never used.
+    fn define(&mut self, vreg: VReg, dead_to: u32, use_: Use) {
+        let from = use_.pos;
         let info = &mut self.vregs[vreg.index()];
         match self.ranges.get_mut(info.range as usize) {
             Some(range) if range.from <= from => {
@@ -299,19 +314,18 @@ impl Intervals {
             }
             Some(range) if range.from <= dead_to => range.from = from,
             _ => {
-                self.ranges.push(Range { from, to: dead_to, next: info.range });
-                info.range = self.ranges.len() as u32 - 1;
+                let next = core::mem::replace(&mut info.range, self.ranges.len() as u32);
+                self.ranges.push(Range { from, to: dead_to, next });
             }
         }
-        info.def_weight += weight;
+        info.def_weight += use_.weight;
         self.defs.push((from, vreg));
-        self.add_use(vreg, from, weight, constraint, true);
+        Self::add_use(info, &mut self.uses, use_);
     }
 
-    #[inline]
-    fn add_use(&mut self, vreg: VReg, pos: u32, weight: f32, constraint: Constraint, is_def: bool) {
-        let info = &mut self.vregs[vreg.index()];
-        match constraint {
+    #[inline(always)]
+    fn add_use(info: &mut VRegInfo, uses: &mut Vec<Use>, mut use_: Use) {
+        match use_.constraint {
             Constraint::Any | Constraint::Reuse(_) => {}
             Constraint::Reg => info.needs_reg = true,
             Constraint::Limit(limit) => {
@@ -323,19 +337,25 @@ impl Intervals {
             Constraint::Fixed(_) => info.has_fixed = true,
             Constraint::Stack => info.needs_stack = true,
         }
-        let index = self.uses.len() as u32;
-        let mut at = info.use_;
-        if at == NONE || self.uses[at as usize].pos >= pos {
-            self.uses.push(Use { pos, next: at, weight, constraint, is_def });
-            info.use_ = index;
-            return;
+        let head = info.use_;
+        if uses.get(head as usize).is_none_or(|first| first.pos >= use_.pos) {
+            info.use_ = uses.len() as u32;
+            use_.next = head;
+            uses.push(use_);
+        } else {
+            Self::insert_use(head, uses, use_);
         }
-        // Operands of one instruction come in any order.
-        while self.uses[at as usize].next != NONE && self.uses[self.uses[at as usize].next as usize].pos < pos {
-            at = self.uses[at as usize].next;
+    }
+
+    /// Operands of one instruction come in any order.
+    #[cold]
+    fn insert_use(mut at: u32, uses: &mut Vec<Use>, mut use_: Use) {
+        while uses.get(uses[at as usize].next as usize).is_some_and(|next| next.pos < use_.pos) {
+            at = uses[at as usize].next;
         }
-        let next = core::mem::replace(&mut self.uses[at as usize].next, index);
-        self.uses.push(Use { pos, next, weight, constraint, is_def });
+        let index = uses.len() as u32;
+        use_.next = core::mem::replace(&mut uses[at as usize].next, index);
+        uses.push(use_);
     }
 
     fn hint(&mut self, a: VReg, b: VReg, weight: f32) {

@@ -92,11 +92,7 @@ impl PReg {
     /// Its class.
     #[inline]
     pub const fn class(self) -> RegClass {
-        match self.0 >> 6 {
-            0 => RegClass::Int,
-            1 => RegClass::Float,
-            _ => RegClass::Vector,
-        }
+        [RegClass::Int, RegClass::Float, RegClass::Vector, RegClass::Vector][(self.0 >> 6) as usize]
     }
 
     pub(crate) fn bit(self) -> u64 {

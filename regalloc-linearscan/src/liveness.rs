@@ -97,7 +97,8 @@ impl Liveness {
                     if last != block {
                         // An instruction that uses and defines a vreg uses it first.
                         let is_use = |o: &Operand| o.vreg == op.vreg && o.kind == OperandKind::Use;
-                        self.first_mention(op.vreg, block, !operands.iter().any(is_use));
+                        let is_def = op.kind == OperandKind::Def && !operands.iter().any(is_use);
+                        self.first_mention(op.vreg, block, is_def);
                     }
                 }
             }

@@ -70,9 +70,9 @@ pub fn run_with_ctx<'a, F: ra::Function>(
     let output = &mut ctx.output;
     output.num_spillslots = result.num_slots as usize;
     output.allocs.clear();
-    output.allocs.extend(result.locs.iter().zip(&ctx.operands).map(|(&loc, op)| {
-        let class = ctx.classes.get(op.vreg.index()).copied().unwrap_or(RegClass::Int);
-        slot_allocation(func, class, loc)
+    output.allocs.extend(result.locs.iter().zip(&ctx.operands).map(|(&loc, op)| match loc.as_reg() {
+        Some(reg) => ra::Allocation::reg(ra_preg(reg)),
+        None => slot_allocation(func, ctx.classes.get(op.vreg.index()).copied().unwrap_or(RegClass::Int), loc),
     }));
     output.inst_alloc_offsets.clear();
     output.inst_alloc_offsets.extend_from_slice(&ctx.operand_starts[..f.num_insts()]);
@@ -216,6 +216,11 @@ fn preg(reg: ra::PReg) -> PReg {
     PReg::new(reg.hw_enc() as u8, class(reg.class()))
 }
 
+/// Both count registers by class, 64 each.
+fn ra_preg(reg: PReg) -> ra::PReg {
+    ra::PReg::from_index(reg.index())
+}
+
 fn reg_set(set: ra::PRegSet) -> PRegSet {
     set.into_iter().map(preg).collect()
 }
@@ -238,7 +243,7 @@ fn machine<F: ra::Function>(func: &F, env: &ra::MachineEnv) -> Machine {
 fn slot_allocation<F: ra::Function>(func: &F, class: RegClass, loc: Loc) -> ra::Allocation {
     let classes = [ra::RegClass::Int, ra::RegClass::Float, ra::RegClass::Vector];
     match (loc.as_reg(), loc.as_slot()) {
-        (Some(reg), _) => ra::Allocation::reg(ra::PReg::new(reg.number() as usize, classes[reg.class() as usize])),
+        (Some(reg), _) => ra::Allocation::reg(ra_preg(reg)),
         (_, Some(unit)) => {
             let last = if func.multi_spillslot_named_by_last_slot() {
                 func.spillslot_size(classes[class as usize]) - 1

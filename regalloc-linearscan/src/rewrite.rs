@@ -63,6 +63,10 @@ struct Cursor {
     /// Where the piece ends; as far as can be if it is the last.
     to: u32,
     loc: Loc,
+    /// The location is a register, and not one that is in memory.
+    is_reg: bool,
+    /// A def must be stored as well.
+    is_stored: bool,
 }
 
 #[derive(Default)]
@@ -70,6 +74,8 @@ pub(crate) struct Rewrite {
     slots: Slots,
     /// Per vreg, the location of its spilled pieces.
     homes: Vec<Loc>,
+    /// Per piece, its location.
+    locs: Vec<Loc>,
     /// Per vreg, the number of its slot.
     slot_of: Vec<u32>,
     /// Vregs to get a slot: `from << 32 | vreg`.
@@ -83,6 +89,8 @@ pub(crate) struct Rewrite {
     /// Set of globals with several pieces.
     split: Vec<u64>,
     requests: Vec<Request>,
+    /// Where the requests of the current instruction's operands start.
+    inst_requests: usize,
     edge_requests: Vec<Request>,
     resolver: MoveResolver,
     extra_slots: ExtraSlots,
@@ -115,6 +123,7 @@ pub(crate) fn run(
 ) -> Result<(), Error> {
     let mut run = Run { f, machine, cfg, liveness, intervals, pieces, matrix, out, r };
     run.assign_slots();
+    run.place_pieces();
     run.collect_transitions();
     run.choose_stores();
     run.rewrite_operands()?;
@@ -170,15 +179,24 @@ impl Run<'_> {
         }
     }
 
+    /// Notes the location of each piece.
+    fn place_pieces(&mut self) {
+        let Run { f, pieces, r, .. } = self;
+        let Rewrite { locs, homes, .. } = &mut **r;
+        locs.clear();
+        locs.extend(pieces.all.iter().map(|piece| {
+            if piece.loc == MEMORY {
+                homes[piece.vreg as usize]
+            } else {
+                Loc::reg(PReg::new(piece.loc & 63, f.classes[piece.vreg as usize]))
+            }
+        }));
+    }
+
     /// The location of a piece.
     #[inline]
     fn loc(&self, piece: u32) -> Loc {
-        let piece = &self.pieces.all[piece as usize];
-        if piece.loc == MEMORY {
-            self.r.homes[piece.vreg as usize]
-        } else {
-            Loc::reg(PReg::new(piece.loc, self.f.classes[piece.vreg as usize]))
-        }
+        self.r.locs[piece as usize]
     }
 
     /// The piece of a vreg at a position at which it is alive.
@@ -331,12 +349,13 @@ impl Run<'_> {
         self.out.locs.resize(f.operands.items.len(), Loc::NONE);
         let mut current = core::mem::take(&mut self.r.current);
         current.clear();
-        current.extend(
-            self.pieces
-                .first
-                .iter()
-                .map(|&piece| if piece == NONE { Cursor { piece, to: 0, loc: Loc::NONE } } else { self.cursor(piece) }),
-        );
+        current.extend(self.pieces.first.iter().map(|&piece| {
+            if piece == NONE {
+                Cursor { piece, to: u32::MAX, loc: Loc::NONE, is_reg: false, is_stored: false }
+            } else {
+                self.cursor(piece)
+            }
+        }));
         self.r.current = current;
         for b in 0..f.num_blocks() {
             for i in f.insts(b) {
@@ -344,9 +363,19 @@ impl Run<'_> {
                 let mut plain = true;
                 for k in range.clone() {
                     let op = &f.operands.items[k];
-                    let loc = self.natural_loc(op, i as u32);
-                    self.out.locs[k] = loc;
-                    plain &= self.satisfies(op, loc) && (op.kind == OperandKind::Use || !self.is_stored(op, loc));
+                    if op.vreg == VReg::NONE {
+                        let Constraint::Fixed(reg) = op.constraint else { continue };
+                        self.out.locs[k] = Loc::reg(reg);
+                        continue;
+                    }
+                    let cursor = self.cursor_at(op, i as u32);
+                    self.out.locs[k] = cursor.loc;
+                    plain &= !(cursor.is_stored && op.kind == OperandKind::Def)
+                        && match op.constraint {
+                            Constraint::Any => true,
+                            Constraint::Reg => cursor.is_reg,
+                            _ => self.satisfies(op, cursor.loc),
+                        };
                 }
                 if !plain {
                     self.fix_up(b, i as u32)?;
@@ -356,36 +385,32 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Where the operand's vreg is.
+    /// The piece of the operand's vreg at its position.
     #[inline]
-    fn natural_loc(&mut self, op: &Operand, inst: u32) -> Loc {
-        if op.vreg == VReg::NONE {
-            return match op.constraint {
-                Constraint::Fixed(reg) => Loc::reg(reg),
-                _ => Loc::NONE,
-            };
-        }
-        let reused = matches!(op.constraint, Constraint::Reuse(_));
-        let pos = 2 * inst + u32::from(op.pos == OperandPos::Late && !reused);
+    fn cursor_at(&mut self, op: &Operand, inst: u32) -> Cursor {
+        let is_late = op.pos == OperandPos::Late && !matches!(op.constraint, Constraint::Reuse(_));
+        let pos = 2 * inst + u32::from(is_late);
         let cursor = self.r.current[op.vreg.index()];
-        if pos < cursor.to { cursor.loc } else { self.advance(op.vreg, pos) }
+        if pos < cursor.to { cursor } else { self.advance(op.vreg, pos) }
     }
 
-    /// The location at a position behind the cursor's piece. The input of a reusing def may end in the gap before; then
+    /// The piece at a position behind the cursor's piece. The input of a reusing def may end in the gap before; then
     /// it does not matter: it is fixed up.
-    fn advance(&mut self, vreg: VReg, pos: u32) -> Loc {
+    fn advance(&mut self, vreg: VReg, pos: u32) -> Cursor {
         let mut cursor = self.r.current[vreg.index()];
         while cursor.to <= pos {
             cursor = self.cursor(self.pieces.all[cursor.piece as usize].next);
         }
         self.r.current[vreg.index()] = cursor;
-        cursor.loc
+        cursor
     }
 
     fn cursor(&self, piece: u32) -> Cursor {
         let is_last = self.pieces.all[piece as usize].next == NONE;
         let to = if is_last { u32::MAX } else { self.pieces.all[piece as usize].to };
-        Cursor { piece, to, loc: self.loc(piece) }
+        let loc = self.loc(piece);
+        let is_stored = self.r.stored_at_def[self.pieces.all[piece as usize].vreg as usize] && loc.as_slot().is_none();
+        Cursor { piece, to, loc, is_reg: !self.is_memory(loc), is_stored }
     }
 
     #[inline]
@@ -417,18 +442,29 @@ impl Run<'_> {
         let f = self.f;
         let first = f.operands.range(inst as usize).start;
         let operands = f.operands.get(inst as usize);
-        let is_reused = |k: usize| operands.iter().any(|def| def.constraint == Constraint::Reuse(k as u8));
+        self.r.inst_requests = self.r.requests.len();
+        let mut reused = 0u64;
+        for op in operands {
+            if let Constraint::Reuse(input) = op.constraint {
+                reused |= 1 << input;
+            }
+        }
+        let is_reused = |k: usize| k < 64 && reused >> k & 1 != 0;
         // Named registers first, then pairs of a reused input and its def, then whatever register is left.
+        let mut unsettled = 0;
         for (k, op) in operands.iter().enumerate() {
             let natural = self.out.locs[first + k];
-            if op.vreg == VReg::NONE || self.satisfies(op, natural) || is_reused(k) {
+            if self.satisfies(op, natural) || op.vreg == VReg::NONE || is_reused(k) {
                 continue;
             }
-            let home = self.r.homes[op.vreg.index()];
             let wanted = match op.constraint {
                 Constraint::Fixed(reg) => Loc::reg(reg),
-                Constraint::Stack => home,
-                _ => continue,
+                Constraint::Stack => self.r.homes[op.vreg.index()],
+                Constraint::Reuse(_) => continue,
+                _ => {
+                    unsettled += 1;
+                    continue;
+                }
             };
             self.out.locs[first + k] = wanted;
             match op.kind {
@@ -437,51 +473,56 @@ impl Run<'_> {
                 OperandKind::Def => self.after(b, inst, wanted, natural, op.vreg),
             }
         }
-        for (k, op) in operands.iter().enumerate() {
+        for (k, op) in operands.iter().enumerate().filter(|_| reused != 0) {
             if let Constraint::Reuse(input) = op.constraint {
                 self.fix_up_reuse(b, inst, k, input as usize)?;
             }
         }
-        for (k, op) in operands.iter().enumerate() {
-            let loc = self.out.locs[first + k];
-            if op.vreg == VReg::NONE || matches!(op.constraint, Constraint::Reuse(_)) || self.satisfies(op, loc) {
-                continue;
-            }
-            if is_reused(k) {
-                continue;
-            }
-            if op.kind == OperandKind::Def && loc.as_remat().is_some() {
-                // The constant is made where it is used: this def writes nothing.
-                continue;
-            }
-            let shared = operands.iter().enumerate().find_map(|(other, o)| {
-                let there = self.out.locs[first + other];
-                let is_ready = o.vreg == op.vreg && o.kind == op.kind && o.pos == op.pos && other != k;
-                (is_ready && !is_reused(other) && self.satisfies(op, there)).then_some(there)
-            });
-            if let Some(there) = shared {
-                self.out.locs[first + k] = there;
-                continue;
-            }
-            let early = op.kind == OperandKind::Use || op.pos == OperandPos::Early;
-            let late = op.kind == OperandKind::Def || op.pos == OperandPos::Late;
-            let limit = if let Constraint::Limit(limit) = op.constraint { limit } else { 64 };
-            let temp = self.temporary(b, inst, f.classes[op.vreg.index()], early, late, limit)?;
-            self.out.locs[first + k] = temp;
-            match op.kind {
-                OperandKind::Use => self.before(inst, loc, temp, op),
-                OperandKind::Def => self.after(b, inst, temp, loc, op.vreg),
+        for (k, op) in operands.iter().enumerate().filter(|_| unsettled != 0) {
+            let is_settled = is_reused(k) || matches!(op.constraint, Constraint::Reuse(_)) || op.vreg == VReg::NONE;
+            if !is_settled && !self.satisfies(op, self.out.locs[first + k]) {
+                self.fix_up_reg(b, inst, k, reused)?;
             }
         }
         // Defs that need no other place but are stored.
-        for (k, op) in operands.iter().enumerate() {
-            if op.kind == OperandKind::Def {
-                let loc = self.out.locs[first + k];
-                let class = f.classes[op.vreg.index()];
-                if self.is_stored(op, loc) && self.is_alive_after(op.vreg, inst) {
-                    self.request_after(b, inst, loc, self.r.homes[op.vreg.index()], class);
-                }
+        for (k, op) in operands.iter().enumerate().filter(|(_, op)| op.kind == OperandKind::Def) {
+            let loc = self.out.locs[first + k];
+            if self.is_stored(op, loc) && self.is_alive_after(op.vreg, inst) {
+                self.request_after(b, inst, loc, self.r.homes[op.vreg.index()], f.classes[op.vreg.index()]);
             }
+        }
+        Ok(())
+    }
+
+    /// Gives an operand that needs some register one for this instruction.
+    fn fix_up_reg(&mut self, b: usize, inst: u32, k: usize, reused: u64) -> Result<(), Error> {
+        let f = self.f;
+        let first = f.operands.range(inst as usize).start;
+        let operands = f.operands.get(inst as usize);
+        let op = &operands[k];
+        let loc = self.out.locs[first + k];
+        if op.kind == OperandKind::Def && loc.as_remat().is_some() {
+            // The constant is made where it is used: this def writes nothing.
+            return Ok(());
+        }
+        let shared = operands.iter().enumerate().find_map(|(other, o)| {
+            let there = self.out.locs[first + other];
+            let is_ready = o.vreg == op.vreg && o.kind == op.kind && o.pos == op.pos && other != k;
+            let is_reused = other < 64 && reused >> other & 1 != 0;
+            (is_ready && !is_reused && self.satisfies(op, there)).then_some(there)
+        });
+        if let Some(there) = shared {
+            self.out.locs[first + k] = there;
+            return Ok(());
+        }
+        let early = op.kind == OperandKind::Use || op.pos == OperandPos::Early;
+        let late = op.kind == OperandKind::Def || op.pos == OperandPos::Late;
+        let limit = if let Constraint::Limit(limit) = op.constraint { limit } else { 64 };
+        let temp = self.temporary(b, inst, f.classes[op.vreg.index()], early, late, limit)?;
+        self.out.locs[first + k] = temp;
+        match op.kind {
+            OperandKind::Use => self.before(inst, loc, temp, op),
+            OperandKind::Def => self.after(b, inst, temp, loc, op.vreg),
         }
         Ok(())
     }
@@ -529,9 +570,9 @@ impl Run<'_> {
     fn request_dying(&mut self, inst: u32, source: Loc, target: Loc, class: RegClass) {
         let gap = 2 * inst;
         let borrowed = u64::from(gap) << 4 | Stage::Borrow as u64;
-        let mut saved = self.r.requests.iter().rev().filter(|r| r.key == borrowed);
-        if saved.any(|r| r.from == target) {
-            let nth = self.r.requests.iter().rev().filter(|r| r.key == borrowed).count();
+        let saved = || self.r.requests[self.r.inst_requests..].iter().filter(|r| r.key == borrowed);
+        if saved().any(|r| r.from == target) {
+            let nth = saved().count();
             let slot = self.extra_slot(Purpose::Dying, class, nth);
             self.request(gap, Stage::Transition, source, slot, class);
             self.request(gap, Stage::Before, slot, target, class);
@@ -641,13 +682,12 @@ impl Run<'_> {
         }
         let gap = 2 * inst;
         let save = u64::from(gap) << 4 | Stage::Borrow as u64;
-        let borrowed = self.r.requests.iter().rev().filter(|r| r.key == save).count();
-        for r in self.r.requests.iter().rev().take(64) {
-            if let (true, Some(reg)) = (r.key == save, r.from.as_reg()) {
-                if reg.class() == class {
-                    used |= reg.bit();
-                    flexible &= !reg.bit();
-                }
+        let mut borrowed = 0;
+        for r in self.r.requests[self.r.inst_requests..].iter().filter(|r| r.key == save) {
+            borrowed += 1;
+            if let Some(reg) = r.from.as_reg().filter(|reg| reg.class() == class) {
+                used |= reg.bit();
+                flexible &= !reg.bit();
             }
         }
         let slot = self.extra_slot(Purpose::Borrow, class, borrowed);
