@@ -127,8 +127,15 @@ fn main() {
     }
 
     if let Ok(only) = std::env::var("ONLY") {
-        allocators.retain(|(name, _)| name.contains(&only));
+        allocators.retain(|(name, _)| *name == only);
     }
+    for algorithm in [regalloc2::Algorithm::Ion, regalloc2::Algorithm::Fastalloc] {
+        let options = RegallocOptions { algorithm, ..RegallocOptions::default() };
+        let run = move |func: &Func, env: &MachineEnv, _: bool| Some(regalloc2::run(func, env, &options).unwrap());
+        allocators.push((format!("{algorithm:?}, fresh"), Box::new(run)));
+    }
+    let run = move |func: &Func, env: &MachineEnv, _: bool| Some(ra2::run(func, env, &ra2::Options::default()).unwrap());
+    allocators.push(("LinearScan, fresh".into(), Box::new(run)));
     let mut rows = vec![Row::default(); allocators.len()];
     for func in &funcs {
         let weights = weights(func);

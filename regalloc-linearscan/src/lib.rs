@@ -3,6 +3,8 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(feature = "regalloc2")]
+extern crate std;
 
 mod allocator;
 mod cfg;

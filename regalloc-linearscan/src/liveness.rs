@@ -10,7 +10,7 @@
 //! the flow graph in topological order; a global is alive in all components from the first that mentions it to the last.
 //! With [`Precision::None`], not even a flow graph: globals are alive everywhere.
 
-use crate::{Error, Function, Inst, Operand, OperandKind, VReg};
+use crate::{Error, Function, Inst, OperandKind, VReg};
 use alloc::vec::Vec;
 
 /// How closely liveness is known.
@@ -87,18 +87,17 @@ impl Liveness {
             }
             for i in f.insts(b) {
                 let operands = f.operands.get(i);
-                for op in operands {
-                    let Some(&last) = self.last_block.get(op.vreg.index()) else {
-                        if op.vreg == VReg::NONE {
-                            continue;
-                        }
-                        return Err(Error::NoSuchVReg(op.vreg, Inst(i as u32)));
-                    };
+                // An instruction that uses and defines a vreg uses it first.
+                for op in operands.iter().filter(|op| op.kind == OperandKind::Use && op.vreg != VReg::NONE) {
+                    let last = *self.last_block.get(op.vreg.index()).ok_or(Error::NoSuchVReg(op.vreg, Inst(i as u32)))?;
                     if last != block {
-                        // An instruction that uses and defines a vreg uses it first.
-                        let is_use = |o: &Operand| o.vreg == op.vreg && o.kind == OperandKind::Use;
-                        let is_def = op.kind == OperandKind::Def && !operands.iter().any(is_use);
-                        self.first_mention(op.vreg, block, is_def);
+                        self.first_mention(op.vreg, block, false);
+                    }
+                }
+                for op in operands.iter().filter(|op| op.kind == OperandKind::Def) {
+                    let last = *self.last_block.get(op.vreg.index()).ok_or(Error::NoSuchVReg(op.vreg, Inst(i as u32)))?;
+                    if last != block {
+                        self.first_mention(op.vreg, block, true);
                     }
                 }
             }

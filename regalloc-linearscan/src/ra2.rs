@@ -10,7 +10,7 @@ use regalloc2 as ra;
 
 pub use crate::{Algorithm, Options};
 
-/// Allocates registers for `func`.
+/// Allocates registers for `func`, with buffers that the thread keeps.
 ///
 /// # Errors
 /// As regalloc2: critical edges, branches with operands before a join, values that live into the entry, too few
@@ -20,9 +20,19 @@ pub fn run<F: ra::Function>(
     env: &ra::MachineEnv,
     options: &Options,
 ) -> Result<ra::Output, ra::RegAllocError> {
-    let mut ctx = Ctx::default();
-    run_with_ctx(func, env, options, &mut ctx)?;
-    Ok(ctx.output)
+    CTX.with(|ctx| {
+        // Taken out, for `func` is foreign code that may allocate in its turn.
+        let mut own = ctx.take();
+        let result = run_with_ctx(func, env, options, &mut own).map(|_| ());
+        let output = core::mem::take(&mut own.output);
+        ctx.replace(own);
+        result.map(|()| output)
+    })
+}
+
+std::thread_local! {
+    /// Buffers of [`run`].
+    static CTX: core::cell::RefCell<Ctx> = core::cell::RefCell::default();
 }
 
 /// Buffers that are kept from one function to the next.
@@ -47,7 +57,7 @@ pub struct Ctx {
     pub output: ra::Output,
 }
 
-/// As [`run`], with buffers that are kept.
+/// As [`run`], with the caller's buffers.
 pub fn run_with_ctx<'a, F: ra::Function>(
     func: &F,
     env: &ra::MachineEnv,
