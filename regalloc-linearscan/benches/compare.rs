@@ -134,7 +134,8 @@ fn main() {
         let run = move |func: &Func, env: &MachineEnv, _: bool| Some(regalloc2::run(func, env, &options).unwrap());
         allocators.push((format!("{algorithm:?}, fresh"), Box::new(run)));
     }
-    let run = move |func: &Func, env: &MachineEnv, _: bool| Some(ra2::run(func, env, &ra2::Options::default()).unwrap());
+    let run =
+        move |func: &Func, env: &MachineEnv, _: bool| Some(ra2::run(func, env, &ra2::Options::default()).unwrap());
     allocators.push(("LinearScan, fresh".into(), Box::new(run)));
     let mut rows = vec![Row::default(); allocators.len()];
     for func in &funcs {

@@ -8,7 +8,7 @@ use crate::matrix::Matrix;
 use crate::rewrite::Rewrite;
 use crate::scan::{Pieces, Scan};
 use crate::whole::Whole;
-use crate::{Error, Function, Machine, Output, RegClass, Stats, checker, rewrite, scan};
+use crate::{Error, Function, Loc, Machine, Output, RegClass, Stats, VReg, checker, rewrite, scan};
 
 /// Which allocator places the intervals.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -89,7 +89,7 @@ impl Allocator {
             classes[class as usize] = true;
         }
         self.matrix.clear(2 * f.num_insts(), classes);
-        self.intervals.build(f, machine, &self.cfg, &self.liveness, &mut self.matrix)?;
+        self.intervals.build(f, &self.cfg, &self.liveness, &mut self.matrix)?;
         let (intervals, matrix, pieces) = (&self.intervals, &mut self.matrix, &mut self.pieces);
         let seed = options.random_seed;
         match options.algorithm {
@@ -128,6 +128,17 @@ impl Allocator {
             }
         }
         Ok(&self.out)
+    }
+
+    /// Where a vreg of the function allocated for last is: ranges of positions (2 × instruction, + 1 after its early
+    /// operands have been read) and its location there, ascending. For debuggers.
+    pub fn locations(&self, vreg: VReg) -> impl Iterator<Item = (core::ops::Range<u32>, Loc)> {
+        let piece = |p: u32| self.pieces.all.get(p as usize).map(|piece| (p, piece));
+        let first = self.pieces.first.get(vreg.index()).and_then(|&first| piece(first));
+        core::iter::successors(first, move |(_, before)| piece(before.next)).flat_map(|(p, piece)| {
+            let loc = self.rewrite.loc(p);
+            self.intervals.ranges(piece.range).map(move |range| (range.from..range.to, loc))
+        })
     }
 
     /// The result of the last successful [`Allocator::run`].

@@ -1,7 +1,8 @@
 //! A symbolic checker: proves one allocation right, knowing nothing of how it was made.
 //!
 //! # Lattice
-//! For each location (a register, or a unit of the spill area) the set of vregs whose current value it is known to hold.
+//! For each location (a register, a unit of the spill area, or `remat(c)`, the place where a constant `c` is always to be
+//! had) the set of vregs whose current value it is known to hold.
 //! Sets are ordered by inclusion; a state maps locations to sets; `⊤`, the state of a block that has not been reached,
 //! holds everything. The state at a join is the meet, location by location the intersection: what every path agrees on.
 //! A state with fewer facts is always safe, so the greatest fixed point that iteration from `⊤` reaches is sound:
@@ -12,8 +13,8 @@
 //!
 //! | step | state after |
 //! |---|---|
-//! | move `l → m` | `S[m ↦ S[l]]`; from `remat(v)`: `S[m ↦ {v}]` |
-//! | def of `v` in `l` | first remove `v` from every set (they hold its old value), then `S[l ↦ {v}]` |
+//! | move `l → m` | `S[m ↦ S[l]]` |
+//! | def of `v` in `l` | first remove `v` from every set (they hold its old value), then `S[l ↦ {v}]`; if `v` is a constant, `S[remat(v)] ∪ {v}` |
 //! | clobber of `l` | `S[l ↦ ∅]` |
 //! | any instruction | `S[scratch ↦ ∅]` for the scratch registers |
 //! | edge that gives parameters `pᵢ` the values `aᵢ`, at once | `S[l] ∖ {pᵢ} ∪ {pⱼ : aⱼ ∈ S[l]}` for every `l` |
@@ -206,7 +207,9 @@ impl Checker<'_> {
     fn solve(&self) -> Result<Vec<Option<State>>, Finding> {
         let f = self.f;
         let mut ins: Vec<Option<State>> = vec![None; f.num_blocks()];
-        ins[0] = Some(State(vec![Set::new(); REGISTERS + self.out.num_slots as usize]));
+        let mut entry = State(vec![Set::new(); REGISTERS + self.out.num_slots as usize]);
+        entry.0.extend(f.constants.iter().map(|v| vec![v.0]));
+        ins[0] = Some(entry);
         let mut queue = vec![0];
         while let Some(b) = queue.pop() {
             let Some(mut end) = ins[b].clone() else { continue };
@@ -258,10 +261,7 @@ impl Checker<'_> {
         if self.is_memory(from) && self.is_memory(to) {
             return Err(Finding::MemoryMove { before });
         }
-        let value = match from.as_remat() {
-            Some(vreg) => vec![vreg.0],
-            None => self.held(from, class, state),
-        };
+        let value = self.held(from, class, state);
         for unit in self.units(to, class) {
             state.0[unit].clone_from(&value);
         }
@@ -276,8 +276,7 @@ impl Checker<'_> {
             for (k, (op, &loc)) in operands().enumerate() {
                 if op.kind == OperandKind::Use && op.vreg != VReg::NONE {
                     let class = f.classes[op.vreg.index()];
-                    let is_made = loc.as_remat() == Some(op.vreg);
-                    if !is_made && !self.held(loc, class, state).contains(&op.vreg.0) {
+                    if !self.held(loc, class, state).contains(&op.vreg.0) {
                         let (inst, operand) = (Inst(i as u32), k as u32);
                         return Err(Finding::WrongValue { inst, operand, vreg: op.vreg, loc });
                     }
@@ -287,7 +286,12 @@ impl Checker<'_> {
         let mut define = |pos: OperandPos| {
             for (op, &loc) in operands().filter(|(op, _)| op.kind == OperandKind::Def && op.pos == pos) {
                 state.remove(op.vreg);
-                for unit in self.units(loc, f.classes[op.vreg.index()]) {
+                if let Ok(constant) = f.constants.binary_search(&op.vreg) {
+                    let always = REGISTERS + self.out.num_slots as usize + constant;
+                    state.0[always].insert(0, op.vreg.0);
+                    state.0[always].sort_unstable();
+                }
+                for unit in self.units(loc, f.classes[op.vreg.index()]).filter(|_| loc.as_remat().is_none()) {
                     state.0[unit] = vec![op.vreg.0];
                 }
             }
@@ -409,7 +413,11 @@ impl Checker<'_> {
                 let start = REGISTERS + unit as usize;
                 start..start + self.slot_size(class) as usize
             }
-            _ => 0..0,
+            _ => {
+                let constant = loc.as_remat().and_then(|vreg| self.f.constants.binary_search(&vreg).ok());
+                let always = constant.map(|n| REGISTERS + self.out.num_slots as usize + n);
+                always.map_or(0..0, |unit| unit..unit + 1)
+            }
         }
     }
 

@@ -22,7 +22,8 @@
 use crate::cfg::Cfg;
 use crate::liveness::Liveness;
 use crate::matrix::Matrix;
-use crate::{Constraint, Error, Function, Inst, Machine, Operand, OperandKind, OperandPos, PReg, RegClass, VReg};
+use crate::rewrite::uses_own_def;
+use crate::{Constraint, Error, Function, Inst, Operand, OperandKind, OperandPos, PReg, RegClass, VReg};
 use alloc::vec::Vec;
 
 /// The end of a list, and no piece or vreg.
@@ -85,8 +86,6 @@ pub(crate) struct VRegInfo {
     pub(crate) allowed: u64,
     /// Some operand names its register.
     pub(crate) has_fixed: bool,
-    /// Some operand needs a real register.
-    pub(crate) needs_reg: bool,
     /// Some operand must be in memory.
     pub(crate) needs_stack: bool,
     /// Needs no spill slot: a constant.
@@ -101,7 +100,6 @@ const FRESH: VRegInfo = VRegInfo {
     def_weight: 0.0,
     allowed: u64::MAX,
     has_fixed: false,
-    needs_reg: false,
     needs_stack: false,
     is_constant: false,
 };
@@ -112,7 +110,6 @@ impl Intervals {
     pub(crate) fn build(
         &mut self,
         f: &Function,
-        machine: &Machine,
         cfg: &Cfg,
         liveness: &Liveness,
         matrix: &mut Matrix,
@@ -136,7 +133,7 @@ impl Intervals {
         for b in (0..f.num_blocks()).rev() {
             let weight = cfg.weight(b);
             let (start, end) = (2 * f.block_insts[b], 2 * f.block_insts[b + 1]);
-            liveness.for_each_live_out(b, |vreg| self.add_range(vreg, start, end));
+            liveness.for_each_live_out(b, |vreg| self.add_block(vreg, start, end));
             for e in f.succs.range(b) {
                 let to = f.succs.items[e].0 as usize;
                 for (&arg, &param) in f.args.get(e).iter().zip(f.params.get(to)) {
@@ -155,7 +152,7 @@ impl Intervals {
                         return Err(Error::MalformedOperand(inst, 0));
                     }
                 }
-                self.add_operands(f, machine, i as u32, start, weight, matrix)?;
+                self.add_operands(f, i as u32, start, weight, matrix)?;
             }
             for &param in f.params.get(b) {
                 self.define(param, start + 1, Use::new(start, weight, Constraint::Any, true));
@@ -170,7 +167,6 @@ impl Intervals {
     fn add_operands(
         &mut self,
         f: &Function,
-        machine: &Machine,
         inst: u32,
         block_start: u32,
         weight: f32,
@@ -184,7 +180,11 @@ impl Intervals {
                 continue;
             }
             let malformed = Error::MalformedOperand(Inst(inst), k as u32);
-            if op.vreg == VReg::NONE {
+            let is_clash = |o: &Operand| {
+                o.vreg == op.vreg
+                    && (o.kind == OperandKind::Def || op.pos == OperandPos::Early || o.pos == OperandPos::Late)
+            };
+            if op.vreg == VReg::NONE || operands[..k].iter().chain(&operands[k + 1..]).any(is_clash) {
                 return Err(malformed);
             }
             let (from, constraint) = match op.constraint {
@@ -203,17 +203,21 @@ impl Intervals {
                         return Err(malformed);
                     }
                     reused |= 1 << input;
+                    if let Constraint::Fixed(reg) = target.constraint {
+                        self.reserve(f, inst, op.vreg, reg, early..late + 1, matrix, k as u32)?;
+                    }
                     self.hint(op.vreg, target.vreg, weight);
                     let constraint = match target.constraint {
                         Constraint::Any => Constraint::Reg,
                         other => other,
                     };
-                    (early, constraint)
+                    // If the old value is read, too, the new one is made elsewhere.
+                    (if uses_own_def(operands, op) { late } else { early }, constraint)
                 }
                 other if op.pos == OperandPos::Early => (early, other),
                 other => (late, other),
             };
-            if let Constraint::Fixed(reg) = constraint {
+            if let Constraint::Fixed(reg) = op.constraint {
                 self.reserve(f, inst, op.vreg, reg, from..late + 1, matrix, k as u32)?;
             }
             self.define(op.vreg, late + 1, Use::new(from, weight, constraint, true));
@@ -240,9 +244,6 @@ impl Intervals {
                     self.reserve(f, inst, op.vreg, reg, early..pos + 1, matrix, k as u32)?;
                 }
                 Constraint::Reuse(_) => return Err(Error::MalformedOperand(Inst(inst), k as u32)),
-                Constraint::Reg if machine.allocatable(f.classes[op.vreg.index()]) == 0 => {
-                    return Err(Error::TooFewRegisters(Inst(inst), f.classes[op.vreg.index()]));
-                }
                 _ => {}
             }
             self.use_at(op.vreg, block_start, pos + 1, Use::new(pos, weight, op.constraint, false));
@@ -276,16 +277,22 @@ impl Intervals {
         Ok(())
     }
 
-    /// Adds `[from, to)`, where `from` is the start of a block, to the front of an interval.
+    /// A vreg lives out of a block: all of the block is in its interval, until its def there is seen.
     #[inline]
-    fn add_range(&mut self, vreg: VReg, from: u32, to: u32) {
-        Self::add_range_to(&mut self.vregs[vreg.index()], &mut self.ranges, from, to);
+    fn add_block(&mut self, vreg: VReg, from: u32, to: u32) {
+        let info = &mut self.vregs[vreg.index()];
+        match self.ranges.get_mut(info.range as usize) {
+            Some(range) if range.from <= to => range.from = from,
+            _ => Self::add_range_to(info, &mut self.ranges, from, to),
+        }
     }
 
+    /// Adds `[from, to)`, where `from` is the start of a block, to the front of an interval.
     #[inline(always)]
     fn add_range_to(info: &mut VRegInfo, ranges: &mut Vec<Range>, from: u32, to: u32) {
         if let Some(range) = ranges.get_mut(info.range as usize) {
-            if range.from <= to {
+            // Ranges that touch at a gap are not joined: the later one starts with a def, so nothing lives across.
+            if range.from < to | 1 {
                 range.from = range.from.min(from);
                 range.to = range.to.max(to);
                 return;
@@ -312,7 +319,6 @@ impl Intervals {
                 range.from = from;
                 range.to = range.to.max(dead_to);
             }
-            Some(range) if range.from <= dead_to => range.from = from,
             _ => {
                 let next = core::mem::replace(&mut info.range, self.ranges.len() as u32);
                 self.ranges.push(Range { from, to: dead_to, next });
@@ -326,10 +332,8 @@ impl Intervals {
     #[inline(always)]
     fn add_use(info: &mut VRegInfo, uses: &mut Vec<Use>, mut use_: Use) {
         match use_.constraint {
-            Constraint::Any | Constraint::Reuse(_) => {}
-            Constraint::Reg => info.needs_reg = true,
+            Constraint::Any | Constraint::Reg | Constraint::Reuse(_) => {}
             Constraint::Limit(limit) => {
-                info.needs_reg = true;
                 if limit < 64 {
                     info.allowed &= (1 << limit) - 1;
                 }

@@ -7,6 +7,7 @@ extern crate alloc;
 extern crate std;
 
 mod allocator;
+mod builder;
 mod cfg;
 pub mod checker;
 mod coloring;
@@ -25,6 +26,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 pub use allocator::{Algorithm, Allocator, Options};
+pub use builder::FunctionBuilder;
 pub use cfg::loop_depths;
 pub use moves::{MoveResolver, Scratch};
 pub use whole::{Interval, IntervalScan};
@@ -187,6 +189,8 @@ pub enum Constraint {
     Any,
     /// In a register of the vreg's class.
     Reg,
+    /// In a spill slot (or a register of [`Machine::stack_regs`]).
+    Stack,
     /// In a register whose number is below the given one.
     Limit(u8),
     /// In this register, which need not be allocatable.
@@ -194,8 +198,6 @@ pub enum Constraint {
     /// On a late def: in the register of the early use at this index of the same instruction, as two-address
     /// instructions have it.
     Reuse(u8),
-    /// In a spill slot (or a register of [`Machine::stack_regs`]).
-    Stack,
 }
 
 /// A mention of a vreg by an instruction. Eight bytes.

@@ -89,13 +89,15 @@ impl Liveness {
                 let operands = f.operands.get(i);
                 // An instruction that uses and defines a vreg uses it first.
                 for op in operands.iter().filter(|op| op.kind == OperandKind::Use && op.vreg != VReg::NONE) {
-                    let last = *self.last_block.get(op.vreg.index()).ok_or(Error::NoSuchVReg(op.vreg, Inst(i as u32)))?;
+                    let last =
+                        *self.last_block.get(op.vreg.index()).ok_or(Error::NoSuchVReg(op.vreg, Inst(i as u32)))?;
                     if last != block {
                         self.first_mention(op.vreg, block, false);
                     }
                 }
                 for op in operands.iter().filter(|op| op.kind == OperandKind::Def) {
-                    let last = *self.last_block.get(op.vreg.index()).ok_or(Error::NoSuchVReg(op.vreg, Inst(i as u32)))?;
+                    let last =
+                        *self.last_block.get(op.vreg.index()).ok_or(Error::NoSuchVReg(op.vreg, Inst(i as u32)))?;
                     if last != block {
                         self.first_mention(op.vreg, block, true);
                     }

@@ -77,7 +77,11 @@ impl MoveResolver {
         scratch.reset();
         self.moves.sort_unstable();
         self.moves.dedup();
-        debug_assert!(self.moves.windows(2).all(|pair| pair[0].to != pair[1].to), "a location has one writer");
+        debug_assert!(
+            self.moves.windows(2).all(|pair| pair[0].to != pair[1].to),
+            "a location has one writer: {:?}",
+            self.moves
+        );
 
         let mut mentioned = PRegSet::EMPTY;
         self.readers.clear();

@@ -76,7 +76,8 @@ pub fn run_with_ctx<'a, F: ra::Function>(
         clobbers: &ctx.clobbers,
         ..Function::default()
     };
-    let result = ctx.allocator.run(&f, &machine, options).map_err(error)?;
+    ctx.allocator.run(&f, &machine, options).map_err(error)?;
+    let result = ctx.allocator.output();
     let output = &mut ctx.output;
     output.num_spillslots = result.num_slots as usize;
     output.allocs.clear();
@@ -86,13 +87,25 @@ pub fn run_with_ctx<'a, F: ra::Function>(
     }));
     output.inst_alloc_offsets.clear();
     output.inst_alloc_offsets.extend_from_slice(&ctx.operand_starts[..f.num_insts()]);
-    output.edits.clear();
     output.debug_locations.clear();
-    for m in &result.moves {
+    output.edits.clear();
+    output.edits.extend(result.moves.iter().map(|m| {
         let point = ra::ProgPoint::before(ra::Inst::new(m.before.0 as usize));
-        let slot = |loc| slot_allocation(func, m.class, loc);
-        output.edits.push((point, ra::Edit::Move { from: slot(m.from), to: slot(m.to) }));
+        let place = |loc| slot_allocation(func, m.class, loc);
+        (point, ra::Edit::Move { from: place(m.from), to: place(m.to) })
+    }));
+    for &(vreg, start, end, label) in func.debug_value_labels() {
+        let (start, end) = (2 * start.index() as u32, 2 * end.index() as u32);
+        for (range, loc) in ctx.allocator.locations(VReg(vreg.vreg() as u32)) {
+            let (from, to) = (range.start.max(start), range.end.min(end));
+            if from < to {
+                let point = ra::ProgPoint::from_index;
+                let place = slot_allocation(func, class(vreg.class()), loc);
+                output.debug_locations.push((label, point(from), point(to), place));
+            }
+        }
     }
+    output.debug_locations.sort_unstable();
     debug_assert!(result.edge_moves.is_empty(), "critical edges are refused");
     Ok(&ctx.output)
 }

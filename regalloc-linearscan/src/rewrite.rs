@@ -96,6 +96,13 @@ pub(crate) struct Rewrite {
     extra_slots: ExtraSlots,
 }
 
+impl Rewrite {
+    /// The location of a piece, after a run.
+    pub(crate) fn loc(&self, piece: u32) -> Loc {
+        self.locs[piece as usize]
+    }
+}
+
 /// One run of the pass.
 struct Run<'a> {
     f: &'a Function<'a>,
@@ -370,12 +377,13 @@ impl Run<'_> {
                     }
                     let cursor = self.cursor_at(op, i as u32);
                     self.out.locs[k] = cursor.loc;
-                    plain &= !(cursor.is_stored && op.kind == OperandKind::Def)
-                        && match op.constraint {
-                            Constraint::Any => true,
-                            Constraint::Reg => cursor.is_reg,
-                            _ => self.satisfies(op, cursor.loc),
-                        };
+                    // Without branches on what is as good as random.
+                    plain &= !(cursor.is_stored & (op.kind == OperandKind::Def));
+                    if matches!(op.constraint, Constraint::Any | Constraint::Reg) {
+                        plain &= cursor.is_reg | (op.constraint == Constraint::Any);
+                    } else {
+                        plain &= self.satisfies(op, cursor.loc);
+                    }
                 }
                 if !plain {
                     self.fix_up(b, i as u32)?;
@@ -409,13 +417,14 @@ impl Run<'_> {
         let is_last = self.pieces.all[piece as usize].next == NONE;
         let to = if is_last { u32::MAX } else { self.pieces.all[piece as usize].to };
         let loc = self.loc(piece);
-        let is_stored = self.r.stored_at_def[self.pieces.all[piece as usize].vreg as usize] && loc.as_slot().is_none();
+        let vreg = self.pieces.all[piece as usize].vreg as usize;
+        let is_stored = self.r.stored_at_def[vreg] && loc != self.r.homes[vreg];
         Cursor { piece, to, loc, is_reg: !self.is_memory(loc), is_stored }
     }
 
     #[inline]
     fn is_stored(&self, op: &Operand, loc: Loc) -> bool {
-        self.r.stored_at_def[op.vreg.index()] && loc.as_slot().is_none()
+        self.r.stored_at_def[op.vreg.index()] && loc != self.r.homes[op.vreg.index()]
     }
 
     #[inline]
@@ -540,12 +549,13 @@ impl Run<'_> {
             other => other,
         };
         let start = 2 * f.block_insts[b];
-        let is_alive = self.is_alive_at(use_.vreg, 2 * inst);
+        // If both are the same vreg, what is alive at the instruction is the new value.
+        let is_alive = use_.vreg != def.vreg && self.is_alive_at(use_.vreg, 2 * inst);
         let source = if is_alive { 2 * inst } else { (2 * inst).max(start + 1) - 1 };
         let source = self.loc(self.piece_at(use_.vreg, source));
         let target = if let Constraint::Fixed(reg) = wanted {
             Loc::reg(reg)
-        } else if self.satisfies(&Operand { constraint: wanted, ..*def }, natural) {
+        } else if self.satisfies(&Operand { constraint: wanted, ..*def }, natural) && !uses_own_def(operands, def) {
             natural
         } else {
             let limit = if let Constraint::Limit(limit) = wanted { limit } else { 64 };
@@ -589,7 +599,7 @@ impl Run<'_> {
     fn after(&mut self, b: usize, inst: u32, from: Loc, to: Loc, vreg: VReg) {
         let is_home = to == self.r.homes[vreg.index()];
         if to.as_remat().is_none()
-            && !(is_home && self.r.stored_at_def[vreg.index()] && from.as_slot().is_none())
+            && !(is_home && self.r.stored_at_def[vreg.index()])
             && self.is_alive_after(vreg, inst)
         {
             self.request_after(b, inst, from, to, self.f.classes[vreg.index()]);
@@ -669,6 +679,15 @@ impl Run<'_> {
         };
         let mut used = clobbered.0[class as usize];
         let mut flexible = 0;
+        for (op, &loc) in operands.iter().zip(&self.out.locs[range.clone()]) {
+            // The result of a def that is made elsewhere goes there afterwards.
+            let natural = self.r.current.get(op.vreg.index()).map_or(Loc::NONE, |cursor| cursor.loc);
+            if let (OperandKind::Def, Some(reg)) = (op.kind, natural.as_reg().filter(|reg| reg.class() == class)) {
+                if loc != natural {
+                    used |= reg.bit();
+                }
+            }
+        }
         for (op, loc) in operands.iter().zip(&self.out.locs[range.clone()]) {
             if let Some(reg) = loc.as_reg().filter(|reg| reg.class() == class) {
                 let is_reused = operands.iter().any(|def| matches!(def.constraint, Constraint::Reuse(_)));
@@ -779,6 +798,13 @@ impl Run<'_> {
         out.num_slots = slots.units;
         Ok(())
     }
+}
+
+/// Whether an instruction reads the old value of a vreg other than as the input that its def reuses.
+pub(crate) fn uses_own_def(operands: &[Operand], def: &Operand) -> bool {
+    operands.iter().enumerate().any(|(k, op)| {
+        op.kind == OperandKind::Use && op.vreg == def.vreg && def.constraint != Constraint::Reuse(k as u8)
+    })
 }
 
 /// Whether an instruction mentions no register, so that moves may be put before it on behalf of its successor.
