@@ -38,12 +38,20 @@ impl Algorithm {
 }
 
 /// How to allocate.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
     /// Which allocator.
     pub algorithm: Algorithm,
     /// Other than 0: pick registers at random, with this seed, among those that would do. For tests.
     pub random_seed: u64,
+    /// Run the [checker] on the result; by default in debug builds.
+    pub check: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { algorithm: Algorithm::default(), random_seed: 0, check: cfg!(debug_assertions) }
+    }
 }
 
 /// An allocator: buffers that are kept from one function to the next, so that in the steady state nothing is allocated
@@ -74,7 +82,7 @@ impl Allocator {
     /// If the function is malformed or its operands cannot be satisfied. Nothing of it is kept.
     ///
     /// # Panics
-    /// In debug builds, if the [checker] finds the allocation wrong: a bug of this crate.
+    /// With [`Options::check`], if the [checker] finds the allocation wrong: a bug of this crate.
     pub fn run(&mut self, f: &Function, machine: &Machine, options: &Options) -> Result<&Output, Error> {
         self.out.stats = Stats::default();
         self.cfg.build(f)?;
@@ -122,7 +130,7 @@ impl Allocator {
             &mut self.matrix,
             &mut self.out,
         )?;
-        if cfg!(debug_assertions) {
+        if options.check {
             if let Err(finding) = checker::check(f, machine, &self.out) {
                 panic!("{:?} made a wrong allocation: {finding}", options.algorithm);
             }

@@ -15,6 +15,7 @@ pub(crate) struct Cfg {
     /// 10^loop depth of each block: how often it runs, by the usual guess.
     weights: Vec<f32>,
     depths: Vec<u8>,
+    loops: Loops,
 }
 
 /// Depths above this one weigh the same.
@@ -82,7 +83,7 @@ impl Cfg {
         }
 
         let depths = if f.loop_depth.is_empty() {
-            loop_depths(f, &mut self.depths);
+            self.loops.find(f, &mut self.depths);
             &self.depths
         } else {
             f.loop_depth
@@ -120,25 +121,42 @@ impl Cfg {
 /// The loop depth of each block, from the order of blocks alone: an edge to an earlier block (or the same one) makes a
 /// loop of all blocks between; edges to the same target make one loop. Exact for reducible flow graphs whose loops are
 /// contiguous. Cost: O(blocks + edges).
-pub fn loop_depths(f: &Function, depths: &mut Vec<u8>) {
-    let blocks = f.num_blocks();
-    depths.clear();
-    depths.resize(blocks, 0);
-    // Ends of the loops that the current block is in. A block's loop goes to the last back edge that enters it.
-    let mut last_back_edge = alloc::vec![0u32; blocks];
-    for b in 0..blocks {
-        for to in f.succs.get(b).iter().filter(|to| to.0 as usize <= b) {
-            last_back_edge[to.0 as usize] = b as u32 + 1;
+pub fn loop_depths(f: &Function) -> Vec<u8> {
+    let mut depths = Vec::new();
+    Loops::default().find(f, &mut depths);
+    depths
+}
+
+/// Buffers of [`loop_depths`].
+#[derive(Default)]
+struct Loops {
+    /// Per block, the block after the last one that jumps back to it; 0 if none does.
+    ends: Vec<u32>,
+    /// Per block, how many loops have ended before it.
+    ending: Vec<u32>,
+}
+
+impl Loops {
+    fn find(&mut self, f: &Function, depths: &mut Vec<u8>) {
+        let blocks = f.num_blocks();
+        depths.clear();
+        for table in [&mut self.ends, &mut self.ending] {
+            table.clear();
+            table.resize(blocks + 1, 0);
         }
-    }
-    let mut ending = alloc::vec![0u32; blocks + 1];
-    let mut depth = 0u32;
-    for b in 0..blocks {
-        depth -= ending[b];
-        if last_back_edge[b] != 0 {
-            depth += 1;
-            ending[last_back_edge[b] as usize] += 1;
+        for b in 0..blocks {
+            for to in f.succs.get(b).iter().filter(|to| to.0 as usize <= b) {
+                self.ends[to.0 as usize] = b as u32 + 1;
+            }
         }
-        depths[b] = depth.min(255) as u8;
+        let mut depth = 0u32;
+        for b in 0..blocks {
+            depth -= self.ending[b];
+            if self.ends[b] != 0 {
+                depth += 1;
+                self.ending[self.ends[b] as usize] += 1;
+            }
+            depths.push(depth.min(255) as u8);
+        }
     }
 }

@@ -117,7 +117,7 @@ impl Ctx {
         let blocks = func.num_blocks();
         self.order.clear();
         self.order.extend((0..blocks).map(ra::Block::new));
-        self.order.sort_by_key(|&b| func.block_insns(b).first());
+        self.order.sort_unstable_by_key(|&b| func.block_insns(b).first());
         self.rank.clear();
         self.rank.resize(blocks, 0);
         for (rank, b) in self.order.iter().enumerate() {

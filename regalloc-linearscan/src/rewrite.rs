@@ -743,9 +743,8 @@ impl Run<'_> {
         let Rewrite { slots, extra_slots, requests, edge_requests, resolver, .. } = &mut **r;
         out.moves.clear();
         out.edge_moves.clear();
-        // Stable: most requests are in order already.
-        requests.sort_by_key(|request| request.key);
-        edge_requests.sort_by_key(|request| request.key);
+        requests.sort_unstable_by_key(|request| request.key);
+        edge_requests.sort_unstable_by_key(|request| request.key);
         let mut count = |from: Loc, to: Loc, stack_regs: PRegSet| {
             let in_reg = |loc: Loc| loc.as_reg().is_some_and(|reg| !stack_regs.contains(reg));
             let counter = match (from.as_remat().is_some(), in_reg(from), in_reg(to)) {
