@@ -9,6 +9,7 @@ use crate::rewrite::Rewrite;
 use crate::scan::{Pieces, Scan};
 use crate::whole::Whole;
 use crate::{Error, Function, Loc, Machine, Output, RegClass, Stats, VReg, checker, rewrite, scan};
+use core::ops::Range;
 
 /// Which allocator places the intervals.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -130,23 +131,29 @@ impl Allocator {
             &mut self.matrix,
             &mut self.out,
         )?;
-        if options.check {
-            if let Err(finding) = checker::check(f, machine, &self.out) {
-                panic!("{:?} made a wrong allocation: {finding}", options.algorithm);
-            }
+        if options.check
+            && let Err(finding) = checker::check(f, machine, &self.out)
+        {
+            panic!("{:?} made a wrong allocation: {finding}", options.algorithm);
         }
         Ok(&self.out)
     }
 
-    /// Where a vreg of the function allocated for last is: ranges of positions (2 × instruction, + 1 after its early
-    /// operands have been read) and its location there, ascending. For debuggers.
-    pub fn locations(&self, vreg: VReg) -> impl Iterator<Item = (core::ops::Range<u32>, Loc)> {
-        let piece = |p: u32| self.pieces.all.get(p as usize).map(|piece| (p, piece));
-        let first = self.pieces.first.get(vreg.index()).and_then(|&first| piece(first));
-        core::iter::successors(first, move |(_, before)| piece(before.next)).flat_map(|(p, piece)| {
-            let loc = self.rewrite.loc(p);
-            self.intervals.ranges(piece.range).map(move |range| (range.from..range.to, loc))
-        })
+    /// Where a vreg of the function allocated for last is within a range of positions (2 × instruction, + 1 after its
+    /// early operands have been read): calls `visit` with ascending ranges and the location there. For debuggers.
+    pub fn for_each_location(&self, vreg: VReg, within: Range<u32>, mut visit: impl FnMut(Range<u32>, Loc)) {
+        let mut p = self.pieces.first.get(vreg.index()).copied().unwrap_or(u32::MAX);
+        while let Some(piece) = self.pieces.all.get(p as usize).filter(|piece| piece.from < within.end) {
+            if piece.to > within.start {
+                for range in self.intervals.ranges(piece.range) {
+                    let (from, to) = (range.from.max(within.start), range.to.min(within.end));
+                    if from < to {
+                        visit(from..to, self.rewrite.loc(p));
+                    }
+                }
+            }
+            p = piece.next;
+        }
     }
 
     /// The result of the last successful [`Allocator::run`].

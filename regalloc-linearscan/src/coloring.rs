@@ -188,10 +188,9 @@ impl Coloring {
                     Constraint::Fixed(reg) if free & reg.bit() != 0 => Some(reg.number()),
                     _ => None,
                 });
-            if wish.is_none() && info.hint != NONE {
-                let hint = pieces.first[info.hint as usize];
-                wish =
-                    pieces.all.get(hint as usize).map(|hint| hint.loc).filter(|&loc| loc < 64 && free >> loc & 1 != 0);
+            for &hint in intervals.hints[piece.vreg as usize].vregs.iter().filter(|&&hint| hint != NONE) {
+                let loc = pieces.all.get(pieces.first[hint as usize] as usize).map(|hint| hint.loc);
+                wish = wish.or(loc.filter(|&loc| loc < 64 && free >> loc & 1 != 0));
             }
             let preferred = free & machine.preferred.0[class as usize];
             let mut reg = wish.unwrap_or(if preferred != 0 { preferred } else { free }.trailing_zeros() as u8);

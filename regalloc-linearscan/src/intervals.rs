@@ -67,6 +67,7 @@ pub(crate) struct Intervals {
     pub(crate) ranges: Vec<Range>,
     pub(crate) uses: Vec<Use>,
     pub(crate) vregs: Vec<VRegInfo>,
+    pub(crate) hints: Vec<Hints>,
     /// Vregs with a position at which each starts, unless it is already alive there: descending by instruction.
     pub(crate) defs: Vec<(u32, VReg)>,
 }
@@ -76,10 +77,6 @@ pub(crate) struct Intervals {
 pub(crate) struct VRegInfo {
     pub(crate) range: u32,
     pub(crate) use_: u32,
-    /// A vreg that would like the same register, or [`NONE`].
-    pub(crate) hint: u32,
-    /// How often that would save a move.
-    pub(crate) hint_weight: f32,
     /// How often it is written.
     pub(crate) def_weight: f32,
     /// Registers that it may not have because of [`Constraint::Limit`] are not in here.
@@ -90,18 +87,31 @@ pub(crate) struct VRegInfo {
     pub(crate) needs_stack: bool,
     /// Needs no spill slot: a constant.
     pub(crate) is_constant: bool,
+    /// See [`Hints::input`].
+    pub(crate) takes_over: bool,
+}
+
+/// What would save moves.
+#[derive(Clone, Copy)]
+pub(crate) struct Hints {
+    /// Two vregs that would like the same register, or [`NONE`]: those for which that saves most moves.
+    pub(crate) vregs: [u32; 2],
+    /// How often it would save one.
+    pub(crate) weights: [f32; 2],
+    /// The vreg reuses this input in the first instruction of a block. The input is alive there, for it lives into the
+    /// block, yet the vreg may have its register.
+    pub(crate) input: u32,
 }
 
 const FRESH: VRegInfo = VRegInfo {
     range: NONE,
     use_: NONE,
-    hint: NONE,
-    hint_weight: 0.0,
     def_weight: 0.0,
     allowed: u64::MAX,
     has_fixed: false,
     needs_stack: false,
     is_constant: false,
+    takes_over: false,
 };
 
 impl Intervals {
@@ -119,6 +129,8 @@ impl Intervals {
         self.vregs.clear();
         self.defs.clear();
         self.vregs.resize(f.classes.len(), FRESH);
+        self.hints.clear();
+        self.hints.resize(f.classes.len(), Hints { vregs: [NONE; 2], weights: [0.0; 2], input: NONE });
         for &v in f.constants {
             self.vregs.get_mut(v.index()).ok_or(Error::NoSuchVReg(v, Inst(0)))?.is_constant = true;
         }
@@ -180,11 +192,8 @@ impl Intervals {
                 continue;
             }
             let malformed = Error::MalformedOperand(Inst(inst), k as u32);
-            let is_clash = |o: &Operand| {
-                o.vreg == op.vreg
-                    && (o.kind == OperandKind::Def || op.pos == OperandPos::Early || o.pos == OperandPos::Late)
-            };
-            if op.vreg == VReg::NONE || operands[..k].iter().chain(&operands[k + 1..]).any(is_clash) {
+            // One def per vreg.
+            if op.vreg == VReg::NONE || self.is_defined_by(op.vreg, early..late + 1) {
                 return Err(malformed);
             }
             let (from, constraint) = match op.constraint {
@@ -207,6 +216,10 @@ impl Intervals {
                         self.reserve(f, inst, op.vreg, reg, early..late + 1, matrix, k as u32)?;
                     }
                     self.hint(op.vreg, target.vreg, weight);
+                    if early == block_start && target.vreg != op.vreg {
+                        self.vregs[op.vreg.index()].takes_over = true;
+                        self.hints[op.vreg.index()].input = target.vreg.0;
+                    }
                     let constraint = match target.constraint {
                         Constraint::Any => Constraint::Reg,
                         other => other,
@@ -239,6 +252,11 @@ impl Intervals {
                 continue;
             }
             let pos = if op.pos == OperandPos::Late { late } else { early };
+            // Its old and new value would be needed at the same time.
+            let defines = |o: &Operand| o.kind == OperandKind::Def && o.vreg == op.vreg;
+            if self.is_defined_by(op.vreg, early..late) || pos == late && operands.iter().any(defines) {
+                return Err(Error::MalformedOperand(Inst(inst), k as u32));
+            }
             match op.constraint {
                 Constraint::Fixed(reg) => {
                     self.reserve(f, inst, op.vreg, reg, early..pos + 1, matrix, k as u32)?;
@@ -249,6 +267,13 @@ impl Intervals {
             self.use_at(op.vreg, block_start, pos + 1, Use::new(pos, weight, op.constraint, false));
         }
         Ok(())
+    }
+
+    /// Whether the first mention of a vreg seen so far is a def at one of these positions.
+    #[inline(always)]
+    fn is_defined_by(&self, vreg: VReg, positions: core::ops::Range<u32>) -> bool {
+        let first = self.uses.get(self.vregs[vreg.index()].use_ as usize);
+        first.is_some_and(|first| first.is_def && positions.contains(&first.pos))
     }
 
     /// Reserves a register that an operand names. Two operands may share it only if they are the same vreg's.
@@ -364,9 +389,13 @@ impl Intervals {
 
     fn hint(&mut self, a: VReg, b: VReg, weight: f32) {
         for (v, other) in [(a, b), (b, a)] {
-            let info = &mut self.vregs[v.index()];
-            if weight > info.hint_weight {
-                (info.hint, info.hint_weight) = (other.0, weight);
+            let Hints { vregs, weights, .. } = &mut self.hints[v.index()];
+            if vregs[0] == other.0 {
+                weights[0] += weight;
+            } else if weight > weights[0] {
+                (*vregs, *weights) = ([other.0, vregs[0]], [weight, weights[0]]);
+            } else if weight > weights[1] {
+                (vregs[1], weights[1]) = (other.0, weight);
             }
         }
     }

@@ -152,8 +152,7 @@ impl Liveness {
             let extent = &mut self.extents[number as usize];
             *extent = (extent.0.min(component), extent.1.max(component));
         }
-        for b in 0..blocks {
-            let component = of_block[b];
+        for (b, &component) in of_block.iter().enumerate() {
             let is_loop = self.components.is_loop[component as usize];
             for (g, &(first, last)) in self.extents.iter().enumerate() {
                 let bit = 1 << (g % 64);

@@ -95,17 +95,14 @@ pub fn run_with_ctx<'a, F: ra::Function>(
         (point, ra::Edit::Move { from: place(m.from), to: place(m.to) })
     }));
     for &(vreg, start, end, label) in func.debug_value_labels() {
-        let (start, end) = (2 * start.index() as u32, 2 * end.index() as u32);
-        for (range, loc) in ctx.allocator.locations(VReg(vreg.vreg() as u32)) {
-            let (from, to) = (range.start.max(start), range.end.min(end));
-            if from < to {
-                let point = ra::ProgPoint::from_index;
-                let place = slot_allocation(func, class(vreg.class()), loc);
-                output.debug_locations.push((label, point(from), point(to), place));
-            }
-        }
+        let asked = 2 * start.index() as u32..2 * end.index() as u32;
+        ctx.allocator.for_each_location(VReg(vreg.vreg() as u32), asked, |range, loc| {
+            let place = slot_allocation(func, class(vreg.class()), loc);
+            let point = ra::ProgPoint::from_index;
+            output.debug_locations.push((label, point(range.start), point(range.end), place));
+        });
     }
-    output.debug_locations.sort_unstable();
+    output.debug_locations.sort_unstable_by_key(|&(label, from, ..)| (label, from));
     debug_assert!(result.edge_moves.is_empty(), "critical edges are refused");
     Ok(&ctx.output)
 }
@@ -181,10 +178,10 @@ impl Ctx {
                 let classes = &mut self.classes;
                 self.operands.extend(func.inst_operands(i).iter().map(|op| {
                     // Every vreg has a def, and only there its class is noted.
-                    if op.kind() == ra::OperandKind::Def {
-                        if let Some(known) = classes.get_mut(op.vreg().vreg()) {
-                            *known = class(op.class());
-                        }
+                    if op.kind() == ra::OperandKind::Def
+                        && let Some(known) = classes.get_mut(op.vreg().vreg())
+                    {
+                        *known = class(op.class());
                     }
                     operand(*op)
                 }));

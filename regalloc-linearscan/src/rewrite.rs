@@ -173,12 +173,9 @@ impl Run<'_> {
             while pieces.all[last as usize].next != NONE {
                 last = pieces.all[last as usize].next;
             }
-            let hint = intervals.vregs[vreg].hint;
-            let wish = if hint == NONE || f.classes[hint as usize] != f.classes[vreg] {
-                NONE
-            } else {
-                r.slot_of[hint as usize]
-            };
+            let is_of_class = |&&hint: &&u32| hint != NONE && f.classes[hint as usize] == f.classes[vreg];
+            let wishes = intervals.hints[vreg].vregs.iter().filter(is_of_class).map(|&hint| r.slot_of[hint as usize]);
+            let wish = wishes.min().unwrap_or(NONE);
             let class = f.classes[vreg];
             let slot = r.slots.alloc(machine, class, from, pieces.all[last as usize].to, wish);
             r.slot_of[vreg] = slot;
@@ -682,10 +679,10 @@ impl Run<'_> {
         for (op, &loc) in operands.iter().zip(&self.out.locs[range.clone()]) {
             // The result of a def that is made elsewhere goes there afterwards.
             let natural = self.r.current.get(op.vreg.index()).map_or(Loc::NONE, |cursor| cursor.loc);
-            if let (OperandKind::Def, Some(reg)) = (op.kind, natural.as_reg().filter(|reg| reg.class() == class)) {
-                if loc != natural {
-                    used |= reg.bit();
-                }
+            if let (OperandKind::Def, Some(reg)) = (op.kind, natural.as_reg().filter(|reg| reg.class() == class))
+                && loc != natural
+            {
+                used |= reg.bit();
             }
         }
         for (op, loc) in operands.iter().zip(&self.out.locs[range.clone()]) {
@@ -780,12 +777,11 @@ impl Run<'_> {
                 scratch.busy = [gap.saturating_sub(1), gap];
                 if key & 15 == Stage::EdgeOut as u64 {
                     scratch.busy = [gap, gap + 1];
-                } else if key & 15 <= Stage::EdgeIn as u64 {
-                    if let Ok(to) = f.block_insts.binary_search(&before.0) {
-                        if let [edge] = cfg.preds(to) {
-                            scratch.busy[0] = 2 * f.block_insts[cfg.edge_from(*edge as usize) + 1] - 1;
-                        }
-                    }
+                } else if key & 15 <= Stage::EdgeIn as u64
+                    && let Ok(to) = f.block_insts.binary_search(&before.0)
+                    && let [edge] = cfg.preds(to)
+                {
+                    scratch.busy[0] = 2 * f.block_insts[cfg.edge_from(*edge as usize) + 1] - 1;
                 }
                 let done = resolver.resolve(&mut scratch, |from, to, class| {
                     count(from, to, machine.stack_regs);
@@ -852,10 +848,10 @@ struct GapScratch<'a> {
 
 impl Scratch for GapScratch<'_> {
     fn free_reg(&mut self, class: RegClass, except: PRegSet) -> Option<PReg> {
-        if let Some(reg) = self.machine.scratch[class as usize] {
-            if !except.contains(reg) {
-                return Some(reg);
-            }
+        if let Some(reg) = self.machine.scratch[class as usize]
+            && !except.contains(reg)
+        {
+            return Some(reg);
         }
         let busy = self.busy.iter().fold(except.0[class as usize], |all, &pos| all | self.matrix.at(class, pos));
         let free = self.machine.allocatable(class) & !busy;

@@ -177,7 +177,11 @@ impl Run<'_> {
     fn place_dead(&mut self, p: u32, class: RegClass) -> bool {
         let piece = self.pieces.all[p as usize];
         let info = &self.intervals.vregs[piece.vreg as usize];
-        if piece.to > piece.from + 2 || info.has_fixed || info.hint != NONE || self.random != 0 {
+        if piece.to > piece.from + 2
+            || info.has_fixed
+            || self.intervals.hints[piece.vreg as usize].vregs[0] != NONE
+            || self.random != 0
+        {
             return false;
         }
         let taken = self.matrix.at(class, piece.from) | self.matrix.at(class, piece.to - 1);
@@ -205,7 +209,14 @@ impl Run<'_> {
                 self.toggle_reservations(p, class, false);
                 free |= self.stack_wishes(p);
             }
+            let input = if info.takes_over { self.input_in_register(&piece) } else { None };
+            if let Some(reg) = input {
+                self.matrix.unset(class, piece.from, 1 << reg);
+            }
             let until = self.probe(piece.range, class, &mut free);
+            if let Some(reg) = input {
+                self.matrix.set(class, piece.from, 1 << reg);
+            }
             if info.has_fixed {
                 self.toggle_reservations(p, class, true);
             }
@@ -220,6 +231,21 @@ impl Run<'_> {
                 return;
             }
         }
+    }
+
+    /// The register of the input that a vreg may take over, see [`crate::intervals::Hints::input`].
+    fn input_in_register(&self, piece: &Piece) -> Option<u8> {
+        let first = self.pieces.first[piece.vreg as usize];
+        let input = self.intervals.hints[piece.vreg as usize].input;
+        let mut at = self.pieces.first[input as usize];
+        while let Some(other) = self.pieces.all.get(at as usize) {
+            if other.to == piece.from + 1 {
+                let is_def = piece.from == self.pieces.all[first as usize].from;
+                return (is_def && other.loc != MEMORY).then_some(other.loc);
+            }
+            at = other.next;
+        }
+        None
     }
 
     /// Narrows `free` to the registers that are free for all ranges from `range` on; else to those that are free for
@@ -305,27 +331,31 @@ impl Run<'_> {
         }
         let piece = self.pieces.all[p as usize];
         let info = self.intervals.vregs[piece.vreg as usize];
+        // Each wish with the moves that it saves.
+        let mut best = (0.0, MEMORY);
+        let mut wish = |weight: f32, reg: u8| {
+            if weight > best.0 && reg != MEMORY && free >> reg & 1 != 0 {
+                best = (weight, reg);
+            }
+        };
+        if piece.from != self.pieces.all[self.pieces.first[piece.vreg as usize] as usize].from {
+            wish(f32::MAX, self.s.last_reg[piece.vreg as usize]);
+        }
+        let hints = self.intervals.hints[piece.vreg as usize];
+        for (hint, weight) in hints.vregs.into_iter().zip(hints.weights) {
+            if hint != NONE {
+                wish(weight, self.s.last_reg[hint as usize]);
+            }
+        }
         if info.has_fixed {
-            let mut best = (0.0, None);
             for use_ in self.intervals.uses(piece.use_) {
                 if let Constraint::Fixed(reg) = use_.constraint {
-                    if free & reg.bit() != 0 && use_.weight > best.0 {
-                        best = (use_.weight, Some(reg.number()));
-                    }
+                    wish(use_.weight, reg.number());
                 }
             }
-            if let Some(reg) = best.1 {
-                return reg;
-            }
         }
-        let mut wishes = [self.s.last_reg[piece.vreg as usize], MEMORY];
-        if info.hint != NONE {
-            wishes[1] = self.s.last_reg[info.hint as usize];
-        }
-        for wish in wishes {
-            if wish != MEMORY && free >> wish & 1 != 0 {
-                return wish;
-            }
+        if best.1 != MEMORY {
+            return best.1;
         }
         let mut free = free;
         let preferred = self.machine.preferred.0[class as usize];
@@ -418,10 +448,10 @@ impl Run<'_> {
             let reg = candidates.trailing_zeros();
             candidates &= candidates - 1;
             let Some(owner) = self.sole_owner(class, reg, window.clone()) else { continue };
-            if let Some(cost) = self.eviction_cost(owner, from) {
-                if cost < best.0 {
-                    best = (cost, Some(owner));
-                }
+            if let Some(cost) = self.eviction_cost(owner, from)
+                && cost < best.0
+            {
+                best = (cost, Some(owner));
             }
         }
         best.1

@@ -69,8 +69,8 @@ fn generate(random: &mut Random, registers: usize) -> FunctionBuilder {
         }
         params.push(own);
     }
-    for block in 0..blocks {
-        b.block(&params[block]);
+    for (block, params) in params.iter().enumerate() {
+        b.block(params);
         if block == 0 {
             for &v in constants.iter().chain(&variables) {
                 b.inst(&[Operand::late_def(v, if random.one_in(2) { Constraint::Any } else { Constraint::Reg })]);

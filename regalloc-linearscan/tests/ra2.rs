@@ -27,10 +27,10 @@ impl Random {
     }
 }
 
-/// The next function that can be generated.
-fn generate(random: &mut Random) -> Func {
+/// The next function that can be generated from `2^8` bytes or up to `2^(sizes - 1)` times as many.
+fn generate(random: &mut Random, sizes: u64) -> Func {
     loop {
-        let size = 1 << (8 + random.next() % 8);
+        let size = 1 << (8 + random.next() % sizes);
         let bytes: Vec<u8> = (0..size).map(|_| random.next() as u8).collect();
         if let Ok(func) = Func::arbitrary_with_options(&mut Unstructured::new(&bytes), &OPTIONS) {
             return func;
@@ -38,16 +38,17 @@ fn generate(random: &mut Random) -> Func {
     }
 }
 
-/// `REGALLOC_FUNCTIONS` functions (300 by default) from `REGALLOC_SEED`.
+/// `REGALLOC_FUNCTIONS` functions (300 by default) from `REGALLOC_SEED`, of `REGALLOC_SIZES` sizes.
 fn check(algorithm: Algorithm, is_random: bool) {
     let number = |name, default| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
     let functions: u64 = number("REGALLOC_FUNCTIONS", 300);
     let seed: u64 = number("REGALLOC_SEED", 1);
+    let sizes = number("REGALLOC_SIZES", 8).max(1);
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let env = machine_env();
     let mut ctx = ra2::Ctx::default();
     for n in 0..functions {
-        let func = generate(&mut random);
+        let func = generate(&mut random, sizes);
         let random_seed = if is_random { random.next() | 1 } else { 0 };
         let options = Options { algorithm, random_seed, ..Options::default() };
         let output = match ra2::run_with_ctx(&func, &env, &options, &mut ctx) {
