@@ -89,6 +89,8 @@ pub(crate) struct VRegInfo {
     pub(crate) is_constant: bool,
     /// See [`Hints::input`].
     pub(crate) takes_over: bool,
+    /// There are hints.
+    pub(crate) has_hints: bool,
 }
 
 /// What would save moves.
@@ -112,6 +114,7 @@ const FRESH: VRegInfo = VRegInfo {
     needs_stack: false,
     is_constant: false,
     takes_over: false,
+    has_hints: false,
 };
 
 impl Intervals {
@@ -389,6 +392,7 @@ impl Intervals {
 
     fn hint(&mut self, a: VReg, b: VReg, weight: f32) {
         for (v, other) in [(a, b), (b, a)] {
+            self.vregs[v.index()].has_hints = true;
             let Hints { vregs, weights, .. } = &mut self.hints[v.index()];
             if vregs[0] == other.0 {
                 weights[0] += weight;

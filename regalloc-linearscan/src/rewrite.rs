@@ -92,6 +92,11 @@ pub(crate) struct Rewrite {
     /// Where the requests of the current instruction's operands start.
     inst_requests: usize,
     edge_requests: Vec<Request>,
+    /// The requests by key.
+    ordered: Vec<Request>,
+    /// Per instruction, its first request, and per request the next one.
+    heads: Vec<u32>,
+    nexts: Vec<u32>,
     resolver: MoveResolver,
     extra_slots: ExtraSlots,
 }
@@ -737,10 +742,10 @@ impl Run<'_> {
     #[inline(never)]
     fn order_moves(&mut self) -> Result<(), Error> {
         let Run { f, machine, cfg, matrix, out, r, .. } = self;
-        let Rewrite { slots, extra_slots, requests, edge_requests, resolver, .. } = &mut **r;
+        let Rewrite { slots, extra_slots, requests, ordered, heads, nexts, edge_requests, resolver, .. } = &mut **r;
         out.moves.clear();
         out.edge_moves.clear();
-        requests.sort_unstable_by_key(|request| request.key);
+        sort_requests(requests, ordered, heads, nexts, f.num_insts());
         edge_requests.sort_unstable_by_key(|request| request.key);
         let mut count = |from: Loc, to: Loc, stack_regs: PRegSet| {
             let in_reg = |loc: Loc| loc.as_reg().is_some_and(|reg| !stack_regs.contains(reg));
@@ -752,7 +757,7 @@ impl Run<'_> {
             };
             *counter += 1;
         };
-        for (requests, on_edges) in [(&*requests, false), (&*edge_requests, true)] {
+        for (requests, on_edges) in [(&*ordered, false), (&*edge_requests, true)] {
             for group in requests.chunk_by(|a, b| a.key == b.key) {
                 for request in group {
                     resolver.add(request.from, request.to, request.class);
@@ -792,6 +797,35 @@ impl Run<'_> {
         }
         out.num_slots = slots.units;
         Ok(())
+    }
+}
+
+/// Sorts by key: into one bucket per instruction, then the few within each.
+fn sort_requests(
+    requests: &[Request],
+    ordered: &mut Vec<Request>,
+    heads: &mut Vec<u32>,
+    nexts: &mut Vec<u32>,
+    insts: usize,
+) {
+    heads.clear();
+    heads.resize(insts, NONE);
+    nexts.clear();
+    nexts.resize(requests.len(), NONE);
+    for (n, request) in requests.iter().enumerate() {
+        nexts[n] = core::mem::replace(&mut heads[(request.key >> 5) as usize], n as u32);
+    }
+    ordered.clear();
+    for &head in heads.iter().filter(|&&head| head != NONE) {
+        let start = ordered.len();
+        let mut at = head;
+        while let Some(request) = requests.get(at as usize) {
+            ordered.push(*request);
+            at = nexts[at as usize];
+        }
+        if ordered.len() > start + 1 {
+            ordered[start..].sort_unstable_by_key(|request| request.key);
+        }
     }
 }
 

@@ -177,11 +177,7 @@ impl Run<'_> {
     fn place_dead(&mut self, p: u32, class: RegClass) -> bool {
         let piece = self.pieces.all[p as usize];
         let info = &self.intervals.vregs[piece.vreg as usize];
-        if piece.to > piece.from + 2
-            || info.has_fixed
-            || self.intervals.hints[piece.vreg as usize].vregs[0] != NONE
-            || self.random != 0
-        {
+        if piece.to > piece.from + 2 || info.has_fixed || info.has_hints || self.random != 0 {
             return false;
         }
         let taken = self.matrix.at(class, piece.from) | self.matrix.at(class, piece.to - 1);
@@ -341,10 +337,12 @@ impl Run<'_> {
         if piece.from != self.pieces.all[self.pieces.first[piece.vreg as usize] as usize].from {
             wish(f32::MAX, self.s.last_reg[piece.vreg as usize]);
         }
-        let hints = self.intervals.hints[piece.vreg as usize];
-        for (hint, weight) in hints.vregs.into_iter().zip(hints.weights) {
-            if hint != NONE {
-                wish(weight, self.s.last_reg[hint as usize]);
+        if info.has_hints {
+            let hints = self.intervals.hints[piece.vreg as usize];
+            for (hint, weight) in hints.vregs.into_iter().zip(hints.weights) {
+                if hint != NONE {
+                    wish(weight, self.s.last_reg[hint as usize]);
+                }
             }
         }
         if info.has_fixed {
