@@ -202,7 +202,7 @@ impl Drop for OnFailure<'_> {
 
 #[test]
 fn random_functions() {
-    let functions = std::env::var("REGALLOC_FUNCTIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(3000);
+    let functions = std::env::var("REGALLOC_FUNCTIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(1500);
     let mut random = Random(0x1234_5678_9ABC_DEF1);
     let mut allocator = Allocator::new();
     let mut refused = 0;

@@ -38,10 +38,10 @@ fn generate(random: &mut Random, sizes: u64) -> Func {
     }
 }
 
-/// `REGALLOC_FUNCTIONS` functions (300 by default) from `REGALLOC_SEED`, of `REGALLOC_SIZES` sizes.
+/// `REGALLOC_FUNCTIONS` functions (60 by default) from `REGALLOC_SEED`, of `REGALLOC_SIZES` sizes.
 fn check(algorithm: Algorithm, is_random: bool) {
     let number = |name, default| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
-    let functions: u64 = number("REGALLOC_FUNCTIONS", 300);
+    let functions: u64 = number("REGALLOC_FUNCTIONS", 60);
     let seed: u64 = number("REGALLOC_SEED", 1);
     let sizes = number("REGALLOC_SIZES", 8).max(1);
     let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
