@@ -112,10 +112,12 @@ impl Operand {
         self.head & 0xffff_ffff_0000_00ff == kind::REG as u64
     }
 
-    /// Whether both stand for the same variable or memory (constants apart: for the same constant).
+    /// Whether both stand for the same variable or memory (constants apart: for the same constant). Of a register, the upper half of
+    /// the head says only who owns it.
     #[inline(always)]
     pub(crate) const fn is_same(self, other: Operand) -> bool {
-        self.body == other.body && (self.head ^ other.head) as u32 == 0
+        let difference = self.head ^ other.head;
+        self.body == other.body && (difference == 0 || difference as u32 == 0 && self.kind() == kind::REG)
     }
 
     /// The index register of a memory operand that has none.
@@ -421,7 +423,7 @@ pub(crate) trait Machine {
     fn declare_bound(&mut self, ty: Type, bound: Operand) -> Operand;
     /// The same value in a register, unless it is there already.
     fn in_register(&mut self, ty: Type, a: Operand) -> Operand;
-    /// The register of a temporary as an operand that owns nothing, to be used before the temporary is.
+    /// A temporary or a memory operand as an operand that owns nothing, to be used before the other is.
     fn borrowed(&self, a: Operand) -> Operand;
     /// Whether `value` refers to `home` without owning it.
     fn refers_to(&self, value: Operand, home: Operand) -> bool;

@@ -649,10 +649,15 @@ fn unrolled_loops_read_captured_tables() {
         }
     }
     assert_eq!(f.call(&p), s + 8 - 1);
-    let text = f.disassemble();
-    // Nothing is left of the tables: every load is one of the parameter, and zeros have vanished.
-    assert!(text.lines().all(|line| !line.contains('[') || line.contains("[rdi") || line.contains("lea")), "{text}");
-    assert_eq!(text.matches("[rdi+8]").count(), 0, "{text}");
+    if support::tier() == Tier::OnePass {
+        let text = f.disassemble();
+        // Nothing is left of the tables: every load is one of the parameter, and zeros have vanished.
+        assert!(
+            text.lines().all(|line| !line.contains('[') || line.contains("[rdi") || line.contains("lea")),
+            "{text}"
+        );
+        assert_eq!(text.matches("[rdi+8]").count(), 0, "{text}");
+    }
     let beyond = jit().compile(tick!(|| -> i64 { $weights[4] + { let part = &$weights[2..9]; part[1] } })).unwrap();
     assert!(matches!(beyond.try_call(), Err(Trap::IndexOutOfBounds)));
 }
@@ -668,6 +673,9 @@ macro_rules! code_is {
 
 #[test]
 fn identities_leave_no_code() {
+    if support::tier() == Tier::Interp {
+        return; // This looks at machine code.
+    }
     let (zero, one, minus_one) = (0i64, 1i64, -1i64);
     code_is! {
         tick!(|x: i64| -> i64 { x * $one + $zero - $zero }) => "mov rax,rdi; ret";
@@ -720,6 +728,9 @@ fn constant_conditions_within_logic() {
 
 #[test]
 fn dispatch_by_table_and_by_tree() {
+    if support::tier() == Tier::Interp {
+        return; // This looks at machine code.
+    }
     let dense = jit()
         .compile(tick!(|x: u32| -> u32 {
             match x {
@@ -766,6 +777,9 @@ fn dispatch_by_table_and_by_tree() {
 
 #[test]
 fn near_backward_jumps_take_two_bytes() {
+    if support::tier() == Tier::Interp {
+        return; // This looks at machine code.
+    }
     let f = jit()
         .compile(tick!(|n: i64| -> i64 {
             let mut s = 0;

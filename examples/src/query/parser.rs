@@ -8,7 +8,7 @@ use super::lexer::{Token, TokenKind, lex};
 use crate::text_error::TextError;
 
 /// Deepest tree: operators one inside the other, as in a long chain of `||`.
-pub const MAX_DEPTH: usize = 500;
+pub const MAX_DEPTH: usize = 250;
 
 /// Deepest nesting of parentheses and unary operators, which take more of the parser's own stack.
 pub const MAX_NESTING: usize = 100;
