@@ -249,7 +249,8 @@ mod tests {
             }
             let small = shrink(program, has_division);
             assert!(has_division(&small) && is_sound(&small));
-            assert!(count(&mut small.clone()) <= 12, "{small:?}");
+            // A call keeps its arguments, and a fragment those before it.
+            assert!(count(&mut small.clone()) <= 20, "{small:?}");
             assert!(small.locals.is_empty(), "{small:?}");
             tried += 1;
             if tried == 5 {
