@@ -187,6 +187,11 @@ pub mod prelude {
     };
 }
 
+// The examples of the reference run as doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/LANGUAGE.md")]
+struct Language;
+
 /// What expansions of `tick!` and `#[derive(Record)]` refer to. Not part of the interface.
 #[doc(hidden)]
 pub mod __private {
