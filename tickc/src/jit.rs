@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU32;
 use std::thread::LocalKey;
 
 use crate::code_memory::{self, AllocError, CodeMemoryStats, Node};
-use crate::emit::{Emitter, Keep};
+use crate::emit::Emitter;
 use crate::error::Error;
 use crate::fragment::{Handle, Staged, flags};
 use crate::func::{Extra, Func, FuncData};
@@ -257,27 +257,29 @@ impl Jit {
         if tier == Tier::Interp {
             return self.compile_interpreted(quoted, body, name);
         }
-        let (emitter, emitted) = self.emit(tier, &ONE_PASS, quoted, body)?;
-        let mut place = code_memory::reserve(emitted.finished.len as usize)?;
+        let mut emitter = take_emitter(tier, &ONE_PASS)?;
+        let start = self.time();
+        let finished = emit(&mut emitter, quoted, body);
+        if finished.failed {
+            return Err(give_back_failed(&ONE_PASS, emitter));
+        }
+        let keep = emitter.take_keep();
+        let end = self.time();
+        let mut place = code_memory::reserve(finished.len as usize)?;
         let address = place.exec().addr() as u64;
         emitter.machine.place(place.bytes(), address);
         if dump::dumps().asm {
-            let text = dump::disassemble(emitted.finished.instructions(place.bytes()), address);
+            let text = dump::disassemble(finished.instructions(place.bytes()), address);
             eprint!("tickc: {tier:?} {}\n{text}", name());
         }
-        let phases = self.stats.then(|| emitted.phases());
-        let extra = match (emitted.keep, phases) {
+        let phases = self.stats.then(|| Phases { emit: end - start, publish: timestamp() - end });
+        let extra = match (keep, phases) {
             (None, None) => None,
             (keep, phases) => Some(Box::new(Extra { program: None, keep: keep.unwrap_or_default(), phases })),
         };
-        let node = place.commit(FuncData {
-            owners: AtomicU32::new(1),
-            entry: address as usize + emitted.finished.entry as usize,
-            finished: emitted.finished,
-            tier,
-            extra,
-        })?;
-        let _ = ONE_PASS.try_with(|cell| cell.set(Some(emitter)));
+        let entry = address as usize + finished.entry as usize;
+        let node = place.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra })?;
+        give_back(&ONE_PASS, emitter);
         // SAFETY: the code was emitted for the parameters and the result of `S`, as the callers say, and the node counts one
         // owner.
         Ok(unsafe { Func::new(node) })
@@ -292,83 +294,79 @@ impl Jit {
         name: impl FnOnce() -> N,
     ) -> Result<Func<S>, Error> {
         let tier = Tier::Interp;
-        let (emitter, emitted) = self.emit(tier, &INTERP, quoted, body)?;
+        let mut emitter = take_emitter(tier, &INTERP)?;
+        let start = self.time();
+        let finished = emit(&mut emitter, quoted, body);
+        if finished.failed {
+            return Err(give_back_failed(&INTERP, emitter));
+        }
+        let keep = emitter.take_keep().unwrap_or_default();
+        let end = self.time();
         let function = emitter.machine.interpreted().expect("the emitter of the interpreter builds the representation");
         if dump::dumps().ir {
             eprint!("tickc: {tier:?} {}\n{function}", name());
         }
         let program = Some(Program::new(function));
-        let phases = self.stats.then(|| emitted.phases());
-        let keep = emitted.keep.unwrap_or_default();
-        let node = Node::detached(FuncData {
-            owners: AtomicU32::new(1),
-            entry: 0,
-            finished: emitted.finished,
-            tier,
-            extra: Some(Box::new(Extra { program, keep, phases })),
-        });
-        let _ = INTERP.try_with(|cell| cell.set(Some(emitter)));
+        let phases = self.stats.then(|| Phases { emit: end - start, publish: timestamp() - end });
+        let extra = Some(Box::new(Extra { program, keep, phases }));
+        let node = Node::detached(FuncData { owners: AtomicU32::new(1), entry: 0, finished, tier, extra });
+        give_back(&INTERP, emitter);
         // SAFETY: the program was made for the parameters and the result of `S`, as the callers say, and the node counts one
         // owner.
         Ok(unsafe { Func::new(node) })
     }
 
-    /// Emits a function with the emitter of a tier, which `cell` keeps.
+    /// The time, if it is to be remembered.
     #[inline(always)]
-    fn emit(
-        &self,
-        tier: Tier,
-        cell: &'static LocalKey<Cell<Option<Box<Emitter>>>>,
-        quoted: Quoted<'_>,
-        body: Handle,
-    ) -> Result<(Box<Emitter>, Emitted), Error> {
-        let mut emitter = match cell.try_with(Cell::take) {
-            Ok(Some(emitter)) => emitter,
-            _ => new_emitter(tier)?,
-        };
-        let start = if self.stats { timestamp() } else { 0 };
-        let calls = body.known() & flags::CALLS != 0;
-        if let Some(cells) = quoted.group {
-            // The code refers to the cells.
-            emitter.keep(cells.clone());
-            emitter.group = Some(cells.clone());
-        }
-        emitter.begin(quoted.params, quoted.pairs, quoted.ret, calls);
-        if let Some(function) = quoted.function {
-            emitter.declare_params(function);
-        }
-        // A panic in here drops the emitter, and with it all that it holds.
-        let value = body.emit(&mut emitter);
-        if quoted.group.is_some() {
-            emitter.group = None;
-        }
-        let finished = emitter.finish(quoted.ret, value);
-        if finished.failed {
-            let error = emitter.take_error();
-            let _ = cell.try_with(|cell| cell.set(Some(emitter)));
-            return Err(error);
-        }
-        let keep = emitter.take_keep();
-        drop(body);
-        let end = if self.stats { timestamp() } else { 0 };
-        Ok((emitter, Emitted { finished, keep, start, end }))
+    fn time(&self) -> u64 {
+        if self.stats { timestamp() } else { 0 }
     }
 }
 
-/// A function that has been emitted, and is to be made callable.
-struct Emitted {
-    finished: Finished,
-    keep: Option<Box<[Keep]>>,
-    /// When emission began and ended, if that is to be remembered.
-    start: u64,
-    end: u64,
+/// Where a thread keeps the emitter of a tier.
+type EmitterCell = LocalKey<Cell<Option<Box<Emitter>>>>;
+
+#[inline(always)]
+fn take_emitter(tier: Tier, cell: &'static EmitterCell) -> Result<Box<Emitter>, Error> {
+    match cell.try_with(Cell::take) {
+        Ok(Some(emitter)) => Ok(emitter),
+        _ => new_emitter(tier),
+    }
 }
 
-impl Emitted {
-    /// What the phases took, up to now.
-    fn phases(&self) -> Phases {
-        Phases { emit: self.end - self.start, publish: timestamp() - self.end }
+#[inline(always)]
+fn give_back(cell: &'static EmitterCell, emitter: Box<Emitter>) {
+    let _ = cell.try_with(|cell| cell.set(Some(emitter)));
+}
+
+#[cold]
+#[inline(never)]
+fn give_back_failed(cell: &'static EmitterCell, mut emitter: Box<Emitter>) -> Error {
+    let error = emitter.take_error();
+    give_back(cell, emitter);
+    error
+}
+
+/// Emits a function. What comes back comes in registers: a struct in memory that is read in larger pieces than it was written
+/// would stall the processor for as long as an empty function takes.
+#[inline(always)]
+fn emit(emitter: &mut Emitter, quoted: Quoted<'_>, body: Handle) -> Finished {
+    let calls = body.known() & flags::CALLS != 0;
+    if let Some(cells) = quoted.group {
+        // The code refers to the cells.
+        emitter.keep(cells.clone());
+        emitter.group = Some(cells.clone());
     }
+    emitter.begin(quoted.params, quoted.pairs, quoted.ret, calls);
+    if let Some(function) = quoted.function {
+        emitter.declare_params(function);
+    }
+    // A panic in here drops the emitter, and with it all that it holds.
+    let value = body.emit(emitter);
+    if quoted.group.is_some() {
+        emitter.group = None;
+    }
+    emitter.finish(quoted.ret, value)
 }
 
 /// The time-stamp counter, or nanoseconds where there is none.
