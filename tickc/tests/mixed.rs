@@ -723,3 +723,107 @@ fn memory_operands_of_every_shape() {
     with_index!(16);
     with_index!(209);
 }
+
+/// A table for every value of a type is not preceded by a comparison, so the value must be one of the type, wherever it comes from.
+#[test]
+fn tables_for_all_values_of_a_type() {
+    extern "C" fn wide(x: u64) -> u8 {
+        (x >> 3) as u8
+    }
+    let narrow = HostFn::new(|x: u64| (x >> 5) as i8);
+    for tier in TIERS {
+        let f = jit(tier)
+            .compile(tick!(|x: u64, a: u8, b: i8| -> u64 {
+                let mut h = 1u64;
+                for i in 0..4u64 {
+                    let v = match i { 0 => a - 200, 1 => wide(x), 2 => (x as u8) << 1, _ => (b as u8) * 3 };
+                    h = h * 10 + match v {
+                        0..=31 => 1, 32..=63 => 2, 64..=95 => 3, 96..=127 => 4,
+                        128..=159 => 5, 160..=191 => 6, 192..=223 => 7, 224.. => 8,
+                        _ => 9,
+                    };
+                    let w = match i { 0 => b + 100, 1 => $narrow(x), 2 => x as i8 >> 1, _ => -(a as i8) };
+                    h = h * 10 + match w {
+                        -128..=-97 => 1, -96..=-65 => 2, -64..=-33 => 3, -32..=-1 => 4,
+                        0..=31 => 5, 32..=63 => 6, 64..=95 => 7, 96.. => 8,
+                        _ => 9,
+                    };
+                }
+                h
+            }))
+            .unwrap();
+        let want = |x: u64, a: u8, b: i8| {
+            (0..4).fold(1u64, |h, i| {
+                let v = [a.wrapping_sub(200), (x >> 3) as u8, (x as u8) << 1, (b as u8).wrapping_mul(3)][i];
+                let w = [b.wrapping_add(100), (x >> 5) as i8, x as i8 >> 1, (a as i8).wrapping_neg()][i];
+                (h * 10 + u64::from(v / 32) + 1) * 10 + (i64::from(w) + 128) as u64 / 32 + 1
+            })
+        };
+        let mut random = Rng(5);
+        for _ in 0..500 {
+            let (x, a, b) = (random.next(), random.next() as u8, random.next() as i8);
+            assert_eq!(f.call(x, a, b), want(x, a, b), "{tier:?} {x} {a} {b}\n{}", f.disassemble());
+        }
+    }
+}
+
+/// The bound of a loop is what it was when the loop began, whoever assigns its variable meanwhile.
+#[test]
+fn bounds_that_are_assigned_in_the_loop() {
+    fn halve<'a>(n: Var<i64>) -> Code<'a, ()> {
+        tick!({ @n /= 2; })
+    }
+    for tier in TIERS {
+        for factor in [0u32, 1, 3] {
+            let again = Label::new();
+            let f = jit(tier)
+                .compile(tick!(|x: i64| -> i64 {
+                                   let mut n = x;
+                                   let mut h = 0;
+                                   let mut turns = 0;
+                                   @(again.here());
+                                   for i in 0..n { n -= 1; h = h * 3 + i }
+                                   for i in 0..=n { @(halve(n)); h = h * 3 + i }
+                                   n += x;
+                                   for i in unroll($factor, 0..n) { n -= 2; h = h * 3 + i }
+                                   n += x;
+                                   for i in unroll($factor, 0..=n) { @(halve(n)); h = h * 3 + i }
+                                   if turns < 2 {
+                turns += 1; n = x - 1; @(again.goto()) }
+                                   h * 100 + n
+                               }))
+                .unwrap();
+            let want = |x: i64| {
+                let (mut n, mut h) = (x, 0i64);
+                for turn in 0.. {
+                    for i in 0..n {
+                        n -= 1;
+                        h = h.wrapping_mul(3).wrapping_add(i);
+                    }
+                    for i in 0..=n {
+                        n /= 2;
+                        h = h.wrapping_mul(3).wrapping_add(i);
+                    }
+                    n += x;
+                    for i in 0..n {
+                        n -= 2;
+                        h = h.wrapping_mul(3).wrapping_add(i);
+                    }
+                    n += x;
+                    for i in 0..=n {
+                        n /= 2;
+                        h = h.wrapping_mul(3).wrapping_add(i);
+                    }
+                    if turn == 2 {
+                        return h.wrapping_mul(100).wrapping_add(n);
+                    }
+                    n = x - 1;
+                }
+                unreachable!()
+            };
+            for x in 0..20 {
+                assert_eq!(f.call(x), want(x), "{tier:?} {factor} {x}\n{}", f.disassemble());
+            }
+        }
+    }
+}
