@@ -827,3 +827,40 @@ fn bounds_that_are_assigned_in_the_loop() {
         }
     }
 }
+
+/// Conditions that wait beside memory, variables and each other.
+#[test]
+fn conditions_as_operands() {
+    for tier in TIERS {
+        let f = jit(tier)
+            .compile(tick!(|s: SliceMut<bool>, x: i64, y: i64| -> bool {
+                let mut v = s[1] & (x < y);
+                v |= x > y;
+                s[0] ^= y < 0;
+                s[2] |= x < 0 && y < 0;
+                s[3] = (x < y) == s[1];
+                s[4] = (x < 0) != (y < 0);
+                s[5] = s[0] | (s[2] ^ (x == y));
+                v == (s[5] && x <= y || !s[4])
+            }))
+            .unwrap();
+        let want = |s: &mut [bool], x: i64, y: i64| {
+            let mut v = s[1] & (x < y);
+            v |= x > y;
+            s[0] ^= y < 0;
+            s[2] |= x < 0 && y < 0;
+            s[3] = (x < y) == s[1];
+            s[4] = (x < 0) != (y < 0);
+            s[5] = s[0] | (s[2] ^ (x == y));
+            v == (s[5] && x <= y || !s[4])
+        };
+        for bits in 0..64u32 {
+            for (x, y) in [(0, 0), (1, 2), (2, 1), (-1, 1), (1, -1), (-1, -1), (-2, -1), (-1, -2)] {
+                let mut s: [bool; 6] = std::array::from_fn(|k| bits >> k & 1 != 0);
+                let mut t = s;
+                assert_eq!(f.call(&mut s, x, y), want(&mut t, x, y), "{tier:?} {bits} {x} {y}\n{}", f.disassemble());
+                assert_eq!(s, t, "{tier:?} {bits} {x} {y}\n{}", f.disassemble());
+            }
+        }
+    }
+}
