@@ -195,7 +195,7 @@ impl Emitter {
             return self.too_deep(operand);
         }
         // Fragments that splice others twice over double the work at each level: now and then it is looked at how much it is.
-        self.fragments & 0xfff * ENTERED != 0 || self.is_bounded(operand)
+        self.fragments & (0xfff * ENTERED) != 0 || self.is_bounded(operand)
     }
 
     #[cold]
