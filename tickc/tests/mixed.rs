@@ -672,7 +672,7 @@ fn memory_operands_of_every_shape() {
                     h ^= at(c, k);
                     h -= at(a, i);
                     h = (h * W(7)) ^ at(b, i) ^ at(c, i);
-                    h += h + W(1);
+                    h = h * W(2) + W(1);
                     h += at(a, k) * W(1000) + at(b, k) * W(10) + at(c, k) * W(-77);
                     h -= at(a, i) * W(1000);
                     h &= at(b, k) | at(c, i);
@@ -702,7 +702,7 @@ fn memory_operands_of_every_shape() {
                         h += W(128)
                     }
                     h = h * W(9) + h;
-                    h = h * W(8);
+                    h *= W(8);
                     h *= n;
                     (h ^ at(a, k) ^ at(b, i) ^ at(c, k) ^ n).0
                 };
@@ -769,6 +769,7 @@ fn tables_for_all_values_of_a_type() {
 
 /// The bound of a loop is what it was when the loop began, whoever assigns its variable meanwhile.
 #[test]
+#[allow(clippy::mut_range_bound, reason = "what is tested")]
 fn bounds_that_are_assigned_in_the_loop() {
     fn halve<'a>(n: Var<i64>) -> Code<'a, ()> {
         tick!({ @n /= 2; })
