@@ -191,10 +191,10 @@ pub(crate) const fn to_immediate(ty: Type, bits: u64) -> Option<u32> {
 }
 
 /// The operations by their discriminants; the unused ones stand for `Add`.
-const BINARY_OPS: [BinaryOp; 17] = {
+const BINARY_OPS: [BinaryOp; BinaryOp::MulHigh as usize + 1] = {
     use BinaryOp::*;
     let ops = [Add, Or, And, Sub, Xor, Mul, Shl, Shr, RotateLeft, RotateRight, Div, Rem, Min, Max, MulHigh];
-    let mut table = [Add; 17];
+    let mut table = [Add; MulHigh as usize + 1];
     let mut i = 0;
     while i < ops.len() {
         table[ops[i] as usize] = ops[i];

@@ -190,7 +190,8 @@ impl Parser {
             t.expect(":")?;
             function.params.push(t.ty()?);
             if t.take("pair") {
-                function.pairs |= 1 << index;
+                let pair = 1u32.checked_shl(index as u32).ok_or("no pair starts behind 32 parameters")?;
+                function.pairs |= pair;
             }
         }
         t.expect("-")?;
@@ -531,6 +532,9 @@ L28:
             assert!(error.starts_with(message), "{line}: {error}");
         }
         assert_eq!(parse("").unwrap_err(), "the text ends before the function does");
+        let pairs: Vec<_> = (0..33).map(|i| format!("v{i}: u64{}", if i == 32 { " pair" } else { "" })).collect();
+        let late = parse(&format!("fn({}) -> unit {{\nret.unit\n}}", pairs.join(", "))).unwrap_err();
+        assert!(late.starts_with("line 1: no pair starts behind 32 parameters"), "{late}");
         assert_eq!(parse("fn() -> unit {\n}").unwrap_err(), "control comes to the end of the function");
         assert_eq!(parse("fn() -> unit {\nL1:\nL1:\n").unwrap_err(), "line 3: a label stands twice: `L1:`");
     }

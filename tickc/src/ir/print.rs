@@ -58,7 +58,8 @@ impl Display for Function {
         f.write_str("fn(")?;
         for (i, ty) in self.params.iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };
-            let pair = if self.pairs & 1 << i != 0 { " pair" } else { "" };
+            // Of more than 32 words none starts a pair (see `Convention::locate`).
+            let pair = if i < 32 && self.pairs & 1 << i != 0 { " pair" } else { "" };
             write!(f, "{comma}v{i}: {}{pair}", type_name(*ty))?;
         }
         writeln!(f, ") -> {} {{", type_name(self.ret))?;
