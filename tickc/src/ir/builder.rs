@@ -542,7 +542,11 @@ impl Machine for Builder {
     }
 
     fn borrowed(&self, a: Operand) -> Operand {
-        Operand::vreg_home(a.vreg())
+        match a.kind() {
+            kind::REG => Operand::vreg_home(a.vreg()),
+            kind::MEM => Operand { head: a.head & !BASE_IS_TEMPORARY, ..a },
+            _ => a,
+        }
     }
 
     fn refers_to(&self, value: Operand, home: Operand) -> bool {
