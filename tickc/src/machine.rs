@@ -115,7 +115,9 @@ impl Operand {
     /// Whether both stand for the same variable or memory (constants apart: for the same constant).
     #[inline(always)]
     pub(crate) const fn is_same(self, other: Operand) -> bool {
-        self.body == other.body && (self.head ^ other.head) as u32 == 0
+        // Whoever owns a register is all the same; the upper half of memory may be a part of its address.
+        let mask = if self.kind() == kind::MEM { u64::MAX } else { u32::MAX as u64 };
+        self.body == other.body && (self.head ^ other.head) & mask == 0
     }
 
     /// The index register of a memory operand that has none.

@@ -887,3 +887,17 @@ fn memory_divided_by_constants() {
         );
     }
 }
+
+/// Elements at different indexes are not one value compared with itself.
+#[test]
+fn elements_compared_with_each_other() {
+    for tier in TIERS {
+        let f = jit(tier)
+            .compile(tick!(|s: Slice<i64>, i: usize, k: usize| -> bool { s[i] < s[k] || s[i] == s[k] }))
+            .unwrap();
+        let s = [3, 1, 2, 3];
+        for (i, k) in (0..4).flat_map(|i| (0..4).map(move |k| (i, k))) {
+            assert_eq!(f.call(&s, i, k), s[i] <= s[k], "{tier:?} {i} {k}\n{}", f.disassemble());
+        }
+    }
+}
