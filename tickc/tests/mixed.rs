@@ -865,3 +865,39 @@ fn conditions_as_operands() {
         }
     }
 }
+
+/// Memory that is divided by a constant in place is read at the address where it is stored.
+#[test]
+fn memory_divided_by_constants() {
+    for tier in TIERS {
+        let f = jit(tier)
+            .compile(tick!(|s: SliceMut<i64>, t: SliceMut<u8>, i: usize| -> i64 {
+                s[i] /= 10;
+                s[i + 1] %= -7;
+                t[i] %= 7;
+                s[i] + t[i] as i64
+            }))
+            .unwrap();
+        let (mut s, mut t) = ([5, -1234, 99, 7], [200u8, 40, 3]);
+        assert_eq!(
+            (f.call(&mut s, &mut t, 1), s, t),
+            (-118, [5, -123, 1, 7], [200, 5, 3]),
+            "{tier:?}\n{}",
+            f.disassemble()
+        );
+    }
+}
+
+/// Elements at different indexes are not one value compared with itself.
+#[test]
+fn elements_compared_with_each_other() {
+    for tier in TIERS {
+        let f = jit(tier)
+            .compile(tick!(|s: Slice<i64>, i: usize, k: usize| -> bool { s[i] < s[k] || s[i] == s[k] }))
+            .unwrap();
+        let s = [3, 1, 2, 3];
+        for (i, k) in (0..4).flat_map(|i| (0..4).map(move |k| (i, k))) {
+            assert_eq!(f.call(&s, i, k), s[i] <= s[k], "{tier:?} {i} {k}\n{}", f.disassemble());
+        }
+    }
+}
