@@ -570,3 +570,25 @@ fn many_labels_and_variables_take_linear_time() {
         .unwrap();
     assert_eq!(f.call(0), 1000 + 5 + 1001);
 }
+
+#[test]
+fn a_part_of_a_slice_is_no_variable_that_a_jump_could_miss() {
+    let (again, end) = (Label::new(), Label::new());
+    let (stop, repeat) = (end.goto(), again.goto());
+    let (here, there) = (again.here(), end.here());
+    let n = Var::<i64>::local();
+    let f = Jit::new()
+        .unwrap()
+        .compile(tick!(|s: Slice<i64>| -> i64 {
+            @here;
+            if @n > 100 {
+                @stop;
+            }
+            @n += (&s[1..])[0] + (&s[..2])[1];
+            @repeat;
+            @there;
+            @n
+        }))
+        .unwrap();
+    assert_eq!(f.call(&[1, 20, 3]), 120);
+}

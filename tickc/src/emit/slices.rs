@@ -33,7 +33,7 @@ impl Emitter {
     fn new_slice(&mut self, pointer: Operand, len: Operand) -> Operand {
         let mut home = |ty, value: Operand| {
             let home = if value.is_const() { value } else { self.machine.declare(ty, value) };
-            self.declare_at(home)
+            self.declare_hidden(home)
         };
         let index = home(Type::Ptr, pointer);
         home(Type::Usize, len);
