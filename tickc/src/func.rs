@@ -31,7 +31,6 @@ pub(crate) struct FuncData {
 }
 
 /// The rarer part of [`FuncData`].
-#[derive(Default)]
 pub(crate) struct Extra {
     /// What is run instead of code, of an interpreted function.
     pub(crate) program: Option<Program>,

@@ -592,3 +592,26 @@ fn a_part_of_a_slice_is_no_variable_that_a_jump_could_miss() {
         .unwrap();
     assert_eq!(f.call(&[1, 20, 3]), 120);
 }
+
+#[test]
+fn a_variable_read_for_the_last_time_leaves_its_scope_with_it() {
+    let end = Label::new();
+    let (stop, there) = (end.goto(), end.here());
+    let result = Var::<i64>::local();
+    let f = Jit::new()
+        .unwrap()
+        .compile(tick!(|x: i64| -> i64 {
+            @result = x;
+            if x > 10 {
+                @stop;
+            }
+            @result = {
+                let h = x + 1;
+                h * h
+            };
+            @there;
+            @result
+        }))
+        .unwrap();
+    assert_eq!((f.call(2), f.call(11)), (9, 11));
+}

@@ -231,23 +231,24 @@ impl Emitter {
     /// scope, to read it again.
     #[inline]
     pub fn take<T: DynamicType>(&mut self, v: Home<T>) -> Val<T> {
-        if v.operand.kind() == kind::REG && v.index >= self.labelled {
-            self.vars.slots[v.index as usize].home = Operand::TAKEN;
-            let in_register = v.operand.is_home_register();
-            return Val::new(if in_register { v.operand.taken() } else { self.machine.take(v.operand) });
-        }
-        Val::new(v.operand)
+        if v.index >= self.labelled { self.take_as(v, Operand::TAKEN) } else { Val::new(v.operand) }
     }
 
     /// Reads a hidden variable for the last time.
     #[inline]
     pub(super) fn take_hidden<T: DynamicType>(&mut self, v: Home<T>) -> Val<T> {
-        if v.operand.kind() == kind::REG {
-            self.vars.slots[v.index as usize].home = Operand::DEAD;
-            let in_register = v.operand.is_home_register();
-            return Val::new(if in_register { v.operand.taken() } else { self.machine.take(v.operand) });
+        self.take_as(v, Operand::DEAD)
+    }
+
+    /// What a variable in a register holds, as a temporary; `mark` takes its place in the table.
+    #[inline(always)]
+    fn take_as<T: DynamicType>(&mut self, v: Home<T>, mark: Operand) -> Val<T> {
+        if v.operand.kind() != kind::REG {
+            return Val::new(v.operand);
         }
-        Val::new(v.operand)
+        self.vars.slots[v.index as usize].home = mark;
+        let in_register = v.operand.is_home_register();
+        Val::new(if in_register { v.operand.taken() } else { self.machine.take(v.operand) })
     }
 
     /// Reads a variable that the expression around assigns: `v = v * 2 + 1`. The operations may overwrite it, as nothing
@@ -474,9 +475,12 @@ impl Emitter {
     pub fn end_scope<T: DynamicType>(&mut self, scope: Scope, v: Val<T>) -> Val<T> {
         let mut operand = v.into_operand();
         match T::SHAPE {
-            // Mostly all variables have been taken.
+            // Mostly all variables have been taken: they hold nothing, and are in scope no more.
             Shape::Scalar(_)
-                if self.vars.slots[scope.first as usize..].iter().all(|slot| slot.home.kind() == kind::DEAD) => {}
+                if self.vars.slots[scope.first as usize..].iter().all(|slot| slot.home.kind() == kind::DEAD) =>
+            {
+                self.vars.slots[scope.first as usize..].iter_mut().for_each(|slot| slot.home = Operand::DEAD);
+            }
             Shape::Scalar(ty) => {
                 for slot in &mut self.vars.slots[scope.first as usize..] {
                     if slot.kind == SlotKind::Kept
