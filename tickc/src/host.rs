@@ -171,6 +171,7 @@ impl<R: Record> HostArgument for &R {
 }
 
 impl<T: Scalar> HostParam for T {
+    // SAFETY: a scalar refers to nothing.
     #[inline(always)]
     unsafe fn from_abi<'x>(abi: T) -> Self::Arg<'x> {
         abi

@@ -265,6 +265,8 @@ macro_rules! check_pointers {
     })*};
 }
 
+// SAFETY of all that follows, in Rust and in dynamic code: the pointers lead to at least 64 bytes of a vector, which no access
+// leaves, and what may be unaligned is accessed as such. A comment within would be part of the tokens that both sides share.
 #[test]
 fn raw_pointers() {
     check_pointers! {
@@ -285,6 +287,7 @@ fn raw_pointers() {
     }
 }
 
+// SAFETY, likewise: the pointers lead into arrays that no access leaves.
 #[test]
 fn pointers_to_every_scalar() {
     macro_rules! family {
