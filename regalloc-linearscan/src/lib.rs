@@ -115,7 +115,7 @@ pub use allocator::{Algorithm, Allocator, Options};
 pub use builder::FunctionBuilder;
 pub use cfg::loop_depths;
 pub use moves::{MoveResolver, Scratch};
-pub use whole::{Interval, IntervalScan};
+pub use whole::{Hint, Interval, IntervalScan};
 
 /// A basic block: its index in the order in which the blocks' instructions are numbered.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

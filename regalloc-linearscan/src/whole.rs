@@ -9,7 +9,7 @@
 
 use crate::intervals::{Intervals, NONE};
 use crate::matrix::Matrix;
-use crate::scan::{MEMORY, Pieces};
+use crate::scan::Pieces;
 use crate::{Constraint, Function, Machine, RegClass};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -23,18 +23,40 @@ pub struct Interval {
     pub end: u32,
     /// The registers that it may have, as bits: all, or those that a call in its midst preserves.
     pub allowed: u64,
-    /// The register that it would like, or anything from 64 on.
-    pub hint: u8,
+    /// The register that it would like.
+    pub hint: Hint,
+}
+
+/// The register that an [`Interval`] would like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hint(u32);
+
+impl Hint {
+    /// Any.
+    pub const NONE: Hint = Hint(u32::MAX);
+
+    /// The register with the number `register`, which is below 64.
+    #[inline]
+    pub const fn register(register: u8) -> Hint {
+        Hint(register as u32)
+    }
+
+    /// The one that the interval with the index `interval` has got, which stands earlier: that of an operand which dies where
+    /// this value is born.
+    #[inline]
+    pub const fn like(interval: u32) -> Hint {
+        Hint(interval.saturating_add(64))
+    }
 }
 
 /// Linear scan on ready-made intervals of one class. Keeps its buffers; a few cycles per interval.
 ///
 /// ```
-/// use regalloc_linearscan::{Interval, IntervalScan};
-/// let interval = |start, end| Interval { start, end, allowed: 0b11, hint: 64 };
+/// use regalloc_linearscan::{Hint, Interval, IntervalScan};
+/// let interval = |start, end| Interval { start, end, allowed: 0b11, hint: Hint::NONE };
 /// let intervals = [interval(0, 9), interval(1, 3), interval(2, 5), interval(3, 4)];
 /// let mut registers = Vec::new();
-/// let spilled = IntervalScan::new().run(&intervals, &mut registers);
+/// let spilled = IntervalScan::new().run(&intervals, 0b11, &mut registers);
 /// // Two registers: the longest of the first three goes to memory.
 /// assert_eq!(registers, [None, Some(1), Some(0), Some(1)]);
 /// assert_eq!(spilled, 1);
@@ -59,53 +81,68 @@ impl IntervalScan {
         IntervalScan { ends: [0; 64], holders: [0; 64] }
     }
 
-    /// Gives each interval a register, or `None` for memory, in the order of `intervals`, whose starts must ascend.
-    /// Returns how many are in memory. Cost: O(intervals × registers), without allocation but for `registers`.
-    pub fn run(&mut self, intervals: &[Interval], registers: &mut Vec<Option<u8>>) -> usize {
+    /// Gives each interval a register, or `None` for memory, in the order of `intervals`, whose starts must ascend. Registers of
+    /// the set `preferred` are taken before others: those that need not be saved. Returns how many are in memory.
+    /// Cost: O(intervals × registers), a few cycles per interval while registers last; no allocation but for `registers`.
+    pub fn run(&mut self, intervals: &[Interval], preferred: u64, registers: &mut Vec<Option<u8>>) -> usize {
         debug_assert!(intervals.is_sorted_by_key(|interval| interval.start), "starts ascend");
         registers.clear();
+        registers.reserve(intervals.len());
+        self.ends = [0; 64];
         let mut spilled = 0;
-        let mut active = 0u64;
-        let mut next_end = u32::MAX;
+        // Registers that hold something, or did until a short time ago: who is gone is only looked for when registers are few.
+        let mut taken = 0u64;
         for (index, interval) in intervals.iter().enumerate() {
-            if interval.start >= next_end {
-                next_end = u32::MAX;
-                let mut rest = active;
-                while rest != 0 {
-                    let reg = rest.trailing_zeros() as usize & 63;
-                    rest &= rest - 1;
-                    if self.ends[reg] <= interval.start {
-                        active &= !(1 << reg);
+            let Interval { start, end, allowed, hint } = *interval;
+            let hint = match hint.0 {
+                register @ 0..64 => Some(register as u8),
+                interval => registers.get((interval - 64) as usize).copied().flatten(),
+            };
+            let reg = match hint {
+                Some(reg) if allowed >> reg & 1 != 0 && self.ends[usize::from(reg & 63)] <= start => usize::from(reg & 63),
+                _ => {
+                    let mut free = allowed & !taken;
+                    if free & preferred == 0 {
+                        taken &= !self.ended(taken, start);
+                        free = allowed & !taken;
+                    }
+                    let pick = if free & preferred != 0 { free & preferred } else { free };
+                    if pick != 0 {
+                        pick.trailing_zeros() as usize & 63
                     } else {
-                        next_end = next_end.min(self.ends[reg]);
-                    }
-                }
-            }
-            let free = interval.allowed & !active;
-            let reg = if interval.hint < 64 && free >> interval.hint & 1 != 0 {
-                interval.hint as usize
-            } else if free != 0 {
-                free.trailing_zeros() as usize & 63
-            } else {
-                spilled += 1;
-                match self.last_to_end(active & interval.allowed) {
-                    Some(reg) if self.ends[reg] > interval.end => {
-                        registers[self.holders[reg] as usize] = None;
-                        reg
-                    }
-                    _ => {
-                        registers.push(None);
-                        continue;
+                        spilled += 1;
+                        match self.last_to_end(taken & allowed) {
+                            Some(reg) if self.ends[reg] > end => {
+                                registers[self.holders[reg] as usize] = None;
+                                reg
+                            }
+                            _ => {
+                                registers.push(None);
+                                continue;
+                            }
+                        }
                     }
                 }
             };
-            active |= 1 << reg;
-            self.ends[reg] = interval.end;
+            taken |= 1 << reg;
+            self.ends[reg] = end;
             self.holders[reg] = index as u32;
-            next_end = next_end.min(interval.end);
             registers.push(Some(reg as u8));
         }
         spilled
+    }
+
+    /// Those of `taken` whose intervals have ended at `position`.
+    #[inline]
+    fn ended(&self, taken: u64, position: u32) -> u64 {
+        let mut ended = 0;
+        let mut rest = taken;
+        while rest != 0 {
+            let reg = rest.trailing_zeros() as usize & 63;
+            ended |= u64::from(self.ends[reg] <= position) << reg;
+            rest &= rest - 1;
+        }
+        ended
     }
 
     fn last_to_end(&self, mut candidates: u64) -> Option<usize> {
@@ -167,7 +204,7 @@ impl Whole {
                 let info = &intervals.vregs[piece.vreg as usize];
                 let mut allowed = machine.allocatable(class) & info.allowed;
                 allowed &= !blocked(matrix, &self.summary, class, piece.from, piece.to);
-                let mut hint = MEMORY;
+                let mut hint = Hint::NONE;
                 for use_ in intervals.uses(if info.has_fixed { piece.use_ } else { NONE }) {
                     if let Constraint::Fixed(reg) = use_.constraint {
                         // It may still be blocked by another operand; its own does not block it.
@@ -175,17 +212,17 @@ impl Whole {
                             && machine.allocatable(class) & info.allowed & reg.bit() != 0
                         {
                             allowed |= reg.bit();
-                            hint = reg.number();
+                            hint = Hint::register(reg.number());
                         }
                     }
                 }
                 if random != 0 {
                     random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    hint = (random >> 58) as u8;
+                    hint = Hint::register((random >> 58) as u8);
                 }
                 self.intervals.push(Interval { start: piece.from, end: piece.to, allowed, hint });
             }
-            self.scan.run(&self.intervals, &mut self.registers);
+            self.scan.run(&self.intervals, u64::MAX, &mut self.registers);
             for (&key, &reg) in self.order.iter().zip(&self.registers) {
                 if let Some(reg) = reg {
                     occupy(intervals, matrix, pieces, key as u32, class, reg);
