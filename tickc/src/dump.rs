@@ -12,6 +12,10 @@ pub(crate) struct Dumps {
     pub(crate) asm: bool,
     /// `ir`: the intermediate representation of every function compiled that has one, on standard error.
     pub(crate) ir: bool,
+    /// `live`: the intervals of virtual registers that the linear-scan tier finds.
+    pub(crate) live: bool,
+    /// `alloc`: where it puts them.
+    pub(crate) alloc: bool,
 }
 
 /// What `TICKC_DUMP` asks for.
@@ -25,7 +29,9 @@ pub(crate) fn dumps() -> Dumps {
             match word {
                 "asm" => dumps.asm = true,
                 "ir" => dumps.ir = true,
-                _ => eprintln!("tickc: TICKC_DUMP={word}: this build knows `asm` and `ir`"),
+                "live" => dumps.live = true,
+                "alloc" => dumps.alloc = true,
+                _ => eprintln!("tickc: TICKC_DUMP={word}: this build knows `asm`, `ir`, `live` and `alloc`"),
             }
         }
         dumps

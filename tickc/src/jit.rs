@@ -25,7 +25,7 @@ use crate::{dump, ir, x64};
 pub enum Tier {
     /// Machine code in one pass while the fragments run: the fastest to compile. 'C's VCODE.
     OnePass,
-    /// Linear-scan register allocation over an intermediate representation. 'C's ICODE. Not in this build yet.
+    /// Linear-scan register allocation over an intermediate representation: better code, for about twice the time. 'C's ICODE.
     LinearScan,
     /// Cranelift: the best code. Not in this build yet.
     Cranelift,
@@ -50,8 +50,20 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Phases {
+    /// Evaluating the quotation, before `compile` is called: always 0, as nothing sees when it began. The benches measure it.
+    pub specify: u64,
     /// Running the fragments; in the one-pass tier this writes the machine code.
     pub emit: u64,
+    /// Finding the loops.
+    pub flow: u64,
+    /// Finding out what is read, and removing what is not.
+    pub liveness: u64,
+    /// Making the intervals.
+    pub intervals: u64,
+    /// Giving them registers.
+    pub allocate: u64,
+    /// Writing the machine code, where that is a phase of its own.
+    pub encode: u64,
     /// Completing and relocating the code, and making it callable.
     pub publish: u64,
 }
@@ -59,7 +71,8 @@ pub struct Phases {
 impl Phases {
     /// All phases together.
     pub fn total(&self) -> u64 {
-        self.emit + self.publish
+        let Phases { specify, emit, flow, liveness, intervals, allocate, encode, publish } = *self;
+        specify + emit + flow + liveness + intervals + allocate + encode + publish
     }
 }
 
@@ -138,7 +151,7 @@ impl Quoted<'_> {
 
 fn check_tier(tier: Tier) -> Result<(), Error> {
     match tier {
-        Tier::OnePass if cfg!(all(target_arch = "x86_64", target_os = "linux")) => Ok(()),
+        Tier::OnePass | Tier::LinearScan if cfg!(all(target_arch = "x86_64", target_os = "linux")) => Ok(()),
         Tier::Interp => Ok(()),
         Tier::OnePass | Tier::LinearScan | Tier::Cranelift => Err(Error::TierUnavailable(tier)),
     }
@@ -156,6 +169,7 @@ impl From<AllocError> for Error {
 thread_local! {
     /// This thread's emitters, while no compilation uses them. A compilation within a compilation makes another.
     static ONE_PASS: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
+    static LINEAR: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
     static INTERP: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
 }
 
@@ -163,6 +177,7 @@ thread_local! {
 fn new_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
     let machine: Box<dyn Machine> = match tier {
         Tier::Interp => Box::new(ir::Builder::new()),
+        Tier::LinearScan => Box::new(ir::Builder::lowered()?),
         _ => Box::new(x64::OnePass::new()?),
     };
     Ok(Box::new(Emitter::new(machine)))
@@ -257,11 +272,15 @@ impl Jit {
         if tier == Tier::Interp {
             return self.compile_interpreted(quoted, body, name);
         }
-        let mut emitter = take_emitter(tier, &ONE_PASS)?;
+        let cell = if tier == Tier::OnePass { &ONE_PASS } else { &LINEAR };
+        let mut emitter = take_emitter(tier, cell)?;
+        if self.stats {
+            emitter.machine.measure(true);
+        }
         let start = self.time();
         let finished = emit(&mut emitter, quoted, body);
         if finished.failed {
-            return Err(give_back_failed(&ONE_PASS, emitter));
+            return Err(give_back_failed(cell, emitter));
         }
         let keep = emitter.take_keep();
         let end = self.time();
@@ -272,14 +291,18 @@ impl Jit {
             let text = dump::disassemble(finished.instructions(place.bytes()), address);
             eprint!("tickc: {tier:?} {}\n{text}", name());
         }
-        let phases = self.stats.then(|| Phases { emit: end - start, publish: timestamp() - end });
+        let phases = self.stats.then(|| {
+            let inner = emitter.machine.phases();
+            emitter.machine.measure(false);
+            Phases { emit: end - start - inner.total(), publish: timestamp() - end, ..inner }
+        });
         let extra = match (keep, phases) {
             (None, None) => None,
             (keep, phases) => Some(Box::new(Extra { program: None, keep: keep.unwrap_or_default(), phases })),
         };
         let entry = address as usize + finished.entry as usize;
         let node = place.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra })?;
-        give_back(&ONE_PASS, emitter);
+        give_back(cell, emitter);
         // SAFETY: the code was emitted for the parameters and the result of `S`, as the callers say, and the node counts one
         // owner.
         Ok(unsafe { Func::new(node) })
@@ -307,7 +330,7 @@ impl Jit {
             eprint!("tickc: {tier:?} {}\n{function}", name());
         }
         let program = Some(Program::new(function));
-        let phases = self.stats.then(|| Phases { emit: end - start, publish: timestamp() - end });
+        let phases = self.stats.then(|| Phases { emit: end - start, publish: timestamp() - end, ..Phases::default() });
         let extra = Some(Box::new(Extra { program, keep, phases }));
         let node = Node::detached(FuncData { owners: AtomicU32::new(1), entry: 0, finished, tier, extra });
         give_back(&INTERP, emitter);
@@ -371,7 +394,7 @@ fn emit(emitter: &mut Emitter, quoted: Quoted<'_>, body: Handle) -> Finished {
 
 /// The time-stamp counter, or nanoseconds where there is none.
 #[inline]
-fn timestamp() -> u64 {
+pub(crate) fn timestamp() -> u64 {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: every x86-64 processor has the instruction.
     unsafe {

@@ -43,6 +43,7 @@ mod interp;
 mod ir;
 mod jit;
 mod label;
+mod linear;
 mod machine;
 mod record;
 mod signature;

@@ -22,6 +22,7 @@
 
 use crate::error::Error;
 use crate::ir;
+use crate::jit::Phases;
 use crate::trap::TrapKind;
 use crate::types::Type;
 
@@ -516,6 +517,14 @@ pub(crate) trait Machine {
     // Dispatch, labels, and memory that others see. `goto` and `label.here()` are made of `jump`, `merge`, `here`, `land` and
     // `send`, as loops are; no temporary and no condition is alive at a label.
 
+    /// Whether to look at the clock between the phases of the functions to come.
+    fn measure(&mut self, _phases: bool) {}
+    /// What the phases of the finished function took, as far as the machine knows.
+    fn phases(&self) -> Phases {
+        Phases::default()
+    }
+    /// From here on control may enter loops elsewhere than where they begin.
+    fn has_labels(&mut self) {}
     /// Jumps to one of `count` targets, chosen by `index`, a `u64` that is known to be less than `count`, which is not 0.
     /// Pushes on `entries` one list for each index, in order; control does not go on behind it.
     fn switch(&mut self, index: Operand, count: u32, entries: &mut Vec<JumpList>);

@@ -78,6 +78,7 @@ impl Emitter {
     fn label(&mut self, label: LabelId) -> &mut State {
         if !self.labels.used {
             self.labels.used = true;
+            self.machine.has_labels();
             // From here on nothing is sure to be reached once in each call (L3).
             self.nesting += 1;
         }

@@ -19,8 +19,11 @@
 
 #![allow(clippy::wrong_self_convention, reason = "`to_vreg` brings an operand, not the machine, into a register")]
 
+use super::shape::{Barrier, Life, Loop, Shape};
 use super::{Arg, ArgValue, CallSite, Condition, Function, Indexed, Op, Record, VReg, to_immediate};
 use crate::error::Error;
+use crate::jit::Phases;
+use crate::linear::Lowering;
 use crate::machine::{
     Binary, BinaryOp, Compare, Comparison, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind,
 };
@@ -143,14 +146,26 @@ impl Address {
 
 /// The records of the function under construction, in storage that is reused.
 pub(crate) struct Builder {
-    function: Function,
+    pub(super) function: Function,
+    pub(super) shape: Shape,
     /// Whether the function has more than [`MAX_RECORDS`]: what comes then is forgotten.
     overflowed: bool,
+    /// Whether shifts by registers and counts of bits take more than one instruction.
+    pub(super) poor_machine: bool,
+    /// What makes machine code of the records; none for the interpreter.
+    lowering: Option<Box<Lowering>>,
 }
 
 impl Builder {
     pub(crate) fn new() -> Builder {
-        Builder { function: Function::new(), overflowed: false }
+        Builder { function: Function::new(), shape: Shape::default(), overflowed: false, poor_machine: false, lowering: None }
+    }
+
+    /// A builder whose functions become machine code, by the linear-scan tier.
+    pub(crate) fn lowered() -> Result<Builder, Error> {
+        let lowering = Lowering::new()?;
+        let poor_machine = lowering.code().is_poor();
+        Ok(Builder { poor_machine, lowering: Some(Box::new(lowering)), ..Builder::new() })
     }
 
     #[inline(always)]
@@ -176,18 +191,58 @@ impl Builder {
 
     #[inline(always)]
     fn emit(&mut self, op: Op, ty: Type, sub: u16, dst: u32, a: u32, b: u32) {
+        let at = self.function.records.len();
+        let shape = &mut self.shape;
+        match op {
+            Op::Label | Op::Const | Op::Jump | Op::Trap | Op::Unreachable | Op::Call => {}
+            Op::Copy | Op::Unary | Op::Convert | Op::Bitcast | Op::TrapCode | Op::Load | Op::LoadVolatile | Op::Lea => {
+                shape.read(a, at, false);
+            }
+            Op::BinaryImm | Op::SetImm | Op::BranchImm | Op::TrapIfImm | Op::StoreImm => shape.read(a, at, false),
+            Op::Set | Op::Branch | Op::TrapIf | Op::LoadX | Op::LeaX | Op::StoreXImm => {
+                shape.read(a, at, false);
+                shape.read(b, at, false);
+            }
+            Op::Binary => {
+                // The second operand is read when the result's register already holds the first.
+                shape.read(a, at, false);
+                shape.read(b, at, !super::BINARY_OPS[sub as usize].commutes());
+            }
+            Op::Store => {
+                shape.read(a, at, false);
+                shape.read(dst, at, false);
+            }
+            Op::StoreX => {
+                shape.read(a, at, false);
+                shape.read(b, at, false);
+                shape.read(dst, at, false);
+            }
+            Op::Ret => {
+                if ty != Type::Unit {
+                    shape.read(a, at, false);
+                    shape.returned.push(a);
+                }
+            }
+        }
         self.push(Record { op, ty, sub, dst, a, b });
+    }
+
+    /// The record to come needs registers of its own, or destroys some.
+    #[inline]
+    fn barrier(&mut self, call: bool) {
+        self.shape.barriers.push(Barrier { index: self.function.records.len() as u32, call });
     }
 
     /// A new register.
     #[inline]
-    fn new_vreg(&mut self) -> VReg {
+    fn new_vreg(&mut self, ty: Type) -> VReg {
         let reg = self.function.vregs;
         if reg == MAX_VREGS {
             self.overflowed = true;
             return reg;
         }
         self.function.vregs += 1;
+        self.shape.lives.push(Life::new(ty, self.function.records.len() as u32));
         reg
     }
 
@@ -202,7 +257,7 @@ impl Builder {
         if a.is_vreg() {
             return a.vreg();
         }
-        let dst = self.new_vreg();
+        let dst = self.new_vreg(ty);
         self.emit_into(ty, dst, a);
         dst
     }
@@ -219,6 +274,7 @@ impl Builder {
     }
 
     /// An access to memory, or its address. `plain` and `indexed` are the operations without and with an index.
+    #[inline]
     fn emit_access(&mut self, plain: Op, indexed: Op, ty: Type, dst: u32, m: Address) {
         let Some(index) = m.index else {
             return self.emit(plain, ty, 0, dst, m.base, m.disp as u32);
@@ -226,7 +282,7 @@ impl Builder {
         if let Some(sub) = Indexed::new(m.log2, m.disp) {
             return self.emit(indexed, ty, sub.0, dst, m.base, index);
         }
-        let base = self.new_vreg();
+        let base = self.new_vreg(Type::Ptr);
         self.emit(Op::Lea, Type::Ptr, 0, base, m.base, m.disp as u32);
         self.emit(indexed, ty, u16::from(m.log2), dst, base, index);
     }
@@ -236,7 +292,7 @@ impl Builder {
         if m.index.is_none() && m.disp == 0 {
             return if m.base_is_temporary { Operand::vreg_temp(m.base) } else { Operand::vreg_home(m.base) };
         }
-        let dst = self.new_vreg();
+        let dst = self.new_vreg(Type::Ptr);
         self.emit_access(Op::Lea, Op::LeaX, Type::Ptr, dst, m);
         Operand::vreg_temp(dst)
     }
@@ -285,6 +341,7 @@ impl Builder {
     /// `dst` = the truth value.
     fn emit_condition(&mut self, dst: VReg, p: Pending) {
         if p.is_plain() {
+            self.shape.starts_before(dst, p.index);
             return self.rewrite(p, Op::Set, Op::SetImm, dst, true);
         }
         let is_false = self.jump_false(p);
@@ -350,15 +407,33 @@ impl Builder {
         if b.is_const()
             && let Some(b) = to_immediate(o.ty, b.body)
         {
+            if matches!(o.op, BinaryOp::Div | BinaryOp::Rem | BinaryOp::MulHigh) || o.ty.is_float() && self.is_demanding(o) {
+                self.barrier(o.op == BinaryOp::Rem && o.ty.is_float());
+            }
             return self.emit(Op::BinaryImm, o.ty, sub, dst, a, b);
         }
         let b = self.to_vreg(o.ty, b);
+        if !(o.op.is_alu() || o.op == BinaryOp::Mul) && self.is_demanding(o) {
+            self.barrier(o.op == BinaryOp::Rem && o.ty.is_float());
+        }
         self.emit(Op::Binary, o.ty, sub, dst, a, b);
     }
 
+    /// Whether an operation on two registers needs others for itself. (With an immediate, only the emitter's own division does.)
+    #[cold]
+    fn is_demanding(&self, o: Binary) -> bool {
+        match o.op {
+            BinaryOp::Shl | BinaryOp::Shr => self.poor_machine || o.ty.size() < 4,
+            BinaryOp::Div => !o.ty.is_float(),
+            BinaryOp::Min | BinaryOp::Max => o.ty.is_float(),
+            _ => true,
+        }
+    }
+
     /// A value computed from `a` alone, as a temporary.
+    #[inline]
     fn emit_unary(&mut self, op: Op, ty: Type, sub: u16, a: VReg) -> Operand {
-        let dst = self.new_vreg();
+        let dst = self.new_vreg(ty);
         self.emit(op, ty, sub, dst, a, 0);
         Operand::vreg_temp(dst)
     }
@@ -396,6 +471,11 @@ impl Machine for Builder {
         f.calls.clear();
         f.args.clear();
         self.overflowed = false;
+        self.shape.clear();
+        if let Some(lowering) = &mut self.lowering {
+            lowering.declared = prologue.declared;
+        }
+        self.shape.lives.extend(prologue.params.iter().map(|&ty| Life::new(ty, 0)));
         homes.extend((0..f.vregs).map(Operand::vreg_home));
     }
 
@@ -406,17 +486,31 @@ impl Machine for Builder {
         if self.function.records.last().is_none_or(|last| !last.op.terminates()) {
             self.emit(Op::Unreachable, Type::Unit, 0, 0, 0, 0);
         }
-        Finished { traps: true, checks_stack: true, failed: self.overflowed, ..Finished::default() }
+        match &mut self.lowering {
+            Some(lowering) if !self.overflowed => lowering.lower(&mut self.function, &mut self.shape),
+            _ => Finished { traps: true, checks_stack: true, failed: self.overflowed, ..Finished::default() },
+        }
+    }
+
+    fn measure(&mut self, phases: bool) {
+        if let Some(lowering) = &mut self.lowering {
+            lowering.phases = phases.then(Phases::default);
+        }
+    }
+
+    fn phases(&self) -> Phases {
+        self.lowering.as_ref().and_then(|lowering| lowering.phases).unwrap_or_default()
     }
 
     fn take_error(&mut self) -> Option<Error> {
-        self.overflowed().map(|limit| Error::CodeTooLarge { limit })
+        let error = self.overflowed().map(|limit| Error::CodeTooLarge { limit });
+        error.or_else(|| self.lowering.as_mut()?.take_error())
     }
 
     fn abandon(&mut self) {}
 
     fn interpreted(&self) -> Option<&Function> {
-        Some(&self.function)
+        self.lowering.is_none().then_some(&self.function)
     }
 
     fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
@@ -426,14 +520,21 @@ impl Machine for Builder {
         }
         // In the order of evaluation, and before the result: both may have to be loaded.
         let a = Operand::vreg_home(self.to_vreg(o.ty, a));
-        let b = if b.is_const() { b } else { Operand::vreg_home(self.to_vreg(o.ty, b)) };
-        let dst = self.new_vreg();
+        let b = if b.is_const() && to_immediate(o.ty, b.body).is_some() {
+            b
+        } else {
+            Operand::vreg_home(self.to_vreg(o.ty, b))
+        };
+        let dst = self.new_vreg(o.ty);
         self.emit_binary(o, dst, a, b);
         Operand::vreg_temp(dst)
     }
 
     fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand {
         let a = self.to_vreg(ty, a);
+        if self.poor_machine && matches!(op, UnaryOp::CountOnes | UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::Trunc) {
+            self.barrier(ty.is_float());
+        }
         self.emit_unary(Op::Unary, ty, op as u16, a)
     }
 
@@ -453,6 +554,9 @@ impl Machine for Builder {
             return a;
         }
         let a = self.to_vreg(from, a);
+        if from.is_float() || to.is_float() {
+            self.barrier(false);
+        }
         self.emit_unary(Op::Convert, to, from as u16, a)
     }
 
@@ -468,6 +572,7 @@ impl Machine for Builder {
         let p = Pending::of(a);
         if p.is_plain() && !self.overflowed {
             self.function.records.truncate(p.index as usize);
+            self.shape.retracted = true;
         } else {
             // Its jumps come here.
             let list = self.jump_false(p);
@@ -480,7 +585,7 @@ impl Machine for Builder {
             kind::CONST | kind::UNIT => a,
             kind::REG if a.is_vreg_temp() || a.is_in_place() => a,
             _ => {
-                let dst = self.new_vreg();
+                let dst = self.new_vreg(ty);
                 self.emit_into(ty, dst, a);
                 Operand::vreg_temp(dst)
             }
@@ -495,7 +600,7 @@ impl Machine for Builder {
         if init.is_vreg_temp() {
             return Operand::vreg_home(init.vreg());
         }
-        let home = self.new_vreg();
+        let home = self.new_vreg(ty);
         self.emit_into(ty, home, init);
         Operand::vreg_home(home)
     }
@@ -504,7 +609,7 @@ impl Machine for Builder {
         if ty == Type::Unit {
             return Operand::UNIT;
         }
-        let home = self.new_vreg();
+        let home = self.new_vreg(ty);
         if straight {
             self.emit_const(ty, home, 0);
         } else {
@@ -520,6 +625,7 @@ impl Machine for Builder {
             && last.defined() == Some(value.vreg())
         {
             last.dst = home.vreg();
+            self.shape.drop(value.vreg());
             return;
         }
         self.emit_into(ty, home.vreg(), value);
@@ -597,6 +703,17 @@ impl Machine for Builder {
         place
     }
 
+    fn load_volatile(&mut self, ty: Type, place: Operand) -> Operand {
+        let mut m = Address::of(place);
+        if m.index.is_some() {
+            let pointer = self.emit_pointer(m);
+            m = Address { base: pointer.vreg(), base_is_temporary: true, index: None, log2: 0, disp: 0 };
+        }
+        let dst = self.new_vreg(ty);
+        self.emit(Op::LoadVolatile, ty, 0, dst, m.base, m.disp as u32);
+        Operand::vreg_temp(dst)
+    }
+
     fn load_behind(&mut self, _: Type, pointer: Operand, disp: i32) -> Operand {
         self.address(pointer, None, 0, disp)
     }
@@ -614,7 +731,7 @@ impl Machine for Builder {
     fn store_binary(&mut self, o: Binary, place: Operand, value: Operand) {
         let value = self.settled(value);
         let m = Address::of(place);
-        let old = self.new_vreg();
+        let old = self.new_vreg(o.ty);
         self.emit_access(Op::Load, Op::LoadX, o.ty, old, m);
         let new = self.binary(o, Operand::vreg_temp(old), value);
         self.store(o.ty, place, new);
@@ -657,6 +774,10 @@ impl Machine for Builder {
         self.choose(index, 0, count, entries);
     }
 
+    fn has_labels(&mut self) {
+        self.shape.has_labels = true;
+    }
+
     fn merge(&mut self, a: JumpList, b: JumpList) -> JumpList {
         if a == 0 || b == 0 || self.overflowed {
             return a | b;
@@ -689,6 +810,9 @@ impl Machine for Builder {
             let jump = &mut self.function.records[at as usize - 1];
             let next = jump.dst;
             jump.dst = to.0;
+            if at > to.0 {
+                self.shape.loops.push(Loop { top: to.0, end: at - 1 });
+            }
             if at == list {
                 return;
             }
@@ -720,13 +844,20 @@ impl Machine for Builder {
             let value = if a.is_const() { ArgValue::Const(a.body) } else { ArgValue::Reg(self.to_vreg(ty, a)) };
             self.function.args.push(Arg { ty, value });
         }
+        let at = self.function.records.len();
+        for arg in &self.function.args[first as usize..] {
+            if let ArgValue::Reg(reg) = arg.value {
+                self.shape.read(reg, at, false);
+            }
+        }
+        self.barrier(true);
         let site = self.function.calls.len() as u32;
         self.function.calls.push(CallSite { target, pairs, first, len: params.len() as u32 });
         if ret == Type::Unit {
             self.emit(Op::Call, ret, 0, 0, site, 0);
             return Operand::UNIT;
         }
-        let dst = self.new_vreg();
+        let dst = self.new_vreg(ret);
         self.emit(Op::Call, ret, 0, dst, site, 0);
         Operand::vreg_temp(dst)
     }
@@ -744,7 +875,8 @@ impl Machine for Builder {
         self.overflowed.then_some(MAX_RECORDS * size_of::<Record>())
     }
 
-    fn place(&self, _: &mut [u8], _: u64) {
-        unreachable!("an interpreted function has no machine code");
+    fn place(&self, to: &mut [u8], address: u64) {
+        let lowering = self.lowering.as_ref().expect("an interpreted function has no machine code");
+        lowering.code().place(to, address);
     }
 }

@@ -2,6 +2,7 @@
 //! (Poletto, Hsieh, Engler & Kaashoek, "'C and tcc", TOPLAS 1999, section 5.2).
 //!
 //! - [`builder`]: records what the emitter asks for; the second implementation of [`crate::machine::Machine`]
+//! - [`shape`]: what a register allocator wants to know, gathered on the way
 //! - [`print`], [`parse`]: the representation as text, and back
 //!
 //! # Terms
@@ -28,6 +29,7 @@
 mod builder;
 mod parse;
 mod print;
+pub(crate) mod shape;
 
 pub(crate) use builder::Builder;
 pub(crate) use parse::parse;
@@ -82,6 +84,8 @@ pub(crate) enum Op {
     Load,
     /// `dst = [a + b * scale + displacement]`; sub is the [`Indexed`].
     LoadX,
+    /// As [`Op::Load`], of what others see, too: never left out, never done twice.
+    LoadVolatile,
     /// `[a + displacement b] = dst`
     Store,
     /// `[a + b * scale + displacement] = dst`; sub is the [`Indexed`].
@@ -139,11 +143,39 @@ impl Record {
     pub(crate) fn defined(self) -> Option<VReg> {
         let defines = match self.op {
             Op::Const | Op::Copy | Op::Binary | Op::BinaryImm | Op::Unary | Op::Convert | Op::Bitcast => true,
-            Op::Set | Op::SetImm | Op::Load | Op::LoadX | Op::Lea | Op::LeaX => true,
+            Op::Set | Op::SetImm | Op::Load | Op::LoadX | Op::LoadVolatile | Op::Lea | Op::LeaX => true,
             Op::Call => self.ty != Type::Unit,
             _ => false,
         };
         defines.then_some(self.dst)
+    }
+
+    /// Whether the record does nothing but write its register.
+    #[inline]
+    pub(crate) fn is_pure(self) -> bool {
+        !matches!(self.op, Op::LoadVolatile | Op::Call) && self.defined().is_some() && !self.may_trap()
+    }
+
+    /// Whether the operation itself may end the call.
+    fn may_trap(self) -> bool {
+        let divides = matches!(self.op, Op::Binary | Op::BinaryImm);
+        divides && !self.ty.is_float() && matches!(self.binary_op(), BinaryOp::Div | BinaryOp::Rem)
+    }
+
+    /// The registers that the record reads, but for the arguments of a call.
+    #[inline]
+    pub(crate) fn reads(self) -> impl Iterator<Item = VReg> {
+        use Op::*;
+        let (dst, a, b) = match self.op {
+            Label | Const | Jump | Trap | Unreachable | Call => (false, false, false),
+            Copy | Unary | Convert | Bitcast | TrapCode | Load | LoadVolatile | Lea => (false, true, false),
+            BinaryImm | SetImm | BranchImm | TrapIfImm | StoreImm => (false, true, false),
+            Set | Branch | TrapIf | LoadX | LeaX | StoreXImm | Binary => (false, true, true),
+            Store => (true, true, false),
+            StoreX => (true, true, true),
+            Ret => (false, self.ty != Type::Unit, false),
+        };
+        [(a, self.a), (b, self.b), (dst, self.dst)].into_iter().filter(|read| read.0).map(|read| read.1)
     }
 
     /// What is compared with what for a condition.

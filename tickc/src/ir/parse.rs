@@ -280,6 +280,12 @@ impl Parser {
             "trap_code" => (r.op, r.ty, r.a) = (Op::TrapCode, Type::U32, self.reg(function, t)?),
             "unreachable" => {}
             "load" => self.memory(function, t, &mut r, Op::Load, Op::LoadX)?,
+            "load_volatile" => {
+                self.memory(function, t, &mut r, Op::LoadVolatile, Op::LoadX)?;
+                if r.op == Op::LoadX {
+                    return Err("a volatile load with an index".to_owned());
+                }
+            }
             "lea" => self.memory(function, t, &mut r, Op::Lea, Op::LeaX)?,
             "store" => {
                 self.memory(function, t, &mut r, Op::Store, Op::StoreX)?;

@@ -106,6 +106,7 @@ impl Function {
             Op::TrapCode => write!(f, "trap_code v{a}"),
             Op::Unreachable => f.write_str("unreachable"),
             Op::Load | Op::LoadX => write!(f, "v{dst} = load.{ty} {}", Memory(r)),
+            Op::LoadVolatile => write!(f, "v{dst} = load_volatile.{ty} {}", Memory(r)),
             Op::Store | Op::StoreX => write!(f, "store.{ty} {}, v{dst}", Memory(r)),
             Op::StoreImm | Op::StoreXImm => write!(f, "store.{ty} {}, {}", Memory(r), dst as i32),
             Op::Lea | Op::LeaX => write!(f, "v{dst} = lea.{ty} {}", Memory(r)),
@@ -155,7 +156,7 @@ impl Display for Memory<'_> {
         let r = self.0;
         write!(f, "[v{}", r.a)?;
         let disp = match r.op {
-            Op::Load | Op::Store | Op::StoreImm | Op::Lea => r.b as i32,
+            Op::Load | Op::LoadVolatile | Op::Store | Op::StoreImm | Op::Lea => r.b as i32,
             _ => {
                 write!(f, " + v{} * {}", r.b, 1 << r.indexed().log2())?;
                 r.indexed().disp()

@@ -169,7 +169,7 @@ impl OnePass {
 
     /// `d = a * imm`, `a` in a register or in memory of the operation's width.
     #[inline(always)]
-    fn imul_imm(&mut self, wide: bool, d: Reg, a: Operand, imm: i32) {
+    pub(super) fn imul_imm(&mut self, wide: bool, d: Reg, a: Operand, imm: i32) {
         let short = imm as i8 as i32 == imm;
         let opcode = op(if short { 0x6b } else { 0x69 });
         if a.is_reg() {
@@ -269,7 +269,7 @@ impl OnePass {
     }
 
     /// A shift or rotation of `d` by a masked constant.
-    fn shift_by_constant(&mut self, shift: Shift, ty: Type, d: Reg, count: u8) {
+    pub(super) fn shift_by_constant(&mut self, shift: Shift, ty: Type, d: Reg, count: u8) {
         let rotates = matches!(shift, Shift::Rol | Shift::Ror);
         // Rotations need the type's own width; the others work on the extended form.
         self.buf.shift_ri(shift, if rotates { ty.size() } else { ty.size().max(4) }, d, count);
@@ -303,6 +303,11 @@ impl OnePass {
         self.encode_bmi2(shift, ty, d.reg(), a.reg(), b.reg());
         self.free |= (a.owned() | b.owned()) & !d.owned();
         if fresh { self.settled_down(ty, d.reg()) } else { d }
+    }
+
+    /// `d = a << count` or `a >> count`, by one of the instructions of BMI2.
+    pub(super) fn shift_three(&mut self, op: BinaryOp, ty: Type, d: Reg, a: Reg, count: Reg) {
+        self.encode_bmi2(shift_of(op, ty), ty, d, a, count);
     }
 
     fn encode_bmi2(&mut self, shift: Shift, ty: Type, d: Reg, a: Reg, count: Reg) {
@@ -591,6 +596,12 @@ impl OnePass {
         false
     }
 
+    /// `d` = the bits of a register of the other class.
+    pub(super) fn bitcast_into(&mut self, to: Type, d: Reg, a: Reg) {
+        let (byte, xmm, gpr) = if to.is_float() { (0x6e, d, a) } else { (0x7e, a, d) };
+        self.buf.rr(op_prefixed(0x66, byte), is_wide(to), xmm, gpr, false);
+    }
+
     /// The other class's view of the same bits.
     pub(super) fn move_between_classes(&mut self, to: Type, a: Operand, from: Type) -> Operand {
         if a.is_mem() {
@@ -598,16 +609,9 @@ impl OnePass {
             return a;
         }
         self.release_operand(a);
-        let wide = is_wide(to);
-        if to.is_float() {
-            let (d, crowded) = self.alloc_result(XMMS);
-            self.buf.rr(op_prefixed(0x66, 0x6e), wide, d, a.reg(), false);
-            self.born(to, d, crowded)
-        } else {
-            debug_assert!(from.is_float());
-            let (d, crowded) = self.alloc_result(GPRS);
-            self.buf.rr(op_prefixed(0x66, 0x7e), wide, a.reg(), d, false);
-            self.born(to, d, crowded)
-        }
+        debug_assert!(from.is_float() != to.is_float());
+        let (d, crowded) = self.alloc_result(Self::class(to));
+        self.bitcast_into(to, d, a.reg());
+        self.born(to, d, crowded)
     }
 }

@@ -33,6 +33,15 @@ fn packed(ty: Type) -> u8 {
     if ty == Type::F32 { 0 } else { 0x66 }
 }
 
+/// Whether a value in the extended form of one type is in that of another, of at most 32 bits. Values are kept extended to 32
+/// bits, so only a narrow target that the source may not fit needs work.
+fn fits(from: Type, to: Type) -> bool {
+    from == Type::Bool
+        || from.size() < to.size() && (!from.is_signed() || to.is_signed() || to.size() == 4)
+        || from == to
+        || to.size() == 4
+}
+
 impl OnePass {
     /// `op d, b`. Does not consume `b`.
     #[inline]
@@ -330,11 +339,7 @@ impl OnePass {
             }
             return self.widen(from, a);
         }
-        // Values are kept extended to 32 bits, so only a narrow target that the source may not fit needs work.
-        let fits = from == Type::Bool
-            || from.size() < to.size() && (!from.is_signed() || to.is_signed() || to.size() == 4)
-            || from == to
-            || to.size() == 4;
+        let fits = fits(from, to);
         if fits && !a.is_mem() {
             return a;
         }
@@ -345,9 +350,29 @@ impl OnePass {
         self.result(to, d, crowded)
     }
 
+    /// `d = a as to`. Does not consume `a`.
+    pub(super) fn convert_into(&mut self, from: Type, to: Type, d: Reg, a: Operand) {
+        if to.size() == 8 && from.size() < 8 {
+            self.widen_into(from, d, a);
+        } else if a.is_mem() && to.size() <= from.size() {
+            self.load(to, d, a);
+        } else {
+            self.load(if a.is_mem() { from } else { Type::U32 }, d, a);
+            if !fits(from, to) {
+                self.extend(to, d);
+            }
+        }
+    }
+
     fn widen(&mut self, from: Type, a: Operand) -> Operand {
         self.release_operand(a);
         let (d, crowded) = self.alloc_result(GPRS);
+        self.widen_into(from, d, a);
+        self.born(Type::I64, d, crowded)
+    }
+
+    /// `d = a` with 64 bits. Does not consume `a`.
+    fn widen_into(&mut self, from: Type, d: Reg, a: Operand) {
         if a.is_mem() {
             let m = self.m(a);
             match from {
@@ -362,6 +387,5 @@ impl OnePass {
         } else {
             self.buf.mov_rr(false, d, a.reg());
         }
-        self.born(Type::I64, d, crowded)
     }
 }

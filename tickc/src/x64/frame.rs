@@ -130,18 +130,23 @@ impl OnePass {
 
     /// The home of a parameter that arrives on the stack.
     fn load_param(&mut self, ty: Type, word: u32) -> Operand {
-        self.buf.room();
-        let m = Mem { base: RSP, index: RSP, scale: 0, disp: UNKNOWN, in_frame: false };
-        super::values::load_mem(&mut self.buf, if ty.is_float() { Type::U64 } else { ty }, SCRATCH, m);
-        let at = self.buf.pos() - 4;
-        self.buf.patch_i32(at, word as i32 * 8);
-        self.stack_arguments.push(at);
+        self.load_stack_word(if ty.is_float() { Type::U64 } else { ty }, word);
         if ty.is_float() {
             let slot = Operand::slot(self.fresh_slot());
             self.store_reg(Type::U64, slot, SCRATCH);
             return slot;
         }
         self.declare_home(ty, Operand::reg_of(SCRATCH))
+    }
+
+    /// The scratch register = an argument on the stack.
+    pub(super) fn load_stack_word(&mut self, ty: Type, word: u32) {
+        self.buf.room();
+        let m = Mem { base: RSP, index: RSP, scale: 0, disp: UNKNOWN, in_frame: false };
+        super::values::load_mem(&mut self.buf, ty, SCRATCH, m);
+        let at = self.buf.pos() - 4;
+        self.buf.patch_i32(at, word as i32 * 8);
+        self.stack_arguments.push(at);
     }
 
     /// The value into the register in which it is returned. Consumes it.

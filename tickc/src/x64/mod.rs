@@ -6,6 +6,7 @@
 //! - [`fast`]: the common shapes of the commonest operations, tried before the general code
 //! - [`arith`], [`division`], [`float`], [`memory`], [`branch`], [`table`], [`calls`]: the operations
 //! - [`frame`]: start and end of a function
+//! - [`linear`]: the last phase of the linear-scan tier, which uses all of these
 //!
 //! ```text
 //!   code:   [ prologue ][ body …                    ][ epilogue ][ trap stubs ][ jump tables ]
@@ -33,6 +34,7 @@ mod encode;
 mod fast;
 mod float;
 mod frame;
+mod linear;
 mod memory;
 mod regs;
 mod table;
@@ -121,6 +123,8 @@ pub(crate) struct OnePass {
 
     /// Arguments of the call that is being emitted, and where they are passed.
     operands: Vec<(Type, Operand)>,
+    /// The same before it is known where they are passed.
+    arguments: Vec<(Type, Operand)>,
     locations: Vec<Location>,
     /// Displacements of loads of arguments on the stack: they await the size of the frame.
     stack_arguments: Vec<u32>,
@@ -174,6 +178,7 @@ impl OnePass {
             trapped_in_rax: 0,
             trap_lists: [0; 5],
             operands: Vec::new(),
+            arguments: Vec::new(),
             locations: Vec::new(),
             stack_arguments: Vec::new(),
             self_calls: Vec::new(),

@@ -10,6 +10,7 @@ use tickc::{Jit, Tier};
 pub(crate) fn tier() -> Tier {
     match env!("CARGO_CRATE_NAME") {
         "interp" => Tier::Interp,
+        "linear" => Tier::LinearScan,
         _ => Tier::OnePass,
     }
 }

@@ -1,0 +1,151 @@
+//! What a register allocator wants to know of a function, gathered while it is recorded: where each virtual register is born and
+//! last read, where loops end, where registers are destroyed. It costs a store per operand here; found out afterwards, it would
+//! cost another walk over the records.
+//!
+//! # Positions
+//! The record with index `i` reads its operands at `2i + 2`, and writes its result at the same position; what it reads
+//! while the result is being written, it reads at `2i + 3`. Position 0 is the entry.
+
+use super::VReg;
+use crate::types::Type;
+
+/// The position of a record.
+#[inline(always)]
+pub(crate) const fn position(index: u32) -> u32 {
+    index * 2 + 2
+}
+
+/// The life of a virtual register.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Life {
+    /// Bits 0–23: index of the first record behind its creation, which writes it or comes before one that does; 24–31 its type.
+    start: u32,
+    /// Bits 0–23: the position of the last read, 0 if there is none. 24–31: one more than the register that it would like.
+    end: u32,
+}
+
+impl Life {
+    const INDEX: u32 = 0xff_ffff;
+    /// The start of a register that no record writes any more.
+    const DROPPED: u32 = u32::MAX;
+
+    #[inline]
+    pub(crate) const fn new(ty: Type, index: u32) -> Life {
+        Life { start: index | (ty as u32) << 24, end: 0 }
+    }
+
+    /// Index of the record where it begins.
+    #[inline]
+    pub(crate) const fn start(self) -> u32 {
+        self.start & Self::INDEX
+    }
+
+    /// Position of the last read; 0 if there is none.
+    #[inline]
+    pub(crate) const fn end(self) -> u32 {
+        self.end & Self::INDEX
+    }
+
+    /// Whether the record with the index `at` is the last that reads it.
+    #[inline]
+    pub(crate) const fn ends_at(self, at: u32) -> bool {
+        self.end() == position(at)
+    }
+
+    #[inline]
+    pub(crate) const fn ty(self) -> Type {
+        Type::ALL[(self.start >> 24) as usize]
+    }
+
+    /// Whether no record writes it: what was computed was assigned to a variable at once.
+    #[inline]
+    pub(crate) const fn is_dropped(self) -> bool {
+        self.start == Self::DROPPED
+    }
+
+    #[inline]
+    pub(crate) fn set_end(&mut self, end: u32) {
+        self.end = self.end & !Self::INDEX | end;
+    }
+
+    /// The register that it would like.
+    #[inline]
+    pub(crate) const fn wish(self) -> Option<u8> {
+        ((self.end >> 24) as u8).checked_sub(1)
+    }
+
+    #[inline]
+    pub(crate) fn set_wish(&mut self, register: u8) {
+        self.end = self.end & Self::INDEX | (u32::from(register) + 1) << 24;
+    }
+}
+
+/// A place where registers are destroyed, or where the operation needs some of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Barrier {
+    /// Index of the record.
+    pub(crate) index: u32,
+    /// Whether it is a call.
+    pub(crate) call: bool,
+}
+
+/// A loop: the label at its top, and the last jump back to it. Both are indices of records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Loop {
+    pub(crate) top: u32,
+    pub(crate) end: u32,
+}
+
+/// All of it for one function. Reused from one to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Shape {
+    /// By virtual register.
+    pub(crate) lives: Vec<Life>,
+    /// One for each jump backward, in order of the jumps.
+    pub(crate) loops: Vec<Loop>,
+    /// In order.
+    pub(crate) barriers: Vec<Barrier>,
+    /// Values that are returned.
+    pub(crate) returned: Vec<VReg>,
+    /// Whether control may enter a loop elsewhere than at its top: there are labels of the user's.
+    pub(crate) has_labels: bool,
+    /// Whether reads may have been forgotten again, so that lives may be longer than they need be.
+    pub(crate) retracted: bool,
+}
+
+impl Shape {
+    pub(crate) fn clear(&mut self) {
+        self.lives.clear();
+        self.loops.clear();
+        self.barriers.clear();
+        self.returned.clear();
+        (self.has_labels, self.retracted) = (false, false);
+    }
+
+    /// The record with the index `at` reads `reg`, and `late`: reads it after it has begun to write its result.
+    #[inline(always)]
+    pub(crate) fn read(&mut self, reg: VReg, at: usize, late: bool) {
+        if let Some(life) = self.lives.get_mut(reg as usize) {
+            life.end = position(at as u32) + late as u32;
+        }
+    }
+
+    /// No record writes `reg` any more.
+    #[inline]
+    pub(crate) fn drop(&mut self, reg: VReg) {
+        if let Some(life) = self.lives.get_mut(reg as usize) {
+            life.start = Life::DROPPED;
+        }
+    }
+
+    /// `reg`, which was created last, is written by the record before.
+    #[inline]
+    pub(crate) fn starts_before(&mut self, reg: VReg, index: u32) {
+        if let Some(life) = self.lives.get_mut(reg as usize)
+            && !life.is_dropped()
+            && life.start() > index
+        {
+            life.start = life.start & !Life::INDEX | index;
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Removes what nobody reads: definitions without effect, and what only they read.
+
+use crate::ir::shape::{Shape, position};
+use crate::ir::{ArgValue, Function, Op};
+
+/// Whether anything was computed that nobody reads.
+#[inline]
+pub(super) fn is_anything_dead(f: &Function, shape: &Shape) -> bool {
+    shape.lives.iter().enumerate().skip(f.params.len()).any(|(reg, life)| {
+        life.end() == 0 && !life.is_dropped() && {
+            let first = f.records[life.start() as usize];
+            first.is_pure() && first.dst == reg as u32
+        }
+    })
+}
+
+/// Its storage.
+#[derive(Default)]
+pub(super) struct Elimination {
+    /// How many records read each register.
+    reads: Vec<u32>,
+}
+
+impl Elimination {
+    /// Turns records without effect into labels, and finds the last reads anew.
+    #[cold]
+    pub(super) fn run(&mut self, f: &mut Function, shape: &mut Shape) {
+        self.reads.clear();
+        self.reads.resize(f.vregs as usize, 0);
+        for record in &f.records {
+            for reg in record.reads() {
+                self.reads[reg as usize] += 1;
+            }
+        }
+        for arg in &f.args {
+            if let ArgValue::Reg(reg) = arg.value {
+                self.reads[reg as usize] += 1;
+            }
+        }
+        for record in f.records.iter_mut().rev() {
+            if record.is_pure() && self.reads[record.dst as usize] == 0 {
+                for reg in record.reads() {
+                    self.reads[reg as usize] -= 1;
+                }
+                *record = crate::ir::Record { op: Op::Label, dst: 0, a: 0, b: 0, ..*record };
+            }
+        }
+        for life in &mut shape.lives {
+            life.set_end(0);
+        }
+        for (at, record) in f.records.iter().enumerate() {
+            let late = record.op == Op::Binary && !record.binary_op().commutes();
+            for (i, reg) in record.reads().enumerate() {
+                shape.read(reg, at, late && i == 1);
+            }
+            if record.op == Op::Call {
+                for arg in f.args_of(&f.calls[record.a as usize]) {
+                    if let ArgValue::Reg(reg) = arg.value {
+                        shape.read(reg, at, false);
+                    }
+                }
+            }
+        }
+        debug_assert!(shape.lives.iter().all(|life| life.end() <= position(f.records.len() as u32)));
+    }
+}
