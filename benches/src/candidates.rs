@@ -5,7 +5,7 @@
 
 use crate::dynasm_floor;
 use crate::floor;
-use crate::one_pass;
+use crate::tiers;
 use crate::workloads::{Program, Workload};
 
 /// A way to generate one workload's function.
@@ -40,7 +40,7 @@ pub fn all() -> Vec<Box<dyn Candidate>> {
     let mut all = Vec::new();
     all.extend(floor::candidates());
     all.extend(dynasm_floor::candidates());
-    all.extend(one_pass::candidates());
+    all.extend(tiers::candidates());
     all
 }
 

@@ -6,7 +6,7 @@
 //!      │
 //!      ├─► floor         yardstick 1: one real call per instruction  ┐ registers
 //!      ├─► dynasm_floor  yardstick 2: `dynasm!` into a bump buffer   ┘ by hand
-//!      ├─► one_pass      `tickc`'s one-pass tier
+//!      ├─► tiers         `tickc`'s tiers
 //!      ├─► candidates    the table of everything that is measured
 //!      ▼
 //!  measuring (tsc, counts) ──► row ──► verdict ──► src/bin/report.rs, benches/workloads.rs
@@ -17,7 +17,7 @@
 //! | [`workloads`] | the six functions and the empty one, with checks |
 //! | [`candidates`] | `trait Candidate`, and the table [`candidates::all`] where a new tier is one line |
 //! | [`floor`], [`dynasm_floor`] | the two yardsticks |
-//! | [`one_pass`] | `tickc`'s one-pass tier |
+//! | [`tiers`] | `tickc`'s tiers |
 //! | [`assembled`] | a hand-written generator as a `Candidate` |
 //! | [`exec`] | executable memory: one region in two views, and the bump buffer |
 //! | [`tsc`] | timing in cycles of the time-stamp counter |
@@ -39,7 +39,7 @@ pub mod dynasm_floor;
 pub mod exec;
 pub mod floor;
 pub mod measuring;
-pub mod one_pass;
+pub mod tiers;
 pub mod row;
 pub mod tsc;
 pub mod verdict;

@@ -115,3 +115,21 @@ fn compound_stores_with_a_certain_trap_lost_the_registers_of_the_place() {
     assert_eq!(f.call(1, false, &mut [1, 2, 3]), 82);
     assert!(matches!(f.try_call(1, true, &mut [1, 2, 3]), Err(Trap::DivisionByZero)));
 }
+
+/// A variable read for the last time in what is assigned to it was taken for a temporary that no longer exists
+/// (linear-scan tier, program 5,657 of seed 2).
+#[test]
+fn a_variable_assigned_from_its_own_last_read() {
+    let jit = support::jit();
+    let f: Func<fn(u8) -> u8> = jit
+        .compile(tick!(|i: u8| -> u8 {
+            let mut w = 9u8;
+            let zero = $(0u8);
+            w = w * i ^ zero;
+            w = w - i;
+            let c = w;
+            c + zero
+        }))
+        .unwrap();
+    assert_eq!(f.call(200), 9u8.wrapping_mul(200).wrapping_sub(200));
+}

@@ -625,7 +625,6 @@ impl Machine for Builder {
             && last.defined() == Some(value.vreg())
         {
             last.dst = home.vreg();
-            self.shape.drop(value.vreg());
             return;
         }
         self.emit_into(ty, home.vreg(), value);

@@ -26,8 +26,6 @@ pub(crate) struct Life {
 
 impl Life {
     const INDEX: u32 = 0xff_ffff;
-    /// The start of a register that no record writes any more.
-    const DROPPED: u32 = u32::MAX;
 
     #[inline]
     pub(crate) const fn new(ty: Type, index: u32) -> Life {
@@ -55,12 +53,6 @@ impl Life {
     #[inline]
     pub(crate) const fn ty(self) -> Type {
         Type::ALL[(self.start >> 24) as usize]
-    }
-
-    /// Whether no record writes it: what was computed was assigned to a variable at once.
-    #[inline]
-    pub(crate) const fn is_dropped(self) -> bool {
-        self.start == Self::DROPPED
     }
 
     #[inline]
@@ -130,19 +122,10 @@ impl Shape {
         }
     }
 
-    /// No record writes `reg` any more.
-    #[inline]
-    pub(crate) fn drop(&mut self, reg: VReg) {
-        if let Some(life) = self.lives.get_mut(reg as usize) {
-            life.start = Life::DROPPED;
-        }
-    }
-
     /// `reg`, which was created last, is written by the record before.
     #[inline]
     pub(crate) fn starts_before(&mut self, reg: VReg, index: u32) {
         if let Some(life) = self.lives.get_mut(reg as usize)
-            && !life.is_dropped()
             && life.start() > index
         {
             life.start = life.start & !Life::INDEX | index;

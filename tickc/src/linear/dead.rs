@@ -7,7 +7,7 @@ use crate::ir::{ArgValue, Function, Op};
 #[inline]
 pub(super) fn is_anything_dead(f: &Function, shape: &Shape) -> bool {
     shape.lives.iter().enumerate().skip(f.params.len()).any(|(reg, life)| {
-        life.end() == 0 && !life.is_dropped() && {
+        life.end() == 0 && {
             let first = f.records[life.start() as usize];
             first.is_pure() && first.dst == reg as u32
         }

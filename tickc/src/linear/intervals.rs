@@ -50,7 +50,7 @@ impl Intervals {
             let is_float = f.ret.is_float();
             let wish = registers.result(is_float);
             while let Some(life) = shape.lives.get_mut(reg as usize) {
-                if life.is_dropped() || life.wish().is_some() {
+                if life.wish().is_some() {
                     break;
                 }
                 life.set_wish(wish);
@@ -59,7 +59,7 @@ impl Intervals {
                     break;
                 };
                 let from = shape.lives[a as usize];
-                if !from.ends_at(at) || from.is_dropped() || from.ty().is_float() != is_float {
+                if !from.ends_at(at) || from.ty().is_float() != is_float {
                     break;
                 }
                 reg = a;
@@ -86,7 +86,7 @@ impl Intervals {
         let taken = self.parameters(f, shape, flow, registers, arrivals, &mut barriers);
         for &(reg, _) in &f.zeroed {
             let life = shape.lives[reg as usize];
-            if life.end() != 0 && !life.is_dropped() {
+            if life.end() != 0 {
                 let (start, end) = flow.extent(life, true);
                 let allowed = barriers.allowed(&shape.barriers, start, end, registers, life) & !taken;
                 self.push(reg, Interval { start, end, allowed, hint: Hint::NONE }, flow);
@@ -94,7 +94,7 @@ impl Intervals {
         }
         for reg in f.params.len() as u32..shape.lives.len() as u32 {
             let life = shape.lives[reg as usize];
-            if life.end() == 0 || life.is_dropped() || self.index[reg as usize] != NONE {
+            if life.end() == 0 || self.index[reg as usize] != NONE {
                 continue;
             }
             let at = life.start();

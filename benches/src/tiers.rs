@@ -1,4 +1,4 @@
-//! The one-pass tier of `tickc` on the common workload.
+//! The tiers of `tickc` on the common workload.
 //!
 //! What is timed is everything: the quotations, their composition, `compile`, and the destruction of the closures. W1 is
 //! composed by recursion, one fragment a step; W2 to W6 are one quotation each, with unrolled loops; W4 is also composed of
@@ -13,7 +13,13 @@ use crate::counts::Count;
 use crate::workloads::w6_large::Kind;
 use crate::workloads::{Workload, empty, w1_power, w2_horner, w3_dot, w4_query, w5_loop, w6_large};
 
-const TIER: &str = "one-pass";
+/// The tiers that are measured: as the report calls them, with W4 composed of fragments.
+const TIERS: [(Tier, &str, &str); 2] = [
+    (Tier::OnePass, "one-pass", "one-pass-composed"),
+    (Tier::LinearScan, LINEAR_SCAN, "linear-scan-composed"),
+];
+/// What the report calls the linear-scan tier.
+pub const LINEAR_SCAN: &str = "linear-scan";
 
 /// An array as a record, so that its constant indices need no check.
 #[derive(Clone, Copy, tickc::Record)]
@@ -151,24 +157,28 @@ fn compile_w6(jit: &Jit) -> Func<fn(Ref<Array<24>>) -> i64> {
 
 /// A candidate whose function is compiled by `compile` and run through `program`.
 macro_rules! candidate {
-    ($workload:ident, $tier:expr, $fragments:expr, $compile:ident, $program:path, $f:ident => $call:expr) => {{
-        let jit = Jit::builder().tier(Tier::OnePass).build().expect("a tier of this machine");
+    ($jit_tier:expr, $workload:ident, $tier:expr, $fragments:expr, $compile:ident, $program:path, $f:ident => $call:expr) => {{
+        let jit = Jit::builder().tier($jit_tier).build().expect("a tier of this machine");
         built(Workload::$workload, $tier, $fragments, move || $compile(&jit), |$f| $program(size(&$f), $call))
     }};
 }
 
-/// The candidates of the tier.
+/// The candidates of all tiers.
 #[must_use]
 pub fn candidates() -> Vec<Box<dyn Candidate>> {
+    TIERS.into_iter().flat_map(of_tier).collect()
+}
+
+fn of_tier((tier, name, composed): (Tier, &'static str, &'static str)) -> Vec<Box<dyn Candidate>> {
     vec![
-        candidate!(Empty, TIER, 0, compile_empty, empty::program, f => move || f.call()),
-        candidate!(W1, TIER, w1_power::FRAGMENTS, compile_w1, w1_power::program, f => move |x| f.call(x)),
-        candidate!(W2, TIER, 1, compile_w2, w2_horner::program, f => move |x| f.call(x)),
-        candidate!(W3, TIER, 1, compile_w3, w3_dot::program, f => move |p| f.call(Array::of(p))),
-        candidate!(W4, TIER, 1, compile_w4, w4_query::program, f => move |r| f.call(r)),
-        candidate!(W4, "one-pass-composed", w4_query::FRAGMENTS, compile_w4_composed, w4_query::program, f => move |r| f.call(r)),
-        candidate!(W5, TIER, 1, compile_w5, w5_loop::program, f => move |p| f.call(p)),
-        candidate!(W6, TIER, 1, compile_w6, w6_large::program, f => move |p| f.call(Array::of(p))),
+        candidate!(tier, Empty, name, 0, compile_empty, empty::program, f => move || f.call()),
+        candidate!(tier, W1, name, w1_power::FRAGMENTS, compile_w1, w1_power::program, f => move |x| f.call(x)),
+        candidate!(tier, W2, name, 1, compile_w2, w2_horner::program, f => move |x| f.call(x)),
+        candidate!(tier, W3, name, 1, compile_w3, w3_dot::program, f => move |p| f.call(Array::of(p))),
+        candidate!(tier, W4, name, 1, compile_w4, w4_query::program, f => move |r| f.call(r)),
+        candidate!(tier, W4, composed, w4_query::FRAGMENTS, compile_w4_composed, w4_query::program, f => move |r| f.call(r)),
+        candidate!(tier, W5, name, 1, compile_w5, w5_loop::program, f => move |p| f.call(p)),
+        candidate!(tier, W6, name, 1, compile_w6, w6_large::program, f => move |p| f.call(Array::of(p))),
     ]
 }
 
