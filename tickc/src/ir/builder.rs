@@ -299,11 +299,17 @@ impl Builder {
 
     /// A comparison as a branch that has no target yet.
     fn emit_comparison(&mut self, condition: Condition, ty: Type, a: Operand, b: Operand) -> Operand {
-        let a = self.to_vreg(ty, a);
         let immediate = if b.is_const() { to_immediate(ty, b.body) } else { None };
-        let (op, b) = match immediate {
-            Some(b) => (Op::BranchImm, b),
-            None => (Op::Branch, self.to_vreg(ty, b)),
+        let foldable = !ty.is_float() && condition.comparison().is_some();
+        let (op, a, b) = match immediate {
+            Some(b) if foldable => (Op::BranchImm, self.forward(ty, a), b),
+            Some(b) => (Op::BranchImm, self.to_vreg(ty, a), b),
+            None if foldable && !(a.kind() == kind::MEM && b.is_vreg()) => {
+                let a = self.to_vreg(ty, a);
+                (Op::Branch, a, self.forward(ty, b))
+            }
+            None if foldable => (Op::Branch, self.forward(ty, a), b.vreg()),
+            None => (Op::Branch, self.to_vreg(ty, a), self.to_vreg(ty, b)),
         };
         let index = self.function.records.len() as u32;
         self.emit(op, ty, condition.0, 0, a, b);
@@ -412,11 +418,17 @@ impl Builder {
             }
             return self.emit(Op::BinaryImm, o.ty, sub, dst, a, b);
         }
-        let b = self.to_vreg(o.ty, b);
+        let b = if self.is_foldable(o) { self.forward(o.ty, b) } else { self.to_vreg(o.ty, b) };
         if !(o.op.is_alu() || o.op == BinaryOp::Mul) && self.is_demanding(o) {
             self.barrier(o.op == BinaryOp::Rem && o.ty.is_float());
         }
         self.emit(Op::Binary, o.ty, sub, dst, a, b);
+    }
+
+    /// Whether the second operand of an operation may well be memory.
+    #[inline]
+    fn is_foldable(&self, o: Binary) -> bool {
+        o.op.is_alu() || o.op == BinaryOp::Mul || o.op == BinaryOp::Div && o.ty.is_float()
     }
 
     /// Whether an operation on two registers needs others for itself. (With an immediate, only the emitter's own division does.)
@@ -428,6 +440,73 @@ impl Builder {
             BinaryOp::Min | BinaryOp::Max => o.ty.is_float(),
             _ => true,
         }
+    }
+
+    /// The operand of the record to come: a register, or memory that nothing but that record reads, and that a machine can make
+    /// part of it. Nothing may be recorded in between.
+    #[inline(always)]
+    fn forward(&mut self, ty: Type, a: Operand) -> VReg {
+        if a.is_vreg() {
+            return a.vreg();
+        }
+        if a.kind() == kind::MEM && ty.size() >= 4 { self.forward_load(ty, Address::of(a)) } else { self.to_vreg(ty, a) }
+    }
+
+    /// Loads for the next record only: into the one register of the type that is kept for this.
+    #[inline(never)]
+    fn forward_load(&mut self, ty: Type, m: Address) -> VReg {
+        let known = self.shape.forwards[ty as usize];
+        let dst = if known == Shape::NO_FORWARD {
+            let dst = self.new_vreg(ty);
+            self.shape.add_forward(ty, dst);
+            dst
+        } else {
+            known
+        };
+        self.emit_access(Op::Load, Op::LoadX, ty, dst, m);
+        // What the address is made of is read by the next record.
+        let next = self.function.records.len();
+        self.shape.read_address(m.base, next);
+        if let Some(index) = m.index {
+            self.shape.read_address(index, next);
+        }
+        dst
+    }
+
+    /// A binary operation on 64 bits with a result of its own.
+    #[inline(always)]
+    fn binary_wide(&mut self, op: BinaryOp, mut a: Operand, mut b: Operand) -> Operand {
+        const TY: Type = Type::I64;
+        if a.is_in_place() {
+            self.binary_wide_into(op, a.vreg(), a, b);
+            return a;
+        }
+        if op.commutes() && a.kind() == kind::MEM && b.is_vreg() {
+            (a, b) = (b, a);
+        }
+        let a = Operand::vreg_home(self.to_vreg(TY, a));
+        if b.is_const() && to_immediate(TY, b.body).is_none() {
+            b = Operand::vreg_home(self.to_vreg(TY, b));
+        }
+        if let kind::MEM = b.kind() {
+            b = Operand::vreg_home(self.forward_load(TY, Address::of(b)));
+        }
+        let dst = self.new_vreg(TY);
+        self.binary_wide_into(op, dst, a, b);
+        Operand::vreg_temp(dst)
+    }
+
+    /// `dst = a op b` on 64 bits, where `a` is a register.
+    #[inline(always)]
+    fn binary_wide_into(&mut self, op: BinaryOp, dst: VReg, a: Operand, b: Operand) {
+        const TY: Type = Type::I64;
+        if b.is_const()
+            && let Some(imm) = to_immediate(TY, b.body)
+        {
+            return self.emit(Op::BinaryImm, TY, op as u16, dst, a.vreg(), imm);
+        }
+        let b = self.forward(TY, b);
+        self.emit(Op::Binary, TY, op as u16, dst, a.vreg(), b);
     }
 
     /// A value computed from `a` alone, as a temporary.
@@ -520,7 +599,8 @@ impl Machine for Builder {
         }
         // In the order of evaluation, and before the result: both may have to be loaded.
         let a = Operand::vreg_home(self.to_vreg(o.ty, a));
-        let b = if b.is_const() && to_immediate(o.ty, b.body).is_some() {
+        let is_late = b.kind() == kind::MEM && self.is_foldable(o) && o.ty.size() >= 4;
+        let b = if is_late || b.is_const() && to_immediate(o.ty, b.body).is_some() {
             b
         } else {
             Operand::vreg_home(self.to_vreg(o.ty, b))
@@ -528,6 +608,32 @@ impl Machine for Builder {
         let dst = self.new_vreg(o.ty);
         self.emit_binary(o, dst, a, b);
         Operand::vreg_temp(dst)
+    }
+
+    fn alu_wide(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
+        self.binary_wide(op, a, b)
+    }
+
+    fn multiply_wide(&mut self, a: Operand, b: Operand) -> Operand {
+        self.binary_wide(BinaryOp::Mul, a, b)
+    }
+
+    fn multiply_wide_constant(&mut self, a: Operand, c: u64) -> Operand {
+        let Some(imm) = to_immediate(Type::I64, c) else {
+            return self.binary_wide(BinaryOp::Mul, a, Operand::constant(c));
+        };
+        let reg = self.forward(Type::I64, a);
+        let dst = if a.is_in_place() { reg } else { self.new_vreg(Type::I64) };
+        self.emit(Op::BinaryImm, Type::I64, BinaryOp::Mul as u16, dst, reg, imm);
+        if a.is_in_place() { a } else { Operand::vreg_temp(dst) }
+    }
+
+    fn assign_alu_wide(&mut self, op: BinaryOp, home: Operand, value: Operand) {
+        self.binary_wide_into(op, home.vreg(), home, value);
+    }
+
+    fn compare_wide(&mut self, o: Compare, a: Operand, b: Operand) -> Operand {
+        self.emit_comparison(Condition::of(o.op), o.ty, a, b)
     }
 
     fn unary(&mut self, op: UnaryOp, ty: Type, a: Operand) -> Operand {

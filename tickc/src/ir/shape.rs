@@ -89,7 +89,7 @@ pub(crate) struct Loop {
 }
 
 /// All of it for one function. Reused from one to the next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shape {
     /// By virtual register.
     pub(crate) lives: Vec<Life>,
@@ -99,19 +99,56 @@ pub(crate) struct Shape {
     pub(crate) barriers: Vec<Barrier>,
     /// Values that are returned.
     pub(crate) returned: Vec<VReg>,
+    /// By type: the register of loads that only the next record reads, or [`Shape::NO_FORWARD`].
+    pub(crate) forwards: [VReg; Type::ALL.len()],
+    /// Whether there is any.
+    pub(crate) has_forwards: bool,
     /// Whether control may enter a loop elsewhere than at its top: there are labels of the user's.
     pub(crate) has_labels: bool,
     /// Whether reads may have been forgotten again, so that lives may be longer than they need be.
     pub(crate) retracted: bool,
 }
 
+impl Default for Shape {
+    fn default() -> Shape {
+        Shape {
+            lives: Vec::new(),
+            loops: Vec::new(),
+            barriers: Vec::new(),
+            returned: Vec::new(),
+            forwards: [Self::NO_FORWARD; Type::ALL.len()],
+            has_forwards: false,
+            has_labels: false,
+            retracted: false,
+        }
+    }
+}
+
 impl Shape {
+    pub(crate) const NO_FORWARD: VReg = VReg::MAX;
+
     pub(crate) fn clear(&mut self) {
         self.lives.clear();
         self.loops.clear();
         self.barriers.clear();
         self.returned.clear();
         (self.has_labels, self.retracted) = (false, false);
+        if self.has_forwards {
+            self.forwards = [Self::NO_FORWARD; Type::ALL.len()];
+            self.has_forwards = false;
+        }
+    }
+
+    #[cold]
+    pub(crate) fn add_forward(&mut self, ty: Type, reg: VReg) {
+        self.forwards[ty as usize] = reg;
+        self.has_forwards = true;
+    }
+
+    /// The record with the index `at` reads an address of which `reg` is a part, even while it writes its result.
+    #[inline]
+    pub(crate) fn read_address(&mut self, reg: VReg, at: usize) {
+        self.read(reg, at, true);
     }
 
     /// The record with the index `at` reads `reg`, and `late`: reads it after it has begun to write its result.

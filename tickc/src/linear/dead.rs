@@ -50,8 +50,12 @@ impl Elimination {
         }
         for (at, record) in f.records.iter().enumerate() {
             let late = record.op == Op::Binary && !record.binary_op().commutes();
+            let is_forward = matches!(record.op, Op::Load | Op::LoadX) && shape.forwards.contains(&record.dst);
             for (i, reg) in record.reads().enumerate() {
                 shape.read(reg, at, late && i == 1);
+                if is_forward {
+                    shape.read_address(reg, at + 1);
+                }
             }
             if record.op == Op::Call {
                 for arg in f.args_of(&f.calls[record.a as usize]) {
@@ -61,6 +65,6 @@ impl Elimination {
                 }
             }
         }
-        debug_assert!(shape.lives.iter().all(|life| life.end() <= position(f.records.len() as u32)));
+        debug_assert!(shape.lives.iter().all(|life| life.end() <= position(f.records.len() as u32) + 1));
     }
 }

@@ -8,11 +8,10 @@ use super::allocate::Registers;
 use super::flow::Flow;
 use crate::ir::shape::{Barrier, Life, Shape, position};
 use crate::ir::{Function, Op, Record, VReg};
-use crate::machine::BinaryOp;
 
 /// Where a virtual register stands among the intervals.
 const NONE: u32 = u32::MAX;
-/// It is a load that is part of the next instruction.
+/// It stands for loads that are part of the next instruction.
 const FOLDED: u32 = u32::MAX - 1;
 
 /// The intervals of one function.
@@ -29,13 +28,7 @@ pub(super) struct Intervals {
 }
 
 impl Intervals {
-    /// The interval of a virtual register.
-    #[inline]
-    pub(super) fn of(&self, reg: VReg) -> Option<&Interval> {
-        self.all.get(self.index[reg as usize] as usize)
-    }
-
-    /// Whether a virtual register is a load that is part of the next instruction.
+    /// Whether a virtual register stands for loads that are part of the next instruction.
     #[inline]
     pub(super) fn is_folded(&self, reg: VReg) -> bool {
         self.index[reg as usize] == FOLDED
@@ -83,6 +76,11 @@ impl Intervals {
         self.index.clear();
         self.index.resize(shape.lives.len(), NONE);
         let mut barriers = Barriers { next: 0, next_call: 0 };
+        if shape.has_forwards {
+            for &reg in shape.forwards.iter().filter(|&&reg| reg != Shape::NO_FORWARD) {
+                self.index[reg as usize] = FOLDED;
+            }
+        }
         let taken = self.parameters(f, shape, flow, registers, arrivals, &mut barriers);
         for &(reg, _) in &f.zeroed {
             let life = shape.lives[reg as usize];
@@ -100,11 +98,6 @@ impl Intervals {
             let at = life.start();
             let record = f.records.get(at as usize).copied().unwrap_or(f.records[0]);
             let (start, end) = flow.extent(life, false);
-            // A load whose value only the next record reads is part of that one.
-            if end == position(at + 1) + (end & 1) && folds(&f.records, at as usize, reg) {
-                self.fold(shape, record, position(at + 1) + 1, reg);
-                continue;
-            }
             let allowed = barriers.allowed(&shape.barriers, start, end, registers, life);
             let hint = match life.wish() {
                 Some(wish) => Hint::register(wish),
@@ -181,20 +174,6 @@ impl Intervals {
         Hint::NONE
     }
 
-    /// Makes a load part of the next record: what its address is made of lives until then.
-    #[inline]
-    fn fold(&mut self, shape: &mut Shape, load: Record, until: u32, reg: VReg) {
-        self.index[reg as usize] = FOLDED;
-        let index = if load.op == Op::LoadX { load.b } else { load.a };
-        for part in [load.a, index] {
-            let life = &mut shape.lives[part as usize];
-            life.set_end(life.end().max(until));
-            if let Some(interval) = self.all.get_mut(self.index[part as usize] as usize) {
-                interval.end = interval.end.max(until);
-            }
-        }
-    }
-
     /// The intervals as text.
     pub(super) fn print(&self) -> String {
         let mut text = String::new();
@@ -209,32 +188,6 @@ impl Intervals {
 #[inline(always)]
 fn inherits(record: &Record, reg: VReg) -> bool {
     matches!(record.op, Op::Copy | Op::Binary | Op::BinaryImm | Op::Unary | Op::Convert) && record.dst == reg
-}
-
-/// Whether the record `at` is a load of `reg` that can be part of the next record, which is the only one to read it.
-#[inline]
-fn folds(records: &[Record], at: usize, reg: VReg) -> bool {
-    let [load, next, ..] = records[at..] else { return false };
-    if !matches!(load.op, Op::Load | Op::LoadX) || load.dst != reg {
-        return false;
-    }
-    match next.op {
-        Op::Binary => {
-            let op = next.binary_op();
-            let in_one = op.is_alu() && !next.ty.is_float() || op == BinaryOp::Mul;
-            let of_floats = next.ty.is_float() && matches!(op, BinaryOp::Add | BinaryOp::Sub | BinaryOp::Div);
-            let overwrites = next.dst == load.a || load.op == Op::LoadX && next.dst == load.b;
-            (in_one || of_floats) && next.ty.size() >= 4 && next.b == reg && next.a != reg && !overwrites
-        }
-        Op::BinaryImm => next.binary_op() == BinaryOp::Mul && next.ty.size() >= 4 && next.a == reg,
-        Op::Branch | Op::TrapIf | Op::Set => {
-            let is_comparison = next.condition().comparison().is_some();
-            is_comparison && !next.ty.is_float() && (next.a == reg) != (next.b == reg)
-        }
-        Op::BranchImm | Op::TrapIfImm | Op::SetImm => !next.ty.is_float(),
-        Op::Convert => !next.ty.is_float() && !next.source_type().is_float() && next.dst != reg,
-        _ => false,
-    }
 }
 
 /// Walks along the barriers as the starts of intervals ascend.

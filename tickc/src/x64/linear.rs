@@ -12,7 +12,7 @@ use super::regs::*;
 use crate::ir::shape::{Shape, position};
 use crate::ir::{ArgValue, Function, Op, Record, VReg, immediate};
 use crate::linear::{Allocation, Home, Registers};
-use crate::machine::{Binary, BinaryOp, Compare, Finished, JumpList, Machine, Operand, Prologue, UnaryOp};
+use crate::machine::{Binary, BinaryOp, Compare, Finished, JumpList, Machine, Operand, Prologue};
 use crate::trap::TrapKind;
 use crate::types::Type;
 
@@ -470,6 +470,14 @@ impl Encoder<'_> {
                 self.m.mov_reg(if ty.is_float() { ty } else { Type::U64 }, scratch, d);
                 b = Operand::reg_of(scratch);
             }
+        }
+        let is_first = a.is_reg() && a.reg() == d;
+        if b.is_outer_mem() && !is_first && b.reads() & 1 << d != 0 {
+            // The copy of the first operand would destroy the address.
+            let scratch = if ty.is_float() { XSCRATCH } else { SCRATCH };
+            self.m.load(ty, scratch, b);
+            self.m.release_operand(b);
+            b = Operand::reg_of(scratch);
         }
         if b.is_const() && op == BinaryOp::Mul && !is_narrow(ty) && !ty.is_float() {
             return self.multiply_immediate(ty, d, a, b.body);
