@@ -56,7 +56,7 @@ impl Hint {
 /// let interval = |start, end| Interval { start, end, allowed: 0b11, hint: Hint::NONE };
 /// let intervals = [interval(0, 9), interval(1, 3), interval(2, 5), interval(3, 4)];
 /// let mut registers = Vec::new();
-/// let spilled = IntervalScan::new().run(&intervals, 0b11, &mut registers);
+/// let spilled = IntervalScan::new().run(&intervals, 0b11, &[], &mut registers);
 /// // Two registers: the longest of the first three goes to memory.
 /// assert_eq!(registers, [None, Some(1), Some(0), Some(1)]);
 /// assert_eq!(spilled, 1);
@@ -67,6 +67,8 @@ pub struct IntervalScan {
     ends: [u32; 64],
     /// Per register: the index of that interval.
     holders: [u32; 64],
+    /// Registers that hold an interval, or did until a short time ago.
+    taken: u64,
 }
 
 impl Default for IntervalScan {
@@ -78,71 +80,112 @@ impl Default for IntervalScan {
 impl IntervalScan {
     /// A scan.
     pub fn new() -> IntervalScan {
-        IntervalScan { ends: [0; 64], holders: [0; 64] }
+        IntervalScan { ends: [0; 64], holders: [0; 64], taken: 0 }
     }
 
     /// Gives each interval a register, or `None` for memory, in the order of `intervals`, whose starts must ascend. Registers of
-    /// the set `preferred` are taken before others: those that need not be saved. Returns how many are in memory.
+    /// the set `preferred` are taken before others: those that need not be saved. If registers are not enough, the interval goes to
+    /// memory that is worth least, of the one at hand and those that hold a register it may have: `worth[i]` is what it costs
+    /// to have the interval `i` in memory, or if `worth` is empty, it is the one that ends last. Returns how many are in memory.
+    ///
     /// Cost: O(intervals × registers), a few cycles per interval while registers last; no allocation but for `registers`.
-    pub fn run(&mut self, intervals: &[Interval], preferred: u64, registers: &mut Vec<Option<u8>>) -> usize {
+    pub fn run(
+        &mut self,
+        intervals: &[Interval],
+        preferred: u64,
+        worth: &[u32],
+        registers: &mut Vec<Option<u8>>,
+    ) -> usize {
         debug_assert!(intervals.is_sorted_by_key(|interval| interval.start), "starts ascend");
         registers.clear();
         registers.reserve(intervals.len());
-        self.ends = [0; 64];
+        self.clear();
         let mut spilled = 0;
-        // Registers that hold something, or did until a short time ago: who is gone is only looked for when registers are few.
-        let mut taken = 0u64;
         for (index, interval) in intervals.iter().enumerate() {
-            let Interval { start, end, allowed, hint } = *interval;
-            let hint = match hint.0 {
-                register @ 0..64 => Some(register as u8),
-                interval => registers.get((interval - 64) as usize).copied().flatten(),
+            let hint = match interval.hint.0 {
+                register @ 0..64 => register as u8,
+                interval => registers.get((interval - 64) as usize).copied().flatten().unwrap_or(Self::ANY),
             };
-            let reg = match hint {
-                Some(reg) if allowed >> reg & 1 != 0 && self.ends[usize::from(reg & 63)] <= start => usize::from(reg & 63),
-                _ => {
-                    let mut free = allowed & !taken;
-                    if free & preferred == 0 {
-                        taken &= !self.ended(taken, start);
-                        free = allowed & !taken;
-                    }
-                    let pick = if free & preferred != 0 { free & preferred } else { free };
-                    if pick != 0 {
-                        pick.trailing_zeros() as usize & 63
-                    } else {
-                        spilled += 1;
-                        match self.last_to_end(taken & allowed) {
-                            Some(reg) if self.ends[reg] > end => {
-                                registers[self.holders[reg] as usize] = None;
-                                reg
-                            }
-                            _ => {
-                                registers.push(None);
-                                continue;
-                            }
-                        }
-                    }
-                }
-            };
-            taken |= 1 << reg;
-            self.ends[reg] = end;
-            self.holders[reg] = index as u32;
-            registers.push(Some(reg as u8));
+            let reg = self.place(interval.start, interval.end, interval.allowed, preferred, hint).or_else(|| {
+                spilled += 1;
+                let candidates = self.taken & interval.allowed;
+                let reg = if worth.is_empty() {
+                    self.last_to_end(candidates).filter(|&reg| self.ends[reg] > interval.end)
+                } else {
+                    self.worth_least(candidates, worth).filter(|&reg| worth[self.holders[reg] as usize] < worth[index])
+                }?;
+                registers[self.holders[reg] as usize] = None;
+                self.ends[reg] = interval.end;
+                Some(reg as u8)
+            });
+            if let Some(reg) = reg {
+                self.holders[usize::from(reg & 63)] = index as u32;
+            }
+            registers.push(reg);
         }
         spilled
     }
 
-    /// Those of `taken` whose intervals have ended at `position`.
+    /// No hint, for [`IntervalScan::place`].
+    pub const ANY: u8 = 64;
+
+    /// Forgets all intervals.
     #[inline]
-    fn ended(&self, taken: u64, position: u32) -> u64 {
+    pub fn clear(&mut self) {
+        self.ends = [0; 64];
+        self.taken = 0;
+    }
+
+    /// A register for one interval, which starts no earlier than those before it: `hint` if it may be (and is below 64), else one
+    /// of `allowed`, those of `preferred` first. `None` if none is left; nothing has changed then.
+    #[inline]
+    pub fn place(&mut self, start: u32, end: u32, allowed: u64, preferred: u64, hint: u8) -> Option<u8> {
+        let wanted = usize::from(hint & 63);
+        let reg = if hint < 64 && allowed >> wanted & 1 != 0 && self.ends[wanted] <= start {
+            wanted
+        } else {
+            let mut free = allowed & !self.taken;
+            if free & preferred == 0 {
+                // Who is gone is only looked for when registers are few.
+                self.taken &= !self.ended(start);
+                free = allowed & !self.taken;
+            }
+            let pick = if free & preferred != 0 { free & preferred } else { free };
+            if pick == 0 {
+                return None;
+            }
+            pick.trailing_zeros() as usize & 63
+        };
+        self.taken |= 1 << reg;
+        self.ends[reg] = end;
+        Some(reg as u8)
+    }
+
+    /// Those that are taken by intervals which have ended at `position`.
+    #[inline]
+    fn ended(&self, position: u32) -> u64 {
         let mut ended = 0;
-        let mut rest = taken;
+        let mut rest = self.taken;
         while rest != 0 {
             let reg = rest.trailing_zeros() as usize & 63;
             ended |= u64::from(self.ends[reg] <= position) << reg;
             rest &= rest - 1;
         }
         ended
+    }
+
+    /// The register whose holder is worth least.
+    fn worth_least(&self, mut candidates: u64, worth: &[u32]) -> Option<usize> {
+        let mut least = None;
+        while candidates != 0 {
+            let reg = candidates.trailing_zeros() as usize & 63;
+            candidates &= candidates - 1;
+            let value = worth[self.holders[reg] as usize];
+            if least.is_none_or(|(_, smallest)| value < smallest) {
+                least = Some((reg, value));
+            }
+        }
+        least.map(|(reg, _)| reg)
     }
 
     fn last_to_end(&self, mut candidates: u64) -> Option<usize> {
@@ -222,7 +265,7 @@ impl Whole {
                 }
                 self.intervals.push(Interval { start: piece.from, end: piece.to, allowed, hint });
             }
-            self.scan.run(&self.intervals, u64::MAX, &mut self.registers);
+            self.scan.run(&self.intervals, u64::MAX, &[], &mut self.registers);
             for (&key, &reg) in self.order.iter().zip(&self.registers) {
                 if let Some(reg) = reg {
                     occupy(intervals, matrix, pieces, key as u32, class, reg);

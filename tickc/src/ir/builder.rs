@@ -19,6 +19,7 @@
 
 #![allow(clippy::wrong_self_convention, reason = "`to_vreg` brings an operand, not the machine, into a register")]
 
+use super::bump::Bump;
 use super::shape::{Barrier, Life, Loop, Shape};
 use super::{Arg, ArgValue, CallSite, Condition, Function, Indexed, Op, Record, VReg, to_immediate};
 use crate::error::Error;
@@ -33,7 +34,7 @@ use crate::types::Type;
 /// Largest number of records of a function: 16 MiB of them.
 const MAX_RECORDS: usize = 1 << 20;
 /// Largest number of registers: what fits a memory operand. Only variables that nothing is done with can make so many.
-const MAX_VREGS: u32 = (1 << 24) - 1;
+const MAX_VREGS: usize = (1 << 24) - 1;
 
 /// Marks of a register operand.
 const VREG: u64 = 1 << 63;
@@ -146,7 +147,9 @@ impl Address {
 
 /// The records of the function under construction, in storage that is reused.
 pub(crate) struct Builder {
-    pub(super) function: Function,
+    /// The function but for its records and the number of its registers, which are put there when it is complete.
+    function: Function,
+    records: Bump<Record>,
     pub(super) shape: Shape,
     /// Whether the function has more than [`MAX_RECORDS`]: what comes then is forgotten.
     overflowed: bool,
@@ -158,7 +161,7 @@ pub(crate) struct Builder {
 
 impl Builder {
     pub(crate) fn new() -> Builder {
-        Builder { function: Function::new(), shape: Shape::default(), overflowed: false, poor_machine: false, lowering: None }
+        Builder { function: Function::new(), records: Bump::new(), shape: Shape::default(), overflowed: false, poor_machine: false, lowering: None }
     }
 
     /// A builder whose functions become machine code, by the linear-scan tier.
@@ -170,28 +173,14 @@ impl Builder {
 
     #[inline(always)]
     fn push(&mut self, record: Record) {
-        if self.function.records.len() == self.function.records.capacity() && !self.grow() {
-            return;
-        }
-        self.function.records.push(record);
-    }
-
-    /// Makes room for more records, if there may be more.
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self) -> bool {
-        let records = &mut self.function.records;
-        if records.len() >= MAX_RECORDS {
+        if !self.records.push(record, MAX_RECORDS) {
             self.overflowed = true;
-            return false;
         }
-        records.reserve_exact(records.len().clamp(512, MAX_RECORDS - records.len()));
-        true
     }
 
     #[inline(always)]
     fn emit(&mut self, op: Op, ty: Type, sub: u16, dst: u32, a: u32, b: u32) {
-        let at = self.function.records.len();
+        let at = self.records.len();
         let shape = &mut self.shape;
         match op {
             Op::Label | Op::Const | Op::Jump | Op::Trap | Op::Unreachable | Op::Call => {}
@@ -230,20 +219,17 @@ impl Builder {
     /// The record to come needs registers of its own, or destroys some.
     #[inline]
     fn barrier(&mut self, call: bool) {
-        self.shape.barriers.push(Barrier { index: self.function.records.len() as u32, call });
+        self.shape.barriers.push(Barrier { index: self.records.len() as u32, call });
     }
 
     /// A new register.
     #[inline]
     fn new_vreg(&mut self, ty: Type) -> VReg {
-        let reg = self.function.vregs;
-        if reg == MAX_VREGS {
+        let reg = self.shape.lives.len();
+        if !self.shape.lives.push(Life::new(ty, self.records.len() as u32), MAX_VREGS) {
             self.overflowed = true;
-            return reg;
         }
-        self.function.vregs += 1;
-        self.shape.lives.push(Life::new(ty, self.function.records.len() as u32));
-        reg
+        reg as VReg
     }
 
     /// `dst = bits`
@@ -311,7 +297,7 @@ impl Builder {
             None if foldable => (Op::Branch, self.forward(ty, a), b.vreg()),
             None => (Op::Branch, self.to_vreg(ty, a), self.to_vreg(ty, b)),
         };
-        let index = self.function.records.len() as u32;
+        let index = self.records.len() as u32;
         self.emit(op, ty, condition.0, 0, a, b);
         Operand::pending(code::TAKEN, index, 0, 0)
     }
@@ -333,10 +319,10 @@ impl Builder {
         }
         debug_assert_eq!(
             p.index as usize + 1,
-            self.function.records.len(),
+            self.records.len(),
             "I2: a pending condition is the last record"
         );
-        let record = &mut self.function.records[p.index as usize];
+        let record = &mut self.records[p.index as usize];
         record.op = if record.op == Op::BranchImm { immediate } else { plain };
         if (p.code == code::TAKEN) != where_true {
             record.sub = record.condition().inverse().0;
@@ -382,10 +368,10 @@ impl Builder {
 
     /// The index of a label at the current place.
     fn label(&mut self) -> u32 {
-        if self.function.records.last().is_none_or(|last| last.op != Op::Label) {
+        if self.records.last().is_none_or(|last| last.op != Op::Label) {
             self.emit(Op::Label, Type::Unit, 0, 0, 0, 0);
         }
-        self.function.records.len() as u32 - 1
+        self.records.len() as u32 - 1
     }
 
     /// An index with a scale that records have, as log2; no index if all elements lie at the same place.
@@ -465,7 +451,7 @@ impl Builder {
         };
         self.emit_access(Op::Load, Op::LoadX, ty, dst, m);
         // What the address is made of is read by the next record.
-        let next = self.function.records.len();
+        let next = self.records.len();
         self.shape.read_address(m.base, next);
         if let Some(index) = m.index {
             self.shape.read_address(index, next);
@@ -540,35 +526,44 @@ impl Builder {
 impl Machine for Builder {
     fn begin(&mut self, prologue: &Prologue<'_>, homes: &mut Vec<Operand>) {
         let f = &mut self.function;
-        f.records.clear();
         f.params.clear();
         f.params.extend_from_slice(prologue.params);
         f.pairs = prologue.pairs;
         f.ret = prologue.ret;
-        f.vregs = prologue.params.len() as u32;
         f.zeroed.clear();
         f.calls.clear();
         f.args.clear();
         self.overflowed = false;
+        self.records.clear();
         self.shape.clear();
         if let Some(lowering) = &mut self.lowering {
             lowering.declared = prologue.declared;
         }
-        self.shape.lives.extend(prologue.params.iter().map(|&ty| Life::new(ty, 0)));
-        homes.extend((0..f.vregs).map(Operand::vreg_home));
+        for &ty in prologue.params {
+            self.shape.lives.push(Life::new(ty, 0), MAX_VREGS);
+        }
+        homes.extend((0..prologue.params.len() as u32).map(Operand::vreg_home));
     }
 
     fn finish(&mut self, ty: Type, value: Operand, open: bool) -> Finished {
         if open {
             self.ret(ty, value);
         }
-        if self.function.records.last().is_none_or(|last| !last.op.terminates()) {
+        if self.records.last().is_none_or(|last| !last.op.terminates()) {
             self.emit(Op::Unreachable, Type::Unit, 0, 0, 0, 0);
         }
+        self.function.vregs = self.shape.lives.len() as u32;
         match &mut self.lowering {
-            Some(lowering) if !self.overflowed => lowering.lower(&mut self.function, &mut self.shape),
-            _ => Finished { traps: true, checks_stack: true, failed: self.overflowed, ..Finished::default() },
+            Some(lowering) if !self.overflowed => {
+                return lowering.lower(&mut self.function, &mut self.records, &mut self.shape);
+            }
+            Some(_) => {}
+            None => {
+                self.function.records.clear();
+                self.function.records.extend_from_slice(&self.records);
+            }
         }
+        Finished { traps: true, checks_stack: true, failed: self.overflowed, ..Finished::default() }
     }
 
     fn measure(&mut self, phases: bool) {
@@ -677,7 +672,7 @@ impl Machine for Builder {
         }
         let p = Pending::of(a);
         if p.is_plain() && !self.overflowed {
-            self.function.records.truncate(p.index as usize);
+            self.records.truncate(p.index as usize);
             self.shape.retracted = true;
         } else {
             // Its jumps come here.
@@ -720,6 +715,7 @@ impl Machine for Builder {
             self.emit_const(ty, home, 0);
         } else {
             self.function.zeroed.push((home, ty));
+            self.shape.has_zeroed = true;
         }
         Operand::vreg_home(home)
     }
@@ -727,7 +723,7 @@ impl Machine for Builder {
     fn assign(&mut self, ty: Type, home: Operand, value: Operand) {
         // A temporary that the last record computes is computed into the variable at once: nothing else reads it.
         if value.is_vreg_temp()
-            && let Some(last) = self.function.records.last_mut()
+            && let Some(last) = self.records.last_mut()
             && last.defined() == Some(value.vreg())
         {
             last.dst = home.vreg();
@@ -869,7 +865,7 @@ impl Machine for Builder {
     }
 
     fn jump(&mut self) -> JumpList {
-        let list = self.function.records.len() as u32 + 1;
+        let list = self.records.len() as u32 + 1;
         self.emit(Op::Jump, Type::Unit, 0, list, 0, 0);
         list
     }
@@ -887,7 +883,7 @@ impl Machine for Builder {
         if a == 0 || b == 0 || self.overflowed {
             return a | b;
         }
-        let records = &mut self.function.records;
+        let records = &mut self.records;
         let (last_of_a, last_of_b) = (a as usize - 1, b as usize - 1);
         let first_of_a = records[last_of_a].dst;
         records[last_of_a].dst = records[last_of_b].dst;
@@ -910,9 +906,9 @@ impl Machine for Builder {
         if list == 0 || self.overflowed {
             return;
         }
-        let mut at = self.function.records[list as usize - 1].dst;
+        let mut at = self.records[list as usize - 1].dst;
         loop {
-            let jump = &mut self.function.records[at as usize - 1];
+            let jump = &mut self.records[at as usize - 1];
             let next = jump.dst;
             jump.dst = to.0;
             if at > to.0 {
@@ -949,7 +945,7 @@ impl Machine for Builder {
             let value = if a.is_const() { ArgValue::Const(a.body) } else { ArgValue::Reg(self.to_vreg(ty, a)) };
             self.function.args.push(Arg { ty, value });
         }
-        let at = self.function.records.len();
+        let at = self.records.len();
         for arg in &self.function.args[first as usize..] {
             if let ArgValue::Reg(reg) = arg.value {
                 self.shape.read(reg, at, false);

@@ -27,6 +27,7 @@
 //! - N4: the last record is a terminator: control does not leave the array.
 
 mod builder;
+mod bump;
 mod parse;
 mod print;
 pub(crate) mod shape;

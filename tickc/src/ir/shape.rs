@@ -7,6 +7,7 @@
 //! while the result is being written, it reads at `2i + 3`. Position 0 is the entry.
 
 use super::VReg;
+use super::bump::Bump;
 use crate::types::Type;
 
 /// The position of a record.
@@ -92,7 +93,7 @@ pub(crate) struct Loop {
 #[derive(Debug)]
 pub(crate) struct Shape {
     /// By virtual register.
-    pub(crate) lives: Vec<Life>,
+    pub(crate) lives: Bump<Life>,
     /// One for each jump backward, in order of the jumps.
     pub(crate) loops: Vec<Loop>,
     /// In order.
@@ -103,6 +104,8 @@ pub(crate) struct Shape {
     pub(crate) forwards: [VReg; Type::ALL.len()],
     /// Whether there is any.
     pub(crate) has_forwards: bool,
+    /// Whether there are registers that are zero on entry.
+    pub(crate) has_zeroed: bool,
     /// Whether control may enter a loop elsewhere than at its top: there are labels of the user's.
     pub(crate) has_labels: bool,
     /// Whether reads may have been forgotten again, so that lives may be longer than they need be.
@@ -112,12 +115,13 @@ pub(crate) struct Shape {
 impl Default for Shape {
     fn default() -> Shape {
         Shape {
-            lives: Vec::new(),
+            lives: Bump::new(),
             loops: Vec::new(),
             barriers: Vec::new(),
             returned: Vec::new(),
             forwards: [Self::NO_FORWARD; Type::ALL.len()],
             has_forwards: false,
+            has_zeroed: false,
             has_labels: false,
             retracted: false,
         }
@@ -132,7 +136,7 @@ impl Shape {
         self.loops.clear();
         self.barriers.clear();
         self.returned.clear();
-        (self.has_labels, self.retracted) = (false, false);
+        (self.has_labels, self.retracted, self.has_zeroed) = (false, false, false);
         if self.has_forwards {
             self.forwards = [Self::NO_FORWARD; Type::ALL.len()];
             self.has_forwards = false;
@@ -143,6 +147,12 @@ impl Shape {
     pub(crate) fn add_forward(&mut self, ty: Type, reg: VReg) {
         self.forwards[ty as usize] = reg;
         self.has_forwards = true;
+    }
+
+    /// Whether there are registers that need no home like others: of loads, or zero on entry.
+    #[inline(always)]
+    pub(crate) fn has_exceptions(&self) -> bool {
+        self.has_forwards | self.has_zeroed
     }
 
     /// The record with the index `at` reads an address of which `reg` is a part, even while it writes its result.

@@ -1,17 +1,19 @@
 //! Homes: a register or a slot for each interval.
 //!
-//! The first round gives every interval a register or nothing. If one is left over, a second round keeps some registers back, with
-//! which operations reach what lies in memory; whoever gets no register then has a slot for all of its life.
+//! While registers last, and mostly they do, one walk over the lives of virtual registers finds their intervals and gives each a
+//! register at once. If they do not last, the intervals are listed, and weighed by how often they are read and written; whoever is
+//! worth least has a slot for all of its life. If an operation then finds no register for itself, the same is done
+//! once more with a few registers kept back.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt::Write;
 
-use regalloc_linearscan::{Interval, IntervalScan};
+use regalloc_linearscan::{Hint, Interval, IntervalScan};
 
-use super::intervals::Intervals;
-use crate::ir::shape::{Shape, position};
-use crate::ir::VReg;
+use super::intervals::{Known, Wanted};
+use crate::ir::shape::{Barrier, Shape, position};
+use crate::ir::{ArgValue, Op, VReg};
 use crate::types::Type;
 
 /// What the allocator must know of a machine: sets of registers as masks.
@@ -98,10 +100,13 @@ impl Allocation {
 #[derive(Default)]
 pub(super) struct Allocator {
     scan: IntervalScan,
-    /// The register of each interval.
+    /// When the scan alone is not enough: all intervals in order, what it costs to have each in memory, and its register.
+    wanted: Vec<Wanted>,
+    intervals: Vec<Interval>,
+    worth: Vec<u32>,
     places: Vec<Option<u8>>,
-    /// The intervals of the second round.
-    fewer: Vec<Interval>,
+    /// The interval of each virtual register.
+    index: Vec<u32>,
     /// Slots in use, and until when; those that are free again.
     slots_in_use: BinaryHeap<Reverse<(u32, u32)>>,
     free_slots: Vec<u32>,
@@ -109,116 +114,193 @@ pub(super) struct Allocator {
 }
 
 impl Allocator {
+    #[inline]
     pub(super) fn allocation(&self) -> &Allocation {
         &self.result
     }
 
     /// A home for each virtual register.
     #[inline]
-    pub(super) fn run(&mut self, intervals: &Intervals, shape: &Shape, registers: &Registers) {
+    pub(super) fn run(&mut self, known: Known<'_>) {
+        if known.flow.is_region() || !self.run_in_registers(known) {
+            self.run_with_slots(known, false);
+        }
+    }
+
+    fn clear(&mut self, known: Known<'_>) {
         let result = &mut self.result;
         (result.slot_count, result.used, result.has_spare) = (0, 0, false);
-        let preferred = !registers.preserved;
-        if self.scan.run(&intervals.all, preferred, &mut self.places) != 0 {
-            self.again(intervals, shape, registers);
+        result.homes.clear();
+        result.homes.resize(known.shape.lives.len(), Home::new(Home::NOWHERE, 0));
+        result.busy.clear();
+        result.busy.resize(known.shape.barriers.len(), 0);
+        if known.shape.has_forwards {
+            for &reg in known.shape.forwards.iter().filter(|&&reg| reg != Shape::NO_FORWARD) {
+                result.homes[reg as usize] = Home::new(Home::FOLDED, 0xff_ffff);
+            }
         }
-        self.settle(intervals, shape);
     }
 
-    /// The second round only.
-    #[cold]
-    pub(super) fn run_with_spare(&mut self, intervals: &Intervals, shape: &Shape, registers: &Registers) {
-        (self.result.slot_count, self.result.used) = (0, 0);
-        self.again(intervals, shape, registers);
-        self.settle(intervals, shape);
+    /// While registers last, each interval gets one as soon as it is found. Whether there were enough.
+    fn run_in_registers(&mut self, known: Known<'_>) -> bool {
+        self.clear(known);
+        self.scan.clear();
+        let (scan, result) = (&mut self.scan, &mut self.result);
+        let preferred = !known.registers.preserved;
+        let barriers = &known.shape.barriers[..];
+        let mut first = 0;
+        known.visit(|wanted| {
+            let hint = match result.homes.get(wanted.heir_of as usize) {
+                Some(home) => home.place(),
+                None => wanted.wish,
+            };
+            let Some(place) = scan.place(wanted.start, wanted.end, wanted.allowed, preferred, hint) else { return false };
+            result.homes[wanted.reg as usize] = Home::new(place, wanted.end);
+            result.used |= 1 << place;
+            if first < barriers.len() {
+                first = mark(barriers, &mut result.busy, first, wanted.start, wanted.end, 1 << place);
+            }
+            true
+        })
     }
 
-    /// The second round.
+    /// Whoever gets no register has a slot for all of its life. `spare`: some registers are kept back for operations on slots.
     #[cold]
-    fn again(&mut self, intervals: &Intervals, shape: &Shape, registers: &Registers) {
-        self.fewer.clear();
-        let less = |interval: &Interval| Interval { allowed: interval.allowed & !registers.spare, ..*interval };
-        self.fewer.extend(intervals.all.iter().map(less));
-        self.scan.run(&self.fewer, !registers.preserved, &mut self.places);
-        self.result.has_spare = true;
-        self.result.slots.clear();
-        self.result.slots.resize(shape.lives.len(), 0);
-        self.slots_in_use.clear();
-        self.free_slots.clear();
-        for (i, interval) in intervals.all.iter().enumerate() {
-            if self.places[i].is_some() {
-                continue;
+    pub(super) fn run_with_slots(&mut self, known: Known<'_>, spare: bool) {
+        self.clear(known);
+        self.result.has_spare = spare;
+        self.wanted.clear();
+        known.visit(|wanted| {
+            self.wanted.push(wanted);
+            true
+        });
+        if known.flow.is_region() {
+            self.wanted.sort_by_key(|wanted| wanted.start);
+        }
+        self.index.clear();
+        self.index.resize(known.shape.lives.len(), u32::MAX);
+        self.intervals.clear();
+        let kept = if spare { known.registers.spare } else { 0 };
+        for (i, &Wanted { reg, start, end, allowed, wish, heir_of }) in self.wanted.iter().enumerate() {
+            self.index[reg as usize] = i as u32;
+            let hint = match self.index.get(heir_of as usize) {
+                Some(&at) if at != u32::MAX => Hint::like(at),
+                _ if wish < 64 => Hint::register(wish),
+                _ => Hint::NONE,
+            };
+            self.intervals.push(Interval { start, end, allowed: allowed & !kept, hint });
+        }
+        self.weigh(known);
+        self.scan.run(&self.intervals, !known.registers.preserved, &self.worth, &mut self.places);
+        self.settle(known);
+    }
+
+    /// What each interval's reads and writes cost in memory: eight times as much for each loop around them.
+    fn weigh(&mut self, known: Known<'_>) {
+        self.worth.clear();
+        self.worth.resize(self.intervals.len(), 0);
+        let mut add = |reg: VReg, cost: u32| {
+            if let Some(worth) = self.index.get(reg as usize).and_then(|&i| self.worth.get_mut(i as usize)) {
+                *worth = worth.saturating_add(cost);
             }
-            while let Some(&Reverse((end, slot))) = self.slots_in_use.peek()
-                && end <= interval.start
-            {
-                self.slots_in_use.pop();
-                self.free_slots.push(slot);
+        };
+        let mut depths = known.flow.depths();
+        for (at, record) in known.records.iter().enumerate() {
+            let cost = 1 << (3 * depths.at(at as u32).min(8));
+            record.reads().for_each(|reg| add(reg, cost));
+            record.defined().into_iter().for_each(|reg| add(reg, cost));
+            if record.op == Op::Call {
+                for arg in known.f.args_of(&known.f.calls[record.a as usize]) {
+                    if let ArgValue::Reg(reg) = arg.value {
+                        add(reg, cost);
+                    }
+                }
             }
-            let slot = self.free_slots.pop().unwrap_or_else(|| {
-                self.result.slot_count += 1;
-                self.result.slot_count - 1
-            });
-            self.result.slots[intervals.vregs[i] as usize] = slot;
-            self.slots_in_use.push(Reverse((interval.end, slot)));
         }
     }
 
     /// From intervals to virtual registers.
-    #[inline]
-    fn settle(&mut self, intervals: &Intervals, shape: &Shape) {
-        let result = &mut self.result;
-        result.homes.clear();
-        result.homes.extend((0..shape.lives.len() as u32).map(|reg| {
-            let is_folded = intervals.is_folded(reg);
-            // Which nobody reads behind the next record; it is not dead at its own.
-            if is_folded { Home::new(Home::FOLDED, 0xff_ffff) } else { Home::new(Home::NOWHERE, 0) }
-        }));
-        result.busy.clear();
-        result.busy.resize(shape.barriers.len(), 0);
+    fn settle(&mut self, known: Known<'_>) {
+        self.result.slots.clear();
+        self.result.slots.resize(known.shape.lives.len(), 0);
+        self.slots_in_use.clear();
+        self.free_slots.clear();
         let mut first = 0;
-        for (i, interval) in intervals.all.iter().enumerate() {
-            let home = &mut result.homes[intervals.vregs[i] as usize];
-            let Some(place) = self.places[i] else {
-                *home = Home::new(Home::SLOT, interval.end);
+        for (wanted, &place) in self.wanted.iter().zip(&self.places) {
+            let home = &mut self.result.homes[wanted.reg as usize];
+            let Some(place) = place else {
+                *home = Home::new(Home::SLOT, wanted.end);
+                while let Some(&Reverse((end, slot))) = self.slots_in_use.peek()
+                    && end <= wanted.start
+                {
+                    self.slots_in_use.pop();
+                    self.free_slots.push(slot);
+                }
+                let slot = self.free_slots.pop().unwrap_or_else(|| {
+                    self.result.slot_count += 1;
+                    self.result.slot_count - 1
+                });
+                self.result.slots[wanted.reg as usize] = slot;
+                self.slots_in_use.push(Reverse((wanted.end, slot)));
                 continue;
             };
-            *home = Home::new(place, interval.end);
-            result.used |= 1 << place;
-            while shape.barriers.get(first).is_some_and(|barrier| position(barrier.index) <= interval.start) {
-                first += 1;
-            }
-            for (busy, barrier) in result.busy[first..].iter_mut().zip(&shape.barriers[first..]) {
-                if position(barrier.index) >= interval.end {
-                    break;
-                }
-                *busy |= 1 << place;
-            }
+            *home = Home::new(place, wanted.end);
+            self.result.used |= 1 << place;
+            first = mark(&known.shape.barriers, &mut self.result.busy, first, wanted.start, wanted.end, 1 << place);
         }
     }
 
-    /// The homes as text.
-    pub(super) fn print(&self, intervals: &Intervals) -> String {
+    /// The intervals and homes as text.
+    pub(super) fn print(&self, known: Known<'_>, live: bool, alloc: bool) -> String {
         let mut text = String::new();
-        for (place, reg) in self.places.iter().zip(&intervals.vregs) {
-            let _ = match place {
-                Some(place) => writeln!(text, "    v{reg}: register {place}"),
-                None => writeln!(text, "    v{reg}: slot {}", self.result.slot(*reg)),
-            };
-        }
+        known.visit(|Wanted { reg, start, end, .. }| {
+            let _ = write!(text, "    v{reg}:");
+            if live {
+                let _ = write!(text, " {start}..{end}");
+            }
+            if alloc {
+                let _ = match self.result.homes[reg as usize].place() {
+                    Home::SLOT => write!(text, " in slot {}", self.result.slot(reg)),
+                    place => write!(text, " in register {place}"),
+                };
+            }
+            text.push('\n');
+            true
+        });
         text
     }
 
-    /// No two intervals that overlap have the same register.
+    /// No two intervals that overlap have the same home.
     #[cfg(debug_assertions)]
-    pub(super) fn check(&self, intervals: &Intervals) {
-        let mut ends = [(0, 0); 64];
-        for (i, interval) in intervals.all.iter().enumerate() {
-            if let Some(place) = self.places[i] {
-                let (end, holder) = ends[usize::from(place)];
-                assert!(end <= interval.start, "v{holder} and v{} share a register", intervals.vregs[i]);
-                ends[usize::from(place)] = (interval.end, intervals.vregs[i]);
+    pub(super) fn check(&self, known: Known<'_>) {
+        let mut all = Vec::new();
+        known.visit(|Wanted { reg, start, end, .. }| {
+            all.push((start, end, reg));
+            true
+        });
+        all.sort_unstable();
+        let mut ends = rustc_hash::FxHashMap::default();
+        for (start, end, reg) in all {
+            let home = self.result.homes[reg as usize];
+            let slot = if home.place() == Home::SLOT { self.result.slot(reg) } else { 0 };
+            if let Some((earlier, holder)) = ends.insert((home.place(), slot), (end, reg)) {
+                assert!(earlier <= start, "v{holder} and v{reg} share a home");
             }
         }
     }
+}
+
+/// Marks a register as busy at the barriers that lie within an interval. Returns the first barrier behind the interval's start.
+#[inline]
+fn mark(barriers: &[Barrier], busy: &mut [u32], mut first: usize, start: u32, end: u32, bit: u32) -> usize {
+    while barriers.get(first).is_some_and(|barrier| position(barrier.index) <= start) {
+        first += 1;
+    }
+    for (busy, barrier) in busy[first..].iter_mut().zip(&barriers[first..]) {
+        if position(barrier.index) >= end {
+            break;
+        }
+        *busy |= bit;
+    }
+    first
 }

@@ -1,15 +1,14 @@
 //! Removes what nobody reads: definitions without effect, and what only they read.
 
 use crate::ir::shape::{Shape, position};
-use crate::ir::{ArgValue, Function, Op};
+use crate::ir::{ArgValue, Function, Op, Record};
 
 /// Whether anything was computed that nobody reads.
 #[inline]
-pub(super) fn is_anything_dead(f: &Function, shape: &Shape) -> bool {
+pub(super) fn is_anything_dead(f: &Function, records: &[Record], shape: &Shape) -> bool {
     shape.lives.iter().enumerate().skip(f.params.len()).any(|(reg, life)| {
         life.end() == 0 && {
-            let first = f.records[life.start() as usize];
-            first.is_pure() && first.dst == reg as u32
+            records.get(life.start() as usize).is_some_and(|first| first.is_pure() && first.dst == reg as u32)
         }
     })
 }
@@ -24,10 +23,10 @@ pub(super) struct Elimination {
 impl Elimination {
     /// Turns records without effect into labels, and finds the last reads anew.
     #[cold]
-    pub(super) fn run(&mut self, f: &mut Function, shape: &mut Shape) {
+    pub(super) fn run(&mut self, f: &Function, records: &mut [Record], shape: &mut Shape) {
         self.reads.clear();
         self.reads.resize(f.vregs as usize, 0);
-        for record in &f.records {
+        for record in &*records {
             for reg in record.reads() {
                 self.reads[reg as usize] += 1;
             }
@@ -37,18 +36,18 @@ impl Elimination {
                 self.reads[reg as usize] += 1;
             }
         }
-        for record in f.records.iter_mut().rev() {
+        for record in records.iter_mut().rev() {
             if record.is_pure() && self.reads[record.dst as usize] == 0 {
                 for reg in record.reads() {
                     self.reads[reg as usize] -= 1;
                 }
-                *record = crate::ir::Record { op: Op::Label, dst: 0, a: 0, b: 0, ..*record };
+                *record = Record { op: Op::Label, dst: 0, a: 0, b: 0, ..*record };
             }
         }
-        for life in &mut shape.lives {
+        for life in &mut shape.lives[..] {
             life.set_end(0);
         }
-        for (at, record) in f.records.iter().enumerate() {
+        for (at, record) in records.iter().enumerate() {
             let late = record.op == Op::Binary && !record.binary_op().commutes();
             let is_forward = matches!(record.op, Op::Load | Op::LoadX) && shape.forwards.contains(&record.dst);
             for (i, reg) in record.reads().enumerate() {
@@ -65,6 +64,6 @@ impl Elimination {
                 }
             }
         }
-        debug_assert!(shape.lives.iter().all(|life| life.end() <= position(f.records.len() as u32) + 1));
+        debug_assert!(shape.lives.iter().all(|life| life.end() <= position(records.len() as u32) + 1));
     }
 }

@@ -1,7 +1,7 @@
 //! The loops of a function, and how they lie in each other.
 
 use crate::ir::shape::{Life, Shape, position};
-use crate::ir::{Function, Op};
+use crate::ir::{Op, Record};
 
 /// A loop and the one around it.
 #[derive(Clone, Copy, Debug)]
@@ -28,17 +28,17 @@ pub(super) struct Flow {
 impl Flow {
     /// Finds the loops.
     #[inline]
-    pub(super) fn find(&mut self, f: &Function, shape: &mut Shape) {
+    pub(super) fn find(&mut self, records: &[Record], shape: &mut Shape) {
         self.loops.clear();
         self.region = None;
         if !shape.loops.is_empty() {
-            self.nest(f, shape);
+            self.nest(records, shape);
         }
     }
 
-    fn nest(&mut self, f: &Function, shape: &mut Shape) {
+    fn nest(&mut self, records: &[Record], shape: &mut Shape) {
         if shape.has_labels {
-            return self.find_region(f, shape);
+            return self.find_region(records, shape);
         }
         // One loop for each top; `continue` makes more than one jump.
         shape.loops.sort_unstable_by_key(|l| (l.top, l.end));
@@ -62,13 +62,13 @@ impl Flow {
         }
     }
 
-    fn find_region(&mut self, f: &Function, shape: &Shape) {
+    fn find_region(&mut self, records: &[Record], shape: &Shape) {
         let top = shape.loops.iter().map(|l| l.top).min().unwrap_or(0);
         let end = shape.loops.iter().map(|l| l.end).max().unwrap_or(0);
         self.region = Some((top, end));
         self.blocks.clear();
         let mut block = 0;
-        for record in &f.records {
+        for record in records {
             block += u32::from(record.op == Op::Label);
             self.blocks.push(block);
             let branches = matches!(record.op, Op::Branch | Op::BranchImm);
@@ -115,5 +115,33 @@ impl Flow {
             next = l.parent as usize;
         }
         (start, end)
+    }
+
+    /// How deep records lie in loops.
+    pub(super) fn depths(&self) -> Depths<'_> {
+        Depths { flow: self, next: 0 }
+    }
+}
+
+/// Walks along the loops as records do.
+pub(super) struct Depths<'a> {
+    flow: &'a Flow,
+    /// The first loop that has not ended.
+    next: usize,
+}
+
+impl Depths<'_> {
+    /// How many loops are around a record; the records must ascend.
+    pub(super) fn at(&mut self, record: u32) -> u32 {
+        let loops = &self.flow.loops;
+        while loops.get(self.next).is_some_and(|l| l.end < record) {
+            self.next += 1;
+        }
+        let (mut depth, mut next) = (0, self.next);
+        while let Some(l) = loops.get(next) {
+            depth += u32::from(l.top <= record);
+            next = l.parent as usize;
+        }
+        depth
     }
 }

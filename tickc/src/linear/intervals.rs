@@ -1,193 +1,145 @@
 //! The interval of each virtual register: when it needs a home, which registers that may be, which one it would like.
 
-use std::fmt::Write;
-
-use regalloc_linearscan::{Hint, Interval};
-
 use super::allocate::Registers;
 use super::flow::Flow;
 use crate::ir::shape::{Barrier, Life, Shape, position};
 use crate::ir::{Function, Op, Record, VReg};
 
-/// Where a virtual register stands among the intervals.
-const NONE: u32 = u32::MAX;
-/// It stands for loads that are part of the next instruction.
-const FOLDED: u32 = u32::MAX - 1;
+/// No virtual register.
+pub(super) const NOBODY: VReg = VReg::MAX;
 
-/// The intervals of one function.
-#[derive(Default)]
-pub(super) struct Intervals {
-    /// In order of their starts.
-    pub(super) all: Vec<Interval>,
-    /// The virtual register of each.
-    pub(super) vregs: Vec<VReg>,
-    /// By virtual register, its interval, [`NONE`], or [`FOLDED`].
-    index: Vec<u32>,
-    /// With loops entered anywhere: intervals and their registers, to be sorted.
-    unsorted: Vec<(Interval, VReg)>,
+/// The interval of a virtual register.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) reg: VReg,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) allowed: u64,
+    /// The register that it should have if possible; anything from 64 on for none.
+    pub(super) wish: u8,
+    /// An operand that dies where this value is born, whose register is as good; or [`NOBODY`].
+    pub(super) heir_of: VReg,
 }
 
-impl Intervals {
-    /// Whether a virtual register stands for loads that are part of the next instruction.
-    #[inline]
-    pub(super) fn is_folded(&self, reg: VReg) -> bool {
-        self.index[reg as usize] == FOLDED
-    }
+/// What is known of the function.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) f: &'a Function,
+    pub(super) records: &'a [Record],
+    pub(super) shape: &'a Shape,
+    pub(super) flow: &'a Flow,
+    pub(super) registers: &'a Registers,
+    /// The register in which each parameter arrives, `None` for the stack.
+    pub(super) arrivals: &'a [Option<u8>],
+}
 
-    /// Writes down which registers values should have so that they are where they are returned: they, and what they are
-    /// computed from.
-    #[inline]
-    pub(super) fn wish(&mut self, f: &Function, shape: &mut Shape, registers: &Registers) {
-        for i in 0..shape.returned.len() {
-            let mut reg = shape.returned[i];
-            let is_float = f.ret.is_float();
-            let wish = registers.result(is_float);
-            while let Some(life) = shape.lives.get_mut(reg as usize) {
-                if life.wish().is_some() {
-                    break;
-                }
-                life.set_wish(wish);
-                let at = life.start();
-                let Some(Record { a, .. }) = f.records.get(at as usize).copied().filter(|r| inherits(r, reg)) else {
-                    break;
-                };
-                let from = shape.lives[a as usize];
-                if !from.ends_at(at) || from.ty().is_float() != is_float {
-                    break;
-                }
-                reg = a;
+/// Writes down which registers values should have so that they are where they are returned: they, and what they are computed
+/// from.
+#[inline]
+pub(super) fn wish(f: &Function, records: &[Record], shape: &mut Shape, registers: &Registers) {
+    let is_float = f.ret.is_float();
+    let wish = registers.result(is_float);
+    for i in 0..shape.returned.len() {
+        let mut reg = shape.returned[i];
+        while let Some(life) = shape.lives.get_mut(reg as usize) {
+            if life.wish().is_some() {
+                break;
             }
+            life.set_wish(wish);
+            let at = life.start();
+            let Some(&Record { a, .. }) = records.get(at as usize).filter(|r| inherits(r, reg)) else { break };
+            let from = shape.lives[a as usize];
+            if !from.ends_at(at) || from.ty().is_float() != is_float {
+                break;
+            }
+            reg = a;
         }
     }
+}
 
-    /// Makes the intervals. `arrivals`: the register in which each parameter arrives, `None` for the stack.
-    #[inline]
-    pub(super) fn build(
-        &mut self,
-        f: &Function,
-        shape: &mut Shape,
-        flow: &Flow,
-        registers: &Registers,
-        arrivals: &[Option<u8>],
-    ) {
-        self.all.clear();
-        self.vregs.clear();
-        self.unsorted.clear();
-        self.index.clear();
-        self.index.resize(shape.lives.len(), NONE);
+impl Known<'_> {
+    /// Goes through all registers that need a home, in order of their intervals' starts (unless control may enter loops anywhere),
+    /// until `each` says no. Whether it never did.
+    #[inline(always)]
+    pub(super) fn visit(self, mut each: impl FnMut(Wanted) -> bool) -> bool {
+        let Known { f, records, shape, flow, registers, .. } = self;
         let mut barriers = Barriers { next: 0, next_call: 0 };
-        if shape.has_forwards {
-            for &reg in shape.forwards.iter().filter(|&&reg| reg != Shape::NO_FORWARD) {
-                self.index[reg as usize] = FOLDED;
+        let params = f.params.len();
+        let taken = self.arrivals();
+        for reg in 0..params {
+            let life = shape.lives[reg];
+            if life.end() != 0 {
+                let (start, end) = flow.extent(life, true);
+                let own = self.arrivals[reg].map_or(0, |arrival| 1 << arrival);
+                // Nobody gets the register in which another one arrives, so that they can be moved in any order.
+                let allowed = barriers.allowed(&shape.barriers, start, end, registers, life) & !(taken & !own);
+                let wish = self.arrivals[reg].unwrap_or(u8::MAX);
+                if !each(Wanted { reg: reg as VReg, start, end, allowed, wish, heir_of: NOBODY }) {
+                    return false;
+                }
             }
         }
-        let taken = self.parameters(f, shape, flow, registers, arrivals, &mut barriers);
         for &(reg, _) in &f.zeroed {
             let life = shape.lives[reg as usize];
             if life.end() != 0 {
                 let (start, end) = flow.extent(life, true);
                 let allowed = barriers.allowed(&shape.barriers, start, end, registers, life) & !taken;
-                self.push(reg, Interval { start, end, allowed, hint: Hint::NONE }, flow);
+                if !each(Wanted { reg, start, end, allowed, wish: u8::MAX, heir_of: NOBODY }) {
+                    return false;
+                }
             }
         }
-        for reg in f.params.len() as u32..shape.lives.len() as u32 {
-            let life = shape.lives[reg as usize];
-            if life.end() == 0 || self.index[reg as usize] != NONE {
+        for (reg, &life) in shape.lives.iter().enumerate().skip(params) {
+            let reg = reg as VReg;
+            if life.end() == 0 || shape.has_exceptions() && is_exception(f, shape, reg) {
                 continue;
             }
-            let at = life.start();
-            let record = f.records.get(at as usize).copied().unwrap_or(f.records[0]);
             let (start, end) = flow.extent(life, false);
             let allowed = barriers.allowed(&shape.barriers, start, end, registers, life);
-            let hint = match life.wish() {
-                Some(wish) => Hint::register(wish),
-                None => self.inherited(shape, &record, at, reg),
+            let (wish, heir_of) = match (life.wish(), records.get(life.start() as usize)) {
+                (None, Some(record)) => (u8::MAX, inherited(shape, record, life.start(), reg)),
+                (wish, _) => (wish.unwrap_or(u8::MAX), NOBODY),
             };
-            self.push(reg, Interval { start, end, allowed, hint }, flow);
+            if !each(Wanted { reg, start, end, allowed, wish, heir_of }) {
+                return false;
+            }
         }
-        if flow.is_region() {
-            self.sort();
-        }
+        true
     }
 
-    /// Intervals of the parameters: nobody gets the register in which another one arrives, so that they can be moved in any order.
-    /// Returns the registers in which they arrive.
-    fn parameters(
-        &mut self,
-        f: &Function,
-        shape: &Shape,
-        flow: &Flow,
-        registers: &Registers,
-        arrivals: &[Option<u8>],
-        barriers: &mut Barriers,
-    ) -> u64 {
-        let is_read = |reg: usize| shape.lives[reg].end() != 0;
-        let mask = |reg: usize| arrivals[reg].filter(|_| is_read(reg)).map_or(0, |arrival| 1 << arrival);
-        let taken = (0..f.params.len()).fold(0u64, |all, reg| all | mask(reg));
-        for reg in (0..f.params.len()).filter(|&reg| is_read(reg)) {
-            let life = shape.lives[reg];
-            let (start, end) = flow.extent(life, true);
-            let allowed = barriers.allowed(&shape.barriers, start, end, registers, life) & !(taken & !mask(reg));
-            let hint = match arrivals[reg] {
-                Some(arrival) => Hint::register(arrival),
-                None => Hint::NONE,
-            };
-            self.push(reg as VReg, Interval { start, end, allowed, hint }, flow);
-        }
-        taken
+    /// The registers in which parameters arrive that anybody reads.
+    #[inline]
+    fn arrivals(self) -> u64 {
+        let is_read = |&(reg, _): &(usize, &Option<u8>)| self.shape.lives[reg].end() != 0;
+        let arrivals = self.arrivals.iter().enumerate().filter(is_read);
+        arrivals.fold(0, |all, (_, arrival)| all | arrival.map_or(0, |arrival| 1 << arrival))
     }
+}
 
-    #[inline(always)]
-    fn push(&mut self, reg: VReg, interval: Interval, flow: &Flow) {
-        if flow.is_region() {
-            self.index[reg as usize] = 0;
-            return self.unsorted.push((interval, reg));
-        }
-        self.index[reg as usize] = self.all.len() as u32;
-        self.all.push(interval);
-        self.vregs.push(reg);
-    }
-
-    #[cold]
-    fn sort(&mut self) {
-        self.unsorted.sort_by_key(|(interval, _)| interval.start);
-        for &(interval, reg) in &self.unsorted {
-            self.index[reg as usize] = self.all.len() as u32;
-            // Hints by index would point elsewhere now.
-            self.all.push(Interval { hint: Hint::NONE, ..interval });
-            self.vregs.push(reg);
-        }
-    }
-
-    /// The register of an operand that dies where this value is born.
-    #[inline(always)]
-    fn inherited(&self, shape: &Shape, record: &Record, at: u32, reg: VReg) -> Hint {
-        if !inherits(record, reg) {
-            return Hint::NONE;
-        }
-        if shape.lives[record.a as usize].ends_at(at) {
-            return Hint::like(self.index[record.a as usize]);
-        }
-        if record.op == Op::Binary && shape.lives[record.b as usize].ends_at(at) {
-            return Hint::like(self.index[record.b as usize]);
-        }
-        Hint::NONE
-    }
-
-    /// The intervals as text.
-    pub(super) fn print(&self) -> String {
-        let mut text = String::new();
-        for (interval, reg) in self.all.iter().zip(&self.vregs) {
-            let _ = writeln!(text, "    v{reg}: {}..{}", interval.start, interval.end);
-        }
-        text
-    }
+/// Whether a register is none that needs a home, or has been visited before: it stands for folded loads, or is zero on entry.
+#[cold]
+fn is_exception(f: &Function, shape: &Shape, reg: VReg) -> bool {
+    shape.forwards.contains(&reg) || f.zeroed.iter().any(|&(zeroed, _)| zeroed == reg)
 }
 
 /// Whether the result of a record may well have the register of its first operand.
 #[inline(always)]
 fn inherits(record: &Record, reg: VReg) -> bool {
     matches!(record.op, Op::Copy | Op::Binary | Op::BinaryImm | Op::Unary | Op::Convert) && record.dst == reg
+}
+
+/// The operand that dies where a value is born.
+#[inline(always)]
+fn inherited(shape: &Shape, record: &Record, at: u32, reg: VReg) -> VReg {
+    if !inherits(record, reg) {
+        NOBODY
+    } else if shape.lives[record.a as usize].ends_at(at) {
+        record.a
+    } else if record.op == Op::Binary && shape.lives[record.b as usize].ends_at(at) {
+        record.b
+    } else {
+        NOBODY
+    }
 }
 
 /// Walks along the barriers as the starts of intervals ascend.
@@ -207,6 +159,7 @@ impl Barriers {
         self.allowed_across(all, start, end, registers, class)
     }
 
+    #[inline(never)]
     fn allowed_across(&mut self, all: &[Barrier], start: u32, end: u32, registers: &Registers, class: u64) -> u64 {
         let crosses = |at: usize| all.get(at).is_some_and(|barrier| position(barrier.index) + 1 < end);
         while all.get(self.next).is_some_and(|barrier| position(barrier.index) <= start) {

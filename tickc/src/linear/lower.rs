@@ -4,7 +4,7 @@ use super::Analysis;
 use crate::dump;
 use crate::error::Error;
 use crate::ir::shape::Shape;
-use crate::ir::{Function, Op};
+use crate::ir::{Function, Op, Record};
 use crate::jit::{Phases, timestamp};
 use crate::machine::{Finished, Machine};
 use crate::x64::OnePass;
@@ -40,22 +40,22 @@ impl Lowering {
     }
 
     /// Machine code for a function.
-    pub(crate) fn lower(&mut self, f: &mut Function, shape: &mut Shape) -> Finished {
+    pub(crate) fn lower(&mut self, f: &mut Function, records: &mut [Record], shape: &mut Shape) -> Finished {
         let time = || if self.phases.is_some() { timestamp() } else { 0 };
         let start = time();
         OnePass::arrivals(f, &mut self.arrivals);
         let registers = OnePass::registers();
-        self.analysis.run(f, shape, &registers, &self.arrivals, time);
-        self.dump(f);
-        let mut finished = self.code.encode(f, shape, self.analysis.allocation(), self.declared);
+        self.analysis.run(f, records, shape, &registers, &self.arrivals, time);
+        self.dump(f, records, shape);
+        let mut finished = self.code.encode(f, records, shape, self.analysis.allocation(), self.declared);
         if finished.failed && !self.analysis.allocation().has_spare {
             // An operation wanted more registers than the allocator had thought.
             self.code.take_error();
-            for record in f.records.iter_mut().filter(|record| record.op == Op::Label) {
+            for record in records.iter_mut().filter(|record| record.op == Op::Label) {
                 (record.a, record.b) = (0, 0);
             }
-            self.analysis.allocate_again(shape, &registers);
-            finished = self.code.encode(f, shape, self.analysis.allocation(), self.declared);
+            self.analysis.allocate_again(f, records, shape, &registers, &self.arrivals);
+            finished = self.code.encode(f, records, shape, self.analysis.allocation(), self.declared);
         }
         if let Some(phases) = &mut self.phases {
             let [flow, liveness, intervals, allocate] = self.analysis.times;
@@ -68,16 +68,16 @@ impl Lowering {
         finished
     }
 
-    fn dump(&self, f: &Function) {
+    fn dump(&self, f: &mut Function, records: &[Record], shape: &Shape) {
         let dumps = dump::dumps();
         if dumps.ir {
+            f.records.clear();
+            f.records.extend_from_slice(records);
             eprint!("tickc: LinearScan\n{f}");
         }
-        if dumps.live {
-            eprint!("tickc: LinearScan, intervals\n{}", self.analysis.print_live());
-        }
-        if dumps.alloc {
-            eprint!("tickc: LinearScan, homes\n{}", self.analysis.print_homes());
+        if dumps.live || dumps.alloc {
+            let text = self.analysis.print(f, records, shape, &self.arrivals, (dumps.live, dumps.alloc));
+            eprint!("tickc: LinearScan, virtual registers\n{text}");
         }
     }
 }

@@ -6,7 +6,8 @@
 //!   emit      the closures record the function, and with it where each register is born and last read (ir::shape)
 //!   flow      loops, and which loop lies in which                                                   flow.rs
 //!   liveness  what nobody reads is removed, if there is anything                                    dead.rs
-//!   intervals from birth to last read, to the end of the loops that they are carried around         intervals.rs
+//!   intervals what each register would like to be, and, as part of the next phase, from birth to
+//!             last read, to the end of the loops that it is carried around                          intervals.rs
 //!   allocate  IntervalScan of regalloc-linearscan: a register or a slot for each interval           allocate.rs
 //!   encode    the records become machine code, by the functions of the one-pass tier                x64/linear.rs
 //! ```
@@ -30,16 +31,15 @@ pub(crate) use allocate::{Allocation, Home, Registers};
 pub(crate) use lower::Lowering;
 
 use crate::ir::shape::Shape;
-use crate::ir::Function;
+use crate::ir::{Function, Record};
 use allocate::Allocator;
 use flow::Flow;
-use intervals::Intervals;
+use intervals::Known;
 
 /// Everything between the records and the machine code. Its storage is reused from one function to the next.
 #[derive(Default)]
 pub(crate) struct Analysis {
     flow: Flow,
-    intervals: Intervals,
     allocator: Allocator,
     dead: dead::Elimination,
     /// The time after each phase, if it is wanted.
@@ -47,29 +47,30 @@ pub(crate) struct Analysis {
 }
 
 impl Analysis {
-    /// A home for every virtual register of a function.
+    /// Finds a home for every virtual register of a function.
     #[inline]
     pub(crate) fn run(
         &mut self,
-        f: &mut Function,
+        f: &Function,
+        records: &mut [Record],
         shape: &mut Shape,
         registers: &Registers,
         arrivals: &[Option<u8>],
         time: impl Fn() -> u64,
-) {
-        self.flow.find(f, shape);
+    ) {
+        self.flow.find(records, shape);
         self.times[0] = time();
-        if shape.retracted || dead::is_anything_dead(f, shape) {
-            self.dead.run(f, shape);
+        if shape.retracted || dead::is_anything_dead(f, records, shape) {
+            self.dead.run(f, records, shape);
         }
         self.times[1] = time();
-        self.intervals.wish(f, shape, registers);
-        self.intervals.build(f, shape, &self.flow, registers, arrivals);
+        intervals::wish(f, records, shape, registers);
         self.times[2] = time();
-        self.allocator.run(&self.intervals, shape, registers);
+        let known = Known { f, records, shape, flow: &self.flow, registers, arrivals };
+        self.allocator.run(known);
         self.times[3] = time();
         #[cfg(debug_assertions)]
-        self.allocator.check(&self.intervals);
+        self.allocator.check(known);
     }
 
     /// The homes found.
@@ -79,17 +80,31 @@ impl Analysis {
     }
 
     /// Homes that leave registers over at every record.
-    pub(crate) fn allocate_again(&mut self, shape: &Shape, registers: &Registers) {
-        self.allocator.run_with_spare(&self.intervals, shape, registers);
+    pub(crate) fn allocate_again(
+        &mut self,
+        f: &Function,
+        records: &[Record],
+        shape: &Shape,
+        registers: &Registers,
+        arrivals: &[Option<u8>],
+    ) {
+        let known = Known { f, records, shape, flow: &self.flow, registers, arrivals };
+        self.allocator.run_with_slots(known, true);
+        #[cfg(debug_assertions)]
+        self.allocator.check(known);
     }
 
-    /// The intervals as text, for `TICKC_DUMP=live`.
-    pub(crate) fn print_live(&self) -> String {
-        self.intervals.print()
-    }
-
-    /// The homes as text, for `TICKC_DUMP=alloc`.
-    pub(crate) fn print_homes(&self) -> String {
-        self.allocator.print(&self.intervals)
+    /// Intervals and homes as text, for `TICKC_DUMP`.
+    pub(crate) fn print(
+        &self,
+        f: &Function,
+        records: &[Record],
+        shape: &Shape,
+        arrivals: &[Option<u8>],
+        (live, alloc): (bool, bool),
+    ) -> String {
+        let registers = &crate::x64::OnePass::registers();
+        let known = Known { f, records, shape, flow: &self.flow, registers, arrivals };
+        self.allocator.print(known, live, alloc)
     }
 }

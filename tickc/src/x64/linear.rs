@@ -62,7 +62,8 @@ impl OnePass {
     /// Writes the code of a function. `declared` as in [`Prologue`].
     pub(crate) fn encode(
         &mut self,
-        f: &mut Function,
+        f: &Function,
+        records: &mut [Record],
         shape: &Shape,
         allocation: &Allocation,
         declared: bool,
@@ -75,7 +76,7 @@ impl OnePass {
         self.free = free;
         let mut encoder = Encoder { m: self, allocation, shape, pending: Operand::UNIT, barrier: 0, free };
         encoder.enter(f);
-        encoder.records(f)
+        encoder.records(f, records)
     }
 }
 
@@ -174,47 +175,47 @@ impl Encoder<'_> {
         });
     }
 
-    fn records(&mut self, f: &mut Function) -> Finished {
-        let last = f.records.len() - 1;
+    fn records(&mut self, f: &Function, records: &mut [Record]) -> Finished {
+        let last = records.len() - 1;
         for at in 0..last {
-            self.record(f, at);
+            self.record(f, records, at);
         }
-        let end = f.records[last];
+        let end = records[last];
         if end.op == Op::Ret {
             self.m.buf.room();
             let value = if end.ty == Type::Unit { Operand::UNIT } else { self.operand(end.a) };
             return self.m.finish_function(end.ty, value, true);
         }
-        self.record(f, last);
+        self.record(f, records, last);
         self.m.finish_function(Type::Unit, Operand::UNIT, false)
     }
 
     #[inline(always)]
-    fn record(&mut self, f: &mut Function, at: usize) {
-        let r = f.records[at];
+    fn record(&mut self, f: &Function, records: &mut [Record], at: usize) {
+        let r = records[at];
         self.m.buf.room();
         match r.op {
-            Op::Label => self.label(&mut f.records[at]),
+            Op::Label => self.label(&mut records[at]),
             Op::Binary => self.binary(r, at as u32),
             Op::BinaryImm => self.binary_immediate(r, at as u32),
             Op::Branch | Op::BranchImm => {
                 let condition = self.condition(r);
                 let list = self.m.jump_true(condition);
-                self.go(f, list, r.dst);
+                self.go(records, list, r.dst);
             }
             Op::Jump => {
-                let skipped = f.records.get(at + 1..r.dst as usize);
+                let skipped = records.get(at + 1..r.dst as usize);
                 if !skipped.is_some_and(|skipped| skipped.iter().all(|record| record.op == Op::Label)) {
                     let list = self.m.jump_always();
-                    self.go(f, list, r.dst);
+                    self.go(records, list, r.dst);
                 }
             }
             Op::Call => self.call(f, r, at as u32),
-            _ => self.other(f, r, at as u32),
+            _ => self.other(r, at as u32),
         }
     }
 
-    fn other(&mut self, f: &Function, r: Record, at: u32) {
+    fn other(&mut self, r: Record, at: u32) {
         match r.op {
             Op::Load | Op::LoadX if self.home(r.dst).place() == Home::FOLDED => {
                 // The next record takes it.
@@ -257,7 +258,7 @@ impl Encoder<'_> {
                 self.m.returns = self.m.merge_lists(self.m.returns, jump);
             }
             Op::Unreachable => {}
-            _ => debug_assert!(false, "{:?} of {}", r.op, f.records.len()),
+            _ => debug_assert!(false, "{:?} is emitted elsewhere", r.op),
         }
         self.close();
     }
@@ -271,8 +272,8 @@ impl Encoder<'_> {
 
     /// Lets jumps go to the label with the index `to`.
     #[inline]
-    fn go(&mut self, f: &mut Function, list: JumpList, to: u32) {
-        let label = &mut f.records[to as usize];
+    fn go(&mut self, records: &mut [Record], list: JumpList, to: u32) {
+        let label = &mut records[to as usize];
         if label.a == 0 {
             label.b = self.m.merge_lists(label.b, list);
         } else if !self.m.send_short(list, label.a - 1) {
