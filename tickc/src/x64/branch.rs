@@ -43,6 +43,12 @@ impl Operand {
         Operand { head: kind::COND as u64 | (code as u64) << 8, body: true_list as u64 | (false_list as u64) << 32 }
     }
 
+    /// Whether the operand is a condition that flags alone tell.
+    #[inline(always)]
+    pub(super) const fn is_flags(self) -> bool {
+        self.head & !0xf00 == kind::COND as u64 && self.body == 0
+    }
+
     #[inline(always)]
     const fn true_list(self) -> JumpList {
         self.body as u32

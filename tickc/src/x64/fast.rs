@@ -209,6 +209,28 @@ impl OnePass {
         }
     }
 
+    /// `d = [m] * c` on 64 bits, by `imul`.
+    #[inline(always)]
+    pub(super) fn multiply_memory(&mut self, d: Reg, m: Operand, c: i32) {
+        let imm = c as u32 as u64;
+        if !m.is_plain_mem() {
+            return self.multiply_memory_any(d, m, c);
+        }
+        match (disp_len(m), is_byte(c)) {
+            (0, true) => self.buf.wide_rm_imm::<0, 1>(0x69, d, m.reg(), m.disp(), imm),
+            (0, false) => self.buf.wide_rm_imm::<0, 4>(0x69, d, m.reg(), m.disp(), imm),
+            (1, true) => self.buf.wide_rm_imm::<1, 1>(0x69, d, m.reg(), m.disp(), imm),
+            (1, false) => self.buf.wide_rm_imm::<1, 4>(0x69, d, m.reg(), m.disp(), imm),
+            (_, true) => self.buf.wide_rm_imm::<4, 1>(0x69, d, m.reg(), m.disp(), imm),
+            (_, false) => self.buf.wide_rm_imm::<4, 4>(0x69, d, m.reg(), m.disp(), imm),
+        }
+    }
+
+    #[inline(never)]
+    fn multiply_memory_any(&mut self, d: Reg, m: Operand, c: i32) {
+        self.imul_imm(true, d, m, c);
+    }
+
     /// `[base + disp] * c` on 64 bits.
     #[inline(never)]
     fn multiply_plain<const DISP: usize, const IMM: usize>(&mut self, a: Operand, c: u64) -> Operand {

@@ -108,7 +108,7 @@ impl Encoder<'_> {
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn operand_elsewhere(&self, reg: VReg, home: Home) -> Operand {
         match home.place() {
             Home::FOLDED => self.pending,
@@ -198,9 +198,16 @@ impl Encoder<'_> {
             Op::Label => self.label(&mut records[at]),
             Op::Binary => self.binary(r, at as u32),
             Op::BinaryImm => self.binary_immediate(r, at as u32),
+            Op::Load if self.is_plain_forward(r) => {
+                self.pending = Operand::mem(self.home(r.a).place(), RSP, 0, r.b as i32, 0);
+            }
             Op::Branch | Op::BranchImm => {
                 let condition = self.condition(r);
-                let list = self.m.jump_true(condition);
+                let list = if condition.is_flags() {
+                    self.m.jump_on(condition.reg())
+                } else {
+                    self.m.jump_true(condition)
+                };
                 self.go(records, list, r.dst);
             }
             Op::Jump => {
@@ -213,6 +220,12 @@ impl Encoder<'_> {
             Op::Call => self.call(f, r, at as u32),
             _ => self.other(r, at as u32),
         }
+    }
+
+    /// Whether a load is part of the next record, and its address starts in a register.
+    #[inline(always)]
+    fn is_plain_forward(&self, r: Record) -> bool {
+        self.home(r.dst).place() == Home::FOLDED && self.home(r.a).place() < 16
     }
 
     fn other(&mut self, r: Record, at: u32) {
@@ -265,9 +278,12 @@ impl Encoder<'_> {
 
     /// A label: the jumps that wait for it land, and it remembers where it is (in `a`, one more than the position).
     fn label(&mut self, label: &mut Record) {
-        self.m.land_list(label.b);
-        label.a = self.m.buf.pos() + 1;
-        self.m.landed = self.m.buf.pos();
+        let here = self.m.buf.pos();
+        if label.b != 0 {
+            self.m.send_list(label.b, here);
+        }
+        label.a = here + 1;
+        self.m.landed = here;
     }
 
     /// Lets jumps go to the label with the index `to`.
@@ -287,8 +303,11 @@ impl Encoder<'_> {
         let a = self.operand(r.a);
         let with_immediate = matches!(r.op, Op::BranchImm | Op::SetImm | Op::TrapIfImm);
         let b = if with_immediate { Operand::constant(r.immediate()) } else { self.operand(r.b) };
+        // Two slots, one of which a free register takes, if there is none.
+        let a = if self.free == 0 && a.is_mem() && b.is_mem() && r.ty.is_wide_int() { self.through_scratch(r.ty, a) } else { a };
         let condition = match r.condition().comparison() {
             None => Machine::test(self.m, r.ty, a, b, true),
+            Some(op) if r.ty.is_wide_int() => self.m.compare_wide_fast(Compare { op, ty: r.ty }, a, b),
             Some(op) if r.ty.is_float() => self.m.compare_float(op, r.ty, a, b),
             Some(op) => self.m.compare_int(Compare { op, ty: r.ty }, a, b),
         };
@@ -362,24 +381,48 @@ impl Encoder<'_> {
         self.m.release_operand(value);
     }
 
-    #[inline]
+    #[inline(always)]
     fn binary(&mut self, r: Record, at: u32) {
-        let o = Binary { op: r.binary_op(), ty: r.ty };
         let (dst, a, b) = (self.home(r.dst), self.home(r.a), self.home(r.b));
-        // Most are sums, differences, products and operations on bits between registers.
-        let are_ints = dst.place() | a.place() | b.place() < 16;
-        if are_ints && !is_narrow(o.ty) && (o.op.is_alu() || o.op == BinaryOp::Mul) {
-            if !Self::is_dead(dst, at) {
-                self.combine(o, dst.place(), a.place(), b.place());
+        let (is_alu, is_product) = (r.sub <= BinaryOp::Xor as u16, r.sub == BinaryOp::Mul as u16);
+        if (is_alu || is_product) && r.ty.is_wide_int() && !Self::is_dead(dst, at) {
+            let in_place = dst.place() == a.place();
+            if in_place && a.place() | b.place() < 16 {
+                return if is_alu {
+                    self.m.buf.wide_rr(u32::from(r.sub) << 3 | 3, a.place(), b.place());
+                } else {
+                    self.m.buf.wide_imul(a.place(), b.place());
+                };
             }
-            return;
+            if dst.place() | a.place() | b.place() < 16 {
+                return self.combine(Binary { op: r.binary_op(), ty: r.ty }, dst.place(), a.place(), b.place());
+            }
+            if in_place && r.dst == r.a {
+                let (home, value) = (self.operand(r.dst), self.operand(r.b));
+                let value = if value.is_outer_mem() && !home.is_reg() { self.through_scratch(r.ty, value) } else { value };
+                if is_alu {
+                    self.m.assign_alu_fast(r.binary_op(), home, value);
+                } else if !self.m.assign_wide(BinaryOp::Mul, home, value) {
+                    self.m.assign_int(Binary { op: BinaryOp::Mul, ty: r.ty }, home, value);
+                }
+                return self.close();
+            }
         }
         let b = self.operand(r.b);
-        self.binary_any(o, r, b, at);
+        self.binary_any(Binary { op: r.binary_op(), ty: r.ty }, r, b, at);
+    }
+
+    /// Memory that is part of an operation which has no room for it, in the scratch register.
+    #[inline(never)]
+    fn through_scratch(&mut self, ty: Type, a: Operand) -> Operand {
+        let scratch = if ty.is_float() { XSCRATCH } else { SCRATCH };
+        self.m.load(ty, scratch, a);
+        self.m.release_operand(a);
+        Operand::reg_of(scratch)
     }
 
     /// `d = a op b` of 32 or 64 bits.
-    #[inline(always)]
+    #[inline(never)]
     fn combine(&mut self, o: Binary, d: Reg, a: Reg, b: Reg) {
         let wide = is_wide(o.ty);
         let (a, b) = if d == b && o.op.commutes() { (b, a) } else { (a, b) };
@@ -402,21 +445,29 @@ impl Encoder<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn binary_immediate(&mut self, r: Record, at: u32) {
-        let o = Binary { op: r.binary_op(), ty: r.ty };
         let (dst, a) = (self.home(r.dst), self.home(r.a));
-        if dst.place() | a.place() < 16 && !is_narrow(o.ty) && o.op.is_alu() {
-            if !Self::is_dead(dst, at) {
-                self.combine_immediate(o, dst.place(), a.place(), r.b as i32);
+        if dst.place() < 16 && !Self::is_dead(dst, at) {
+            if r.sub <= BinaryOp::Xor as u16 && a.place() < 16 && !is_narrow(r.ty) {
+                return if dst.place() == a.place() && r.ty.is_wide_int() {
+                    self.m.buf.wide_ri(r.sub as u8, a.place(), r.b as i32);
+                } else {
+                    let o = Binary { op: r.binary_op(), ty: r.ty };
+                    self.combine_immediate(o, dst.place(), a.place(), r.b as i32);
+                };
             }
-            return;
+            let is_product = r.sub == BinaryOp::Mul as u16;
+            if is_product && a.place() == Home::FOLDED && r.ty.is_wide_int() && !lea_factor(i64::from(r.b as i32) as u64) {
+                return self.m.multiply_memory(dst.place(), self.pending, r.b as i32);
+            }
         }
+        let o = Binary { op: r.binary_op(), ty: r.ty };
         self.binary_any(o, r, Operand::constant(r.immediate()), at);
     }
 
     /// `d = a op imm` of 32 or 64 bits.
-    #[inline(always)]
+    #[inline(never)]
     fn combine_immediate(&mut self, o: Binary, d: Reg, a: Reg, imm: i32) {
         let wide = is_wide(o.ty);
         if d != a {
@@ -450,7 +501,16 @@ impl Encoder<'_> {
             self.binary_into(o, d, r, b);
         } else if r.dst == r.a {
             let home = self.operand(r.dst);
+            let b = if b.is_outer_mem() { self.through_scratch(o.ty, b) } else { b };
             Machine::assign_binary(self.m, o, home, b);
+        } else if (o.op.is_alu() || o.op == BinaryOp::Mul) && o.ty.is_wide_int() && !b.is_outer_mem() {
+            let (slot, a) = (self.operand(r.dst), self.operand(r.a));
+            self.m.load(o.ty, SCRATCH, a);
+            if !(b.is_const() && o.op == BinaryOp::Mul) && self.m.update_wide(o.op, SCRATCH, b) {
+            } else {
+                self.m.imul_imm(true, SCRATCH, Operand::reg_of(SCRATCH), b.body as i32);
+            }
+            self.m.store_reg(o.ty, slot, SCRATCH);
         } else {
             let a = self.operand(r.a);
             let value = Machine::binary(self.m, o, a, b);
@@ -475,10 +535,7 @@ impl Encoder<'_> {
         let is_first = a.is_reg() && a.reg() == d;
         if b.is_outer_mem() && !is_first && b.reads() & 1 << d != 0 {
             // The copy of the first operand would destroy the address.
-            let scratch = if ty.is_float() { XSCRATCH } else { SCRATCH };
-            self.m.load(ty, scratch, b);
-            self.m.release_operand(b);
-            b = Operand::reg_of(scratch);
+            b = self.through_scratch(ty, b);
         }
         if b.is_const() && op == BinaryOp::Mul && !is_narrow(ty) && !ty.is_float() {
             return self.multiply_immediate(ty, d, a, b.body);
