@@ -435,20 +435,40 @@ impl Builder {
         if a.is_vreg() {
             return a.vreg();
         }
-        if a.kind() == kind::MEM && ty.size() >= 4 { self.forward_load(ty, Address::of(a)) } else { self.to_vreg(ty, a) }
+        match a.kind() {
+            kind::MEM if ty.size() >= 4 => self.forward_load(ty, Address::of(a)),
+            kind::CONST => self.forward_const(ty, a.body),
+            _ => self.to_vreg(ty, a),
+        }
+    }
+
+    /// The register of the type that stands for what only the next record reads.
+    #[inline(always)]
+    fn forward_vreg(&mut self, ty: Type) -> VReg {
+        let known = self.shape.forwards[ty as usize];
+        if known == Shape::NO_FORWARD { self.new_forward(ty) } else { known }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn new_forward(&mut self, ty: Type) -> VReg {
+        let dst = self.new_vreg(ty);
+        self.shape.add_forward(ty, dst);
+        dst
+    }
+
+    /// A constant for the next record only.
+    #[inline(never)]
+    fn forward_const(&mut self, ty: Type, bits: u64) -> VReg {
+        let dst = self.forward_vreg(ty);
+        self.emit_const(ty, dst, bits);
+        dst
     }
 
     /// Loads for the next record only: into the one register of the type that is kept for this.
     #[inline(never)]
     fn forward_load(&mut self, ty: Type, m: Address) -> VReg {
-        let known = self.shape.forwards[ty as usize];
-        let dst = if known == Shape::NO_FORWARD {
-            let dst = self.new_vreg(ty);
-            self.shape.add_forward(ty, dst);
-            dst
-        } else {
-            known
-        };
+        let dst = self.forward_vreg(ty);
         self.emit_access(Op::Load, Op::LoadX, ty, dst, m);
         // What the address is made of is read by the next record.
         let next = self.records.len();
@@ -457,6 +477,20 @@ impl Builder {
             self.shape.read_address(index, next);
         }
         dst
+    }
+
+    /// Whether an operand stands for what is in a register, or at an address that it is a part of, or for a condition, whose branch
+    /// is the last record.
+    fn reads(&self, a: Operand, reg: VReg) -> bool {
+        match a.kind() {
+            kind::REG => a.vreg() == reg,
+            kind::MEM => {
+                let m = Address::of(a);
+                m.base == reg || m.index == Some(reg)
+            }
+            kind::COND => true,
+            _ => false,
+        }
     }
 
     /// A binary operation on 64 bits with a result of its own.
@@ -471,11 +505,8 @@ impl Builder {
             (a, b) = (b, a);
         }
         let a = Operand::vreg_home(self.to_vreg(TY, a));
-        if b.is_const() && to_immediate(TY, b.body).is_none() {
+        if b.kind() == kind::COND {
             b = Operand::vreg_home(self.to_vreg(TY, b));
-        }
-        if let kind::MEM = b.kind() {
-            b = Operand::vreg_home(self.forward_load(TY, Address::of(b)));
         }
         let dst = self.new_vreg(TY);
         self.binary_wide_into(op, dst, a, b);
@@ -594,8 +625,12 @@ impl Machine for Builder {
         }
         // In the order of evaluation, and before the result: both may have to be loaded.
         let a = Operand::vreg_home(self.to_vreg(o.ty, a));
-        let is_late = b.kind() == kind::MEM && self.is_foldable(o) && o.ty.size() >= 4;
-        let b = if is_late || b.is_const() && to_immediate(o.ty, b.body).is_some() {
+        let is_late = match b.kind() {
+            kind::MEM => self.is_foldable(o) && o.ty.size() >= 4,
+            kind::CONST => self.is_foldable(o) || to_immediate(o.ty, b.body).is_some(),
+            _ => false,
+        };
+        let b = if is_late {
             b
         } else {
             Operand::vreg_home(self.to_vreg(o.ty, b))
@@ -721,6 +756,13 @@ impl Machine for Builder {
     }
 
     fn assign(&mut self, ty: Type, home: Operand, value: Operand) {
+        // A variable that was zeroed for this assignment.
+        if let Some(&Record { op: Op::Const, dst, .. }) = self.records.last()
+            && dst == home.vreg()
+            && !self.reads(value, dst)
+        {
+            self.records.truncate(self.records.len() - 1);
+        }
         // A temporary that the last record computes is computed into the variable at once: nothing else reads it.
         if value.is_vreg_temp()
             && let Some(last) = self.records.last_mut()

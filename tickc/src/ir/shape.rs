@@ -51,9 +51,11 @@ impl Life {
         self.end() == position(at)
     }
 
-    #[inline]
-    pub(crate) const fn ty(self) -> Type {
-        Type::ALL[(self.start >> 24) as usize]
+    /// Whether it is of the floats' class.
+    #[inline(always)]
+    pub(crate) const fn is_float(self) -> bool {
+        const _: () = assert!(Type::F64 as u32 == Type::F32 as u32 + 1);
+        (self.start >> 24).wrapping_sub(Type::F32 as u32) < 2
     }
 
     #[inline]

@@ -14,7 +14,6 @@ use regalloc_linearscan::{Hint, Interval, IntervalScan};
 use super::intervals::{Known, Wanted};
 use crate::ir::shape::{Barrier, Shape, position};
 use crate::ir::{ArgValue, Op, VReg};
-use crate::types::Type;
 
 /// What the allocator must know of a machine: sets of registers as masks.
 #[derive(Clone, Copy, Debug)]
@@ -31,9 +30,9 @@ pub(crate) struct Registers {
 }
 
 impl Registers {
-    #[inline]
-    pub(super) fn class(&self, ty: Type) -> u64 {
-        if ty.is_float() { self.floats } else { self.ints }
+    #[inline(always)]
+    pub(super) fn class(&self, is_float: bool) -> u64 {
+        if is_float { self.floats } else { self.ints }
     }
 
     #[inline]

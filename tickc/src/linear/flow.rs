@@ -83,7 +83,7 @@ impl Flow {
     }
 
     /// First and last position of a life that begins at the record `start` (`None`: on entry).
-    #[inline]
+    #[inline(always)]
     pub(super) fn extent(&self, life: Life, on_entry: bool) -> (u32, u32) {
         let (start, end) = (if on_entry { 0 } else { position(life.start()) }, life.end());
         if self.loops.is_empty() && self.region.is_none() {
@@ -92,6 +92,7 @@ impl Flow {
         self.extended(if on_entry { 0 } else { life.start() }, start, end, on_entry)
     }
 
+    #[inline(never)]
     fn extended(&self, first: u32, start: u32, end: u32, on_entry: bool) -> (u32, u32) {
         // The record of the last read.
         let last = end / 2 - 1;

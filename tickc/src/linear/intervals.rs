@@ -49,7 +49,7 @@ pub(super) fn wish(f: &Function, records: &[Record], shape: &mut Shape, register
             let at = life.start();
             let Some(&Record { a, .. }) = records.get(at as usize).filter(|r| inherits(r, reg)) else { break };
             let from = shape.lives[a as usize];
-            if !from.ends_at(at) || from.ty().is_float() != is_float {
+            if !from.ends_at(at) || from.is_float() != is_float {
                 break;
             }
             reg = a;
@@ -152,7 +152,7 @@ impl Barriers {
     /// The registers that an interval may have: all of its class but those that some record in its midst wants.
     #[inline(always)]
     fn allowed(&mut self, all: &[Barrier], start: u32, end: u32, registers: &Registers, life: Life) -> u64 {
-        let class = registers.class(life.ty());
+        let class = registers.class(life.is_float());
         if self.next == all.len() {
             return class;
         }

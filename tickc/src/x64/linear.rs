@@ -74,7 +74,7 @@ impl OnePass {
         self.slots = allocation.slot_count;
         let free = if allocation.has_spare { SPARE_REGISTERS & (GPRS | XMMS) } else { 0 };
         self.free = free;
-        let mut encoder = Encoder { m: self, allocation, shape, pending: Operand::UNIT, barrier: 0, free };
+        let mut encoder = Encoder { m: self, allocation, shape, pending: Operand::UNIT, barrier: 0, free, may_use_scratch: false };
         encoder.enter(f);
         encoder.records(f, records)
     }
@@ -90,6 +90,8 @@ struct Encoder<'a> {
     barrier: usize,
     /// Registers that are nobody's home.
     free: u32,
+    /// Whether the scratch register may be part of the address to come.
+    may_use_scratch: bool,
 }
 
 impl Encoder<'_> {
@@ -201,6 +203,7 @@ impl Encoder<'_> {
             Op::Load if self.is_plain_forward(r) => {
                 self.pending = Operand::mem(self.home(r.a).place(), RSP, 0, r.b as i32, 0);
             }
+            Op::Const if self.home(r.dst).place() == Home::FOLDED => self.pending = Operand::constant(r.constant()),
             Op::Branch | Op::BranchImm => {
                 let condition = self.condition(r);
                 let list = if condition.is_flags() {
@@ -255,12 +258,16 @@ impl Encoder<'_> {
                 self.m.trap_with(code);
             }
             Op::Store | Op::StoreX => {
-                let place = self.memory(r);
                 let value = self.operand(r.dst);
+                self.may_use_scratch = value.is_reg();
+                let place = self.memory(r);
+                self.may_use_scratch = false;
                 self.m.store_to(r.ty, place, value);
             }
             Op::StoreImm | Op::StoreXImm => {
+                self.may_use_scratch = true;
                 let place = self.memory(r);
+                self.may_use_scratch = false;
                 self.m.store_to(r.ty, place, Operand::constant(immediate(r.ty, r.dst)));
             }
             Op::Lea | Op::LeaX => self.lea(r, at),
@@ -335,6 +342,13 @@ impl Encoder<'_> {
     fn pointer(&mut self, reg: VReg) -> (Reg, u32) {
         match register(self.home(reg)) {
             Some(register) => (register, 0),
+            None if self.free == 0 && self.may_use_scratch => {
+                // Once: what is loaded from there goes elsewhere.
+                self.may_use_scratch = false;
+                let slot = self.operand(reg);
+                self.m.load(Type::U64, SCRATCH, slot);
+                (SCRATCH, 0)
+            }
             None => {
                 let slot = self.operand(reg);
                 let loaded = self.m.to_reg(Type::U64, slot);
@@ -367,7 +381,12 @@ impl Encoder<'_> {
         let value = match r.op {
             Op::Const => Operand::constant(r.constant()),
             Op::Copy => self.operand(r.a),
-            _ => self.memory(r),
+            _ => {
+                self.may_use_scratch = true;
+                let place = self.memory(r);
+                self.may_use_scratch = false;
+                place
+            }
         };
         match register(home) {
             Some(d) => self.m.load_fresh(r.ty, d, value),
@@ -503,7 +522,11 @@ impl Encoder<'_> {
             let home = self.operand(r.dst);
             let b = if b.is_outer_mem() { self.through_scratch(o.ty, b) } else { b };
             Machine::assign_binary(self.m, o, home, b);
-        } else if (o.op.is_alu() || o.op == BinaryOp::Mul) && o.ty.is_wide_int() && !b.is_outer_mem() {
+        } else if (o.op.is_alu() || o.op == BinaryOp::Mul)
+            && o.ty.is_wide_int()
+            && !b.is_outer_mem()
+            && (!b.is_const() || fits_wide(b.body))
+        {
             let (slot, a) = (self.operand(r.dst), self.operand(r.a));
             self.m.load(o.ty, SCRATCH, a);
             if !(b.is_const() && o.op == BinaryOp::Mul) && self.m.update_wide(o.op, SCRATCH, b) {
@@ -537,7 +560,8 @@ impl Encoder<'_> {
             // The copy of the first operand would destroy the address.
             b = self.through_scratch(ty, b);
         }
-        if b.is_const() && op == BinaryOp::Mul && !is_narrow(ty) && !ty.is_float() {
+        let is_factor = b.is_const() && op == BinaryOp::Mul && !is_narrow(ty) && !ty.is_float();
+        if is_factor && (!is_wide(ty) || fits_wide(b.body) || lea_factor(b.body)) {
             return self.multiply_immediate(ty, d, a, b.body);
         }
         let shifts = matches!(op, BinaryOp::Shl | BinaryOp::Shr);
