@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::candidates::Candidate;
 use crate::floor;
-use crate::row::{Row, budget};
+use crate::row::{Budget, Row};
 use crate::tsc::{Clock, LEAST_BATCH, Samples};
 use crate::workloads::{Program, Workload};
 
@@ -109,7 +109,9 @@ pub fn measure(
             run_ratio_to_hand: run[i].ratio_to(&run[hand]),
             reference_instructions: reference,
             fragments,
-            budget_cycles: fragments.map(|f| budget(f, size.instructions, reference)),
+            budget_cycles: fragments
+                .zip(Budget::of(tier))
+                .map(|(fragments, budget)| budget.cycles(fragments, size.instructions, reference)),
             compile_ratio_to_floor: match workload {
                 Workload::Empty => None,
                 _ => beyond_empty(i).zip(beyond_empty(hand)).map(|(own, floor)| own / floor),

@@ -39,19 +39,40 @@ pub struct Row {
     pub compile_ratio_to_floor: Option<f64>,
 }
 
-/// Cycles that generating anything may take.
-pub const BUDGET_FUNCTION: f64 = 120.0;
-/// Cycles that each fragment may add.
-pub const BUDGET_FRAGMENT: f64 = 16.0;
-/// Cycles that each instruction may add.
-pub const BUDGET_INSTRUCTION: f64 = 10.0;
+/// What a tier may take to compile, in cycles.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// For anything.
+    pub function: f64,
+    /// For each fragment.
+    pub fragment: f64,
+    /// For each instruction.
+    pub instruction: f64,
+}
 
-/// What generating `generated` instructions from `fragments` fragments may cost, when
-/// good code has `reference` instructions: bloated code earns nothing.
-#[must_use]
-pub fn budget(fragments: u32, generated: usize, reference: usize) -> f64 {
-    let counted = (generated as f64).min(1.1 * reference as f64);
-    BUDGET_FUNCTION + BUDGET_FRAGMENT * f64::from(fragments) + BUDGET_INSTRUCTION * counted
+/// The budget of the one-pass tier.
+pub const ONE_PASS: Budget = Budget { function: 120.0, fragment: 16.0, instruction: 10.0 };
+/// The budget of the linear-scan tier.
+pub const LINEAR_SCAN: Budget = Budget { function: 300.0, fragment: 16.0, instruction: 20.0 };
+
+impl Budget {
+    /// The budget of a tier by the name that the report has for it; none for those that are held to none.
+    #[must_use]
+    pub fn of(tier: &str) -> Option<Budget> {
+        match tier {
+            "one-pass" | "one-pass-composed" => Some(ONE_PASS),
+            "linear-scan" | "linear-scan-composed" => Some(LINEAR_SCAN),
+            _ => None,
+        }
+    }
+
+    /// What generating `generated` instructions from `fragments` fragments may cost, when good code has `reference`
+    /// instructions: bloated code earns nothing.
+    #[must_use]
+    pub fn cycles(&self, fragments: u32, generated: usize, reference: usize) -> f64 {
+        let counted = (generated as f64).min(1.1 * reference as f64);
+        self.function + self.fragment * f64::from(fragments) + self.instruction * counted
+    }
 }
 
 /// Rows as a JSON array with one object on each line.
@@ -67,7 +88,7 @@ mod tests {
 
     #[test]
     fn bloated_code_earns_nothing() {
-        assert!((budget(1, 98, 98) - (120.0 + 16.0 + 980.0)).abs() < 1e-9);
-        assert!((budget(1, 500, 100) - (120.0 + 16.0 + 1100.0)).abs() < 1e-9);
+        assert!((ONE_PASS.cycles(1, 98, 98) - (120.0 + 16.0 + 980.0)).abs() < 1e-9);
+        assert!((ONE_PASS.cycles(1, 500, 100) - (120.0 + 16.0 + 1100.0)).abs() < 1e-9);
     }
 }

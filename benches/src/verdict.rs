@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::floor;
-use crate::row::{BUDGET_FUNCTION, Row};
+use crate::row::{Budget, Row};
 
 /// Generated code may be this much slower than the hand-allocated.
 pub const MOST_RUN_RATIO: f64 = 1.05;
@@ -69,19 +69,20 @@ fn judge_row(row: &Row) -> Vec<Verdict> {
         return vec![verdict(rule, row.instructions as f64, row.reference_instructions as f64)];
     };
     let compile = row.compile_cycles_median;
+    let Some(Budget { function, fragment, instruction }) = Budget::of(&row.tier) else { return Vec::new() };
     if row.workload == "empty" {
         let rule = "cycles to compile the empty function".to_owned();
-        return vec![verdict(rule, compile, BUDGET_FUNCTION)];
+        return vec![verdict(rule, compile, function)];
     }
     let mut verdicts = vec![verdict(
         format!(
-            "cycles to compile (120 + 16 x {fragments} fragments + 10 x min({}, 1.1 x {}) instructions)",
+            "cycles to compile ({function} + {fragment} x {fragments} fragments + {instruction} x min({}, 1.1 x {}) instructions)",
             row.instructions, row.reference_instructions
         ),
         compile,
         budget,
     )];
-    if FLOOR_RATIO_ON.contains(&row.workload.as_str()) {
+    if FLOOR_RATIO_ON.contains(&row.workload.as_str()) && row.tier == "one-pass" {
         verdicts.push(verdict(
             format!("x {}, beyond the empty function", floor::TIER),
             row.compile_ratio_to_floor.unwrap_or(f64::NAN),
