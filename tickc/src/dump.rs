@@ -12,6 +12,8 @@ pub(crate) struct Dumps {
     pub(crate) asm: bool,
     /// `ir`: the intermediate representation of every function compiled that has one, on standard error.
     pub(crate) ir: bool,
+    /// `clif`: what Cranelift is given, on standard error.
+    pub(crate) clif: bool,
 }
 
 /// What `TICKC_DUMP` asks for.
@@ -25,7 +27,8 @@ pub(crate) fn dumps() -> Dumps {
             match word {
                 "asm" => dumps.asm = true,
                 "ir" => dumps.ir = true,
-                _ => eprintln!("tickc: TICKC_DUMP={word}: this build knows `asm` and `ir`"),
+                "clif" if cfg!(feature = "cranelift") => dumps.clif = true,
+                _ => eprintln!("tickc: TICKC_DUMP={word}: this build knows `asm`, `ir` and, with Cranelift, `clif`"),
             }
         }
         dumps

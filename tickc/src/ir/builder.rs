@@ -19,7 +19,7 @@
 
 #![allow(clippy::wrong_self_convention, reason = "`to_vreg` brings an operand, not the machine, into a register")]
 
-use super::{Arg, ArgValue, CallSite, Condition, Function, Indexed, Op, Record, VReg, to_immediate};
+use super::{Arg, ArgValue, CallSite, Condition, Function, Indexed, Op, Record, VOLATILE, VReg, to_immediate};
 use crate::error::Error;
 use crate::machine::{
     Binary, BinaryOp, Compare, Comparison, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind,
@@ -144,13 +144,21 @@ impl Address {
 /// The records of the function under construction, in storage that is reused.
 pub(crate) struct Builder {
     function: Function,
+    /// Whether the functions are interpreted, not compiled.
+    interpreted: bool,
     /// Whether the function has more than [`MAX_RECORDS`]: what comes then is forgotten.
     overflowed: bool,
 }
 
 impl Builder {
+    /// For functions that are interpreted.
     pub(crate) fn new() -> Builder {
-        Builder { function: Function::new(), overflowed: false }
+        Builder { function: Function::new(), interpreted: true, overflowed: false }
+    }
+
+    /// For functions that become machine code.
+    pub(crate) fn for_code() -> Builder {
+        Builder { interpreted: false, ..Builder::new() }
     }
 
     #[inline(always)]
@@ -239,6 +247,12 @@ impl Builder {
         let dst = self.new_vreg();
         self.emit_access(Op::Lea, Op::LeaX, Type::Ptr, dst, m);
         Operand::vreg_temp(dst)
+    }
+
+    /// A memory operand as base and displacement. Consumes `place`.
+    fn emit_plain(&mut self, place: Operand) -> (VReg, u32) {
+        let m = Address::of(place);
+        if m.index.is_none() { (m.base, m.disp as u32) } else { (self.emit_pointer(m).vreg(), 0) }
     }
 
     /// A comparison as a branch that has no target yet.
@@ -391,6 +405,7 @@ impl Machine for Builder {
         f.params.extend_from_slice(prologue.params);
         f.pairs = prologue.pairs;
         f.ret = prologue.ret;
+        f.declared = prologue.declared;
         f.vregs = prologue.params.len() as u32;
         f.zeroed.clear();
         f.calls.clear();
@@ -415,8 +430,12 @@ impl Machine for Builder {
 
     fn abandon(&mut self) {}
 
-    fn interpreted(&self) -> Option<&Function> {
+    fn representation(&self) -> Option<&Function> {
         Some(&self.function)
+    }
+
+    fn is_interpreted(&self) -> bool {
+        self.interpreted
     }
 
     fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
@@ -734,6 +753,19 @@ impl Machine for Builder {
     fn ret(&mut self, ty: Type, value: Operand) {
         let value = if ty == Type::Unit { 0 } else { self.to_vreg(ty, value) };
         self.emit(Op::Ret, ty, 0, 0, value, 0);
+    }
+
+    fn load_volatile(&mut self, ty: Type, place: Operand) -> Operand {
+        let (base, disp) = self.emit_plain(place);
+        let dst = self.new_vreg();
+        self.emit(Op::Load, ty, VOLATILE, dst, base, disp);
+        Operand::vreg_temp(dst)
+    }
+
+    fn store_volatile(&mut self, ty: Type, place: Operand, value: Operand) {
+        let value = self.to_vreg(ty, value);
+        let (base, disp) = self.emit_plain(place);
+        self.emit(Op::Store, ty, VOLATILE, value, base, disp);
     }
 
     fn lost(&self, _: &mut dyn Iterator<Item = Operand>) -> u32 {

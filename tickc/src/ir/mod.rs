@@ -78,11 +78,11 @@ pub(crate) enum Op {
     TrapCode,
     /// Control never comes here.
     Unreachable,
-    /// `dst = [a + displacement b]`
+    /// `dst = [a + displacement b]`; sub is [`VOLATILE`] or 0.
     Load,
     /// `dst = [a + b * scale + displacement]`; sub is the [`Indexed`].
     LoadX,
-    /// `[a + displacement b] = dst`
+    /// `[a + displacement b] = dst`; sub is [`VOLATILE`] or 0.
     Store,
     /// `[a + b * scale + displacement] = dst`; sub is the [`Indexed`].
     StoreX,
@@ -106,6 +106,10 @@ impl Op {
         matches!(self, Op::Jump | Op::Trap | Op::TrapCode | Op::Unreachable | Op::Ret)
     }
 }
+
+/// The sub of an [`Op::Load`] or [`Op::Store`] that happens exactly once, in the order of all such, whether or not its value is
+/// used.
+pub(crate) const VOLATILE: u16 = 1;
 
 /// One operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,6 +148,12 @@ impl Record {
             _ => false,
         };
         defines.then_some(self.dst)
+    }
+
+    /// Whether this is a volatile access.
+    #[inline]
+    pub(crate) const fn is_volatile(self) -> bool {
+        matches!(self.op, Op::Load | Op::Store) && self.sub == VOLATILE
     }
 
     /// What is compared with what for a condition.
@@ -317,6 +327,8 @@ pub(crate) struct Function {
     /// As in [`crate::machine::Prologue`].
     pub(crate) pairs: u32,
     pub(crate) ret: Type,
+    /// As in [`crate::machine::Prologue`].
+    pub(crate) declared: bool,
     /// Number of virtual registers.
     pub(crate) vregs: u32,
     /// Registers that are zero on entry.
@@ -333,6 +345,7 @@ impl Function {
             params: Vec::new(),
             pairs: 0,
             ret: Type::Unit,
+            declared: false,
             vregs: 0,
             zeroed: Vec::new(),
             calls: Vec::new(),
