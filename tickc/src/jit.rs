@@ -333,7 +333,8 @@ impl Jit {
         }
         let keep = emitter.take_keep().unwrap_or_default();
         let end = self.time();
-        let function = emitter.machine.representation().expect("the emitter of the interpreter builds the representation");
+        let function =
+            emitter.machine.representation().expect("the emitter of the interpreter builds the representation");
         if dump::dumps().ir {
             eprint!("tickc: {tier:?} {}\n{function}", name());
         }
@@ -394,9 +395,7 @@ impl Jit {
         let single_pass = code.single_pass;
         let extra = match (keep, phases, single_pass) {
             (None, None, false) => None,
-            (keep, ..) => {
-                Some(Box::new(Extra { program: None, keep: keep.unwrap_or_default(), phases, single_pass }))
-            }
+            (keep, ..) => Some(Box::new(Extra { program: None, keep: keep.unwrap_or_default(), phases, single_pass })),
         };
         let entry = address as usize + finished.entry as usize;
         let node = place.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra })?;

@@ -62,9 +62,8 @@ fn arrange(types: impl Iterator<Item = Type> + Clone, pairs: u32, limit: bool, p
         keyed.push((Key::of(location), Passed::Limit, abi(Type::Usize)));
     }
     let ints = keyed.iter().filter(|(key, ..)| matches!(key, Key::Int(_))).count();
-    let is_int_on_stack = |(key, _, param): &(Key, Passed, AbiParam)| {
-        matches!(key, Key::Stack(_)) && param.value_type.is_int()
-    };
+    let is_int_on_stack =
+        |(key, _, param): &(Key, Passed, AbiParam)| matches!(key, Key::Stack(_)) && param.value_type.is_int();
     if keyed.iter().any(is_int_on_stack) {
         for k in ints..ARGUMENTS.len() {
             keyed.push((Key::Int(k as u32), Passed::Filler, abi(Type::Usize)));

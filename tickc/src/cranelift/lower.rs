@@ -10,7 +10,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 
 use super::calls::Passed;
 use super::survey::Survey;
-use crate::ir::{Function, Op, Record, VReg};
+use crate::ir::{Condition, Function, Op, Record, VReg};
 use crate::machine::Comparison;
 use crate::trap::{CODE_STATUS, TrapKind};
 use crate::types::Type;
@@ -211,12 +211,12 @@ impl Lowering<'_, '_> {
             }
             Op::Set | Op::SetImm => {
                 let truth = self.condition(r);
-                // A value that is not compared but looked at may be any number.
-                if self.b.func.dfg.value_type(truth) == types::I8 && r.condition().comparison().is_some() {
-                    truth
-                } else {
+                if r.condition() == Condition::COMMON_BITS {
+                    // Those that are common, not 0 or 1.
                     let zero = self.constant(r.ty, 0);
                     self.b.ins().icmp(IntCC::NotEqual, truth, zero)
+                } else {
+                    truth
                 }
             }
             Op::TrapIf | Op::TrapIfImm => {
@@ -433,7 +433,13 @@ impl Lowering<'_, '_> {
 
     /// Traps if `condition` is not zero.
     pub(super) fn trap_if(&mut self, condition: Value, kind: u32) {
-        let (trap, behind) = (self.trap(kind), self.b.create_block());
+        let behind = self.b.create_block();
+        self.trap_or(condition, kind, behind);
+    }
+
+    /// Traps if `condition` is not zero, else goes on in the new block `behind`.
+    pub(super) fn trap_or(&mut self, condition: Value, kind: u32, behind: Block) {
+        let trap = self.trap(kind);
         self.b.ins().brif(condition, trap, &[], behind, &[]);
         self.go_on(behind);
     }

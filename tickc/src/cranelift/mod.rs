@@ -173,6 +173,7 @@ impl Compiler {
             CodegenError::ImplLimitExceeded | CodegenError::CodeTooLarge => {
                 Error::CodeTooLarge { limit: place::MAX_CODE }
             }
+            CodegenError::Verifier(errors) => Error::Codegen { reason: errors.to_string() },
             other => Error::Codegen { reason: other.to_string() },
         })?;
         Ok(now() - start)

@@ -65,8 +65,9 @@ impl Lowering<'_, '_> {
             }
             DivisionTraps { zero: true, overflow: true } => {
                 // -1 and 0 are the two smallest numbers once 1 has been added, without sign.
-                let (odd, behind) = (self.b.create_block(), self.b.create_block());
+                let [odd, minus_one, behind] = [(); 3].map(|()| self.b.create_block());
                 self.b.set_cold_block(odd);
+                self.b.set_cold_block(minus_one);
                 let next = self.b.ins().iadd_imm_s(b, 1);
                 let one = self.constant(ty, 1);
                 let is_odd = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, next, one);
@@ -74,11 +75,9 @@ impl Lowering<'_, '_> {
                 self.go_on(odd);
                 let zero = self.constant(ty, 0);
                 let is_zero = self.b.ins().icmp(IntCC::Equal, b, zero);
-                self.trap_if(is_zero, TrapKind::DivisionByZero as u32);
+                self.trap_or(is_zero, TrapKind::DivisionByZero as u32, minus_one);
                 let overflow = overflows(self);
-                self.trap_if(overflow, TrapKind::DivisionOverflow as u32);
-                self.b.ins().jump(behind, &[]);
-                self.go_on(behind);
+                self.trap_or(overflow, TrapKind::DivisionOverflow as u32, behind);
             }
         }
     }

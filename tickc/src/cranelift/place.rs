@@ -187,5 +187,7 @@ pub(crate) fn instructions(code: &[u8]) -> &[u8] {
 
 /// Whether there is nothing but alignment from `from` to the constants at `to`.
 fn is_padding(code: &[u8], from: u64, to: u64) -> bool {
-    to - from < ALIGNMENT as u64 && (to as usize) < code.len() && code[from as usize..to as usize].iter().all(|&b| b == 0)
+    to - from < ALIGNMENT as u64
+        && (to as usize) < code.len()
+        && code[from as usize..to as usize].iter().all(|&b| b == 0)
 }

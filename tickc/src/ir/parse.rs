@@ -8,7 +8,8 @@ use std::fmt::Debug;
 
 use super::print::{condition_name, snake, trap_name, type_name};
 use super::{
-    Arg, ArgValue, BINARY_OPS, COMPARISONS, CallSite, Condition, Function, Indexed, Op, Record, VOLATILE, UNARY_OPS, VReg,
+    Arg, ArgValue, BINARY_OPS, COMPARISONS, CallSite, Condition, Function, Indexed, Op, Record, UNARY_OPS, VOLATILE,
+    VReg,
 };
 use crate::machine::Target;
 use crate::trap::TrapKind;
