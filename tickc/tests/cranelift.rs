@@ -1,4 +1,4 @@
-//! The tests of other files once more, with Cranelift.
+//! The tests of other files once more, with Cranelift, and what only that tier can get wrong ([`tier`]).
 #![cfg(feature = "cranelift")]
 #![cfg(not(miri))]
 #![allow(clippy::duplicate_mod, reason = "each file has its own support")]
@@ -31,3 +31,6 @@ mod same_tokens_operations;
 mod soundness;
 #[path = "tick_c_table.rs"]
 mod tick_c_table;
+
+#[path = "cranelift/tier.rs"]
+mod tier;
