@@ -16,6 +16,8 @@ pub(crate) struct Dumps {
     pub(crate) live: bool,
     /// `alloc`: where it puts them.
     pub(crate) alloc: bool,
+    /// `clif`: what Cranelift is given, on standard error.
+    pub(crate) clif: bool,
 }
 
 /// What `TICKC_DUMP` asks for.
@@ -31,7 +33,10 @@ pub(crate) fn dumps() -> Dumps {
                 "ir" => dumps.ir = true,
                 "live" => dumps.live = true,
                 "alloc" => dumps.alloc = true,
-                _ => eprintln!("tickc: TICKC_DUMP={word}: this build knows `asm`, `ir`, `live` and `alloc`"),
+                "clif" if cfg!(feature = "cranelift") => dumps.clif = true,
+                _ => eprintln!(
+                    "tickc: TICKC_DUMP={word}: this build knows `asm`, `ir`, `live`, `alloc` and, with Cranelift, `clif`"
+                ),
             }
         }
         dumps

@@ -78,6 +78,13 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// Cranelift could not compile the function, or made something of it that is not known here: a limit of its own, or a mistake
+    /// on one side or the other.
+    #[error("cranelift: {reason}")]
+    Codegen {
+        /// What it said.
+        reason: String,
+    },
     /// A parameter or a `let` was used outside its scope or its function.
     #[error("the dynamic variable of type {ty} bound {} was used at {used} {how}", place_or_past(.bound))]
     VariableOutOfScope {

@@ -37,6 +37,8 @@ pub(crate) struct Extra {
     /// What the code refers to.
     pub(crate) keep: Box<[Keep]>,
     pub(crate) phases: Option<Phases>,
+    /// As in [`Stats`].
+    pub(crate) single_pass: bool,
 }
 
 impl FuncData {
@@ -279,7 +281,13 @@ impl<S> Func<S> {
             Some(program) => (program.function().operations(), size_of_val(&program.function().records[..])),
             None => (dump::count_instructions(self.instructions()), self.owner.code().len()),
         };
-        Stats { instructions, bytes, phases: data.extra.as_ref().and_then(|extra| extra.phases) }
+        let extra = data.extra.as_ref();
+        Stats {
+            instructions,
+            bytes,
+            single_pass: extra.is_some_and(|extra| extra.single_pass),
+            phases: extra.and_then(|extra| extra.phases),
+        }
     }
 
     /// The machine code as text, one instruction a line; of an interpreted function, its intermediate representation.
@@ -292,6 +300,10 @@ impl<S> Func<S> {
 
     /// The code without the data behind it.
     fn instructions(&self) -> &[u8] {
+        #[cfg(feature = "cranelift")]
+        if self.owner.data().tier == Tier::Cranelift {
+            return crate::cranelift::instructions(self.owner.code());
+        }
         self.owner.data().finished.instructions(self.owner.code())
     }
 
@@ -315,6 +327,7 @@ impl<S> Func<S> {
                 program: data.program().map(Program::other),
                 keep: Box::new([Arc::new(Handle { function: self.owner.clone(), _keep: keep })]),
                 phases: data.extra.as_ref().and_then(|extra| extra.phases),
+                single_pass: data.extra.as_ref().is_some_and(|extra| extra.single_pass),
             })),
         };
         let node = match data.program() {
@@ -332,7 +345,7 @@ impl<S> Func<S> {
         e.keep(Arc::new(self.owner.clone()));
         let finished = self.owner.data().finished;
         if let Some(program) = self.owner.data().program() {
-            let address = if e.machine.interpreted().is_some() { Ok(0) } else { program.thunk() };
+            let address = if e.machine.is_interpreted() { Ok(0) } else { program.thunk() };
             return Target::Dynamic {
                 address: address.unwrap_or_else(|error| {
                     e.set_error(error);

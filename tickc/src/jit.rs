@@ -27,7 +27,7 @@ pub enum Tier {
     OnePass,
     /// Linear-scan register allocation over an intermediate representation: better code, for about twice the time. 'C's ICODE.
     LinearScan,
-    /// Cranelift: the best code. Not in this build yet.
+    /// Cranelift: the best code, some thousand cycles per instruction. Needs the feature `cranelift`, which is on by default.
     Cranelift,
     /// An interpreter of the intermediate representation: the reference for what dynamic code means, and what runs where no
     /// executable memory is to be had.
@@ -42,6 +42,10 @@ pub struct Stats {
     pub instructions: usize,
     /// Bytes of machine code.
     pub bytes: usize,
+    /// Whether [`Tier::Cranelift`] allocated the registers in a single pass, although [`JitBuilder::cranelift_quick`] did not ask
+    /// for that: the time that its better allocator takes explodes with the length of a basic block. Such code is slower, the more
+    /// so the more variables live at once.
+    pub single_pass: bool,
     /// What compilation took; only of a `Jit` built with [`JitBuilder::stats`].
     pub phases: Option<Phases>,
 }
@@ -54,16 +58,20 @@ pub struct Phases {
     pub specify: u64,
     /// Running the fragments; in the one-pass tier this writes the machine code.
     pub emit: u64,
-    /// Finding the loops.
+    /// Finding the loops; this and what follows, up to `encode`, only of [`Tier::LinearScan`].
     pub flow: u64,
     /// Finding out what is read, and removing what is not.
     pub liveness: u64,
-    /// Making the intervals.
+    /// What each value would like to be in; the intervals themselves are made as part of the next phase.
     pub intervals: u64,
     /// Giving them registers.
     pub allocate: u64,
-    /// Writing the machine code, where that is a phase of its own.
+    /// Writing the machine code.
     pub encode: u64,
+    /// Bringing the intermediate representation into that of the code generator; only of [`Tier::Cranelift`].
+    pub lower: u64,
+    /// The code generator's own work; only of [`Tier::Cranelift`].
+    pub generate: u64,
     /// Completing and relocating the code, and making it callable.
     pub publish: u64,
 }
@@ -71,8 +79,8 @@ pub struct Phases {
 impl Phases {
     /// All phases together.
     pub fn total(&self) -> u64 {
-        let Phases { specify, emit, flow, liveness, intervals, allocate, encode, publish } = *self;
-        specify + emit + flow + liveness + intervals + allocate + encode + publish
+        let Phases { specify, emit, flow, liveness, intervals, allocate, encode, lower, generate, publish } = *self;
+        specify + emit + flow + liveness + intervals + allocate + encode + lower + generate + publish
     }
 }
 
@@ -91,6 +99,8 @@ impl Phases {
 pub struct Jit {
     tier: Tier,
     stats: bool,
+    /// Whether Cranelift is to be quick.
+    quick: bool,
 }
 
 /// Settings of a [`Jit`].
@@ -99,6 +109,7 @@ pub struct Jit {
 pub struct JitBuilder {
     tier: Tier,
     stats: bool,
+    quick: bool,
 }
 
 impl JitBuilder {
@@ -114,6 +125,13 @@ impl JitBuilder {
         self
     }
 
+    /// Whether [`Tier::Cranelift`] leaves out its optimizations and allocates registers in a single pass: some three times as fast,
+    /// or more, for code that is slower.
+    pub fn cranelift_quick(mut self, quick: bool) -> Self {
+        self.quick = quick;
+        self
+    }
+
     /// Makes the `Jit`.
     ///
     /// # Errors
@@ -124,7 +142,7 @@ impl JitBuilder {
         if self.tier != Tier::Interp {
             code_memory::bounds()?;
         }
-        Ok(Jit { tier: self.tier, stats: self.stats })
+        Ok(Jit { tier: self.tier, stats: self.stats, quick: self.quick })
     }
 }
 
@@ -153,6 +171,9 @@ fn check_tier(tier: Tier) -> Result<(), Error> {
     match tier {
         Tier::OnePass | Tier::LinearScan if cfg!(all(target_arch = "x86_64", target_os = "linux")) => Ok(()),
         Tier::Interp => Ok(()),
+        #[cfg(all(feature = "cranelift", target_arch = "x86_64", target_os = "linux"))]
+        Tier::Cranelift => crate::cranelift::check(),
+        #[allow(unreachable_patterns, reason = "with Cranelift")]
         Tier::OnePass | Tier::LinearScan | Tier::Cranelift => Err(Error::TierUnavailable(tier)),
     }
 }
@@ -171,6 +192,9 @@ thread_local! {
     static ONE_PASS: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
     static LINEAR: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
     static INTERP: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
+    /// Fills the representation that Cranelift is given.
+    #[cfg(feature = "cranelift")]
+    static CRANELIFT: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
 }
 
 #[cold]
@@ -178,6 +202,8 @@ fn new_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
     let machine: Box<dyn Machine> = match tier {
         Tier::Interp => Box::new(ir::Builder::new()),
         Tier::LinearScan => Box::new(ir::Builder::lowered()?),
+        #[cfg(feature = "cranelift")]
+        Tier::Cranelift => Box::new(ir::Builder::for_code()),
         _ => Box::new(x64::OnePass::new()?),
     };
     Ok(Box::new(Emitter::new(machine)))
@@ -202,12 +228,12 @@ impl Jit {
 
     /// The default settings, to be changed.
     pub fn builder() -> JitBuilder {
-        JitBuilder { tier: Tier::OnePass, stats: false }
+        JitBuilder { tier: Tier::OnePass, stats: false, quick: false }
     }
 
     /// A `Jit` with the default settings but for the tier, which is known to be there.
     pub(crate) fn of_tier(tier: Tier) -> Jit {
-        Jit { tier, stats: false }
+        Jit { tier, stats: false, quick: false }
     }
 
     /// The tier that `compile` uses.
@@ -272,6 +298,10 @@ impl Jit {
         if tier == Tier::Interp {
             return self.compile_interpreted(quoted, body, name);
         }
+        #[cfg(feature = "cranelift")]
+        if tier == Tier::Cranelift {
+            return self.compile_by_cranelift(quoted, body, name);
+        }
         let cell = if tier == Tier::OnePass { &ONE_PASS } else { &LINEAR };
         let mut emitter = take_emitter(tier, cell)?;
         if self.stats {
@@ -298,7 +328,9 @@ impl Jit {
         });
         let extra = match (keep, phases) {
             (None, None) => None,
-            (keep, phases) => Some(Box::new(Extra { program: None, keep: keep.unwrap_or_default(), phases })),
+            (keep, phases) => {
+                Some(Box::new(Extra { program: None, keep: keep.unwrap_or_default(), phases, single_pass: false }))
+            }
         };
         let entry = address as usize + finished.entry as usize;
         let node = place.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra })?;
@@ -325,17 +357,77 @@ impl Jit {
         }
         let keep = emitter.take_keep().unwrap_or_default();
         let end = self.time();
-        let function = emitter.machine.interpreted().expect("the emitter of the interpreter builds the representation");
+        let function =
+            emitter.machine.representation().expect("the emitter of the interpreter builds the representation");
         if dump::dumps().ir {
             eprint!("tickc: {tier:?} {}\n{function}", name());
         }
         let program = Some(Program::new(function));
         let phases = self.stats.then(|| Phases { emit: end - start, publish: timestamp() - end, ..Phases::default() });
-        let extra = Some(Box::new(Extra { program, keep, phases }));
+        let extra = Some(Box::new(Extra { program, keep, phases, single_pass: false }));
         let node = Node::detached(FuncData { owners: AtomicU32::new(1), entry: 0, finished, tier, extra });
         give_back(&INTERP, emitter);
         // SAFETY: the program was made for the parameters and the result of `S`, as the callers say, and the node counts one
         // owner.
+        Ok(unsafe { Func::new(node) })
+    }
+
+    /// Out of the way of the tiers that are in a hurry.
+    #[cfg(feature = "cranelift")]
+    #[inline(never)]
+    fn compile_by_cranelift<S, N: fmt::Display>(
+        &self,
+        quoted: Quoted<'_>,
+        body: Handle,
+        name: impl FnOnce() -> N,
+    ) -> Result<Func<S>, Error> {
+        use crate::cranelift;
+
+        let tier = Tier::Cranelift;
+        let mut emitter = take_emitter(tier, &CRANELIFT)?;
+        let start = self.time();
+        if emit(&mut emitter, quoted, body).failed {
+            return Err(give_back_failed(&CRANELIFT, emitter));
+        }
+        let keep = emitter.take_keep();
+        let emitted = self.time();
+        let function = emitter.machine.representation().expect("the emitter of this tier builds the representation");
+        let dumps = dump::dumps();
+        if dumps.ir || dumps.asm || dumps.clif {
+            eprintln!("tickc: {tier:?} {}", name());
+        }
+        if dumps.ir {
+            eprint!("{function}");
+        }
+        let effort = if self.quick { cranelift::Effort::Quick } else { cranelift::Effort::Speed };
+        let mut compiler = cranelift::take_compiler()?;
+        let code = compiler.compile(function, effort, || self.time())?;
+        let compiled = self.time();
+        let finished = code.finished;
+        let mut place = code_memory::reserve(finished.len as usize)?;
+        let address = place.exec().addr() as u64;
+        code.place(function, place.bytes(), address)?;
+        if dumps.asm {
+            eprint!("{}", dump::disassemble(cranelift::instructions(place.bytes()), address));
+        }
+        let phases = self.stats.then(|| Phases {
+            emit: emitted - start,
+            lower: compiled - emitted - code.generate,
+            generate: code.generate,
+            publish: timestamp() - compiled,
+            ..Phases::default()
+        });
+        let single_pass = code.single_pass;
+        let extra = match (keep, phases, single_pass) {
+            (None, None, false) => None,
+            (keep, ..) => Some(Box::new(Extra { program: None, keep: keep.unwrap_or_default(), phases, single_pass })),
+        };
+        let entry = address as usize + finished.entry as usize;
+        let node = place.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra })?;
+        cranelift::give_back(compiler);
+        give_back(&CRANELIFT, emitter);
+        // SAFETY: the code was compiled from what was emitted for the parameters and the result of `S`, as the callers say, and
+        // the node counts one owner.
         Ok(unsafe { Func::new(node) })
     }
 

@@ -31,6 +31,8 @@
 extern crate self as tickc;
 
 mod code_memory;
+#[cfg(feature = "cranelift")]
+mod cranelift;
 mod dump;
 mod dynamic;
 mod emit;

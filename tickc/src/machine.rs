@@ -383,10 +383,14 @@ pub(crate) trait Machine {
     fn take_error(&mut self) -> Option<Error>;
     /// Forgets the function under construction (after an error or a panic).
     fn abandon(&mut self);
-    /// The finished function, of a machine whose functions are interpreted: they need no executable memory, and call each other
-    /// without machine code in between.
-    fn interpreted(&self) -> Option<&ir::Function> {
+    /// The finished function, of a machine that builds the linear representation.
+    fn representation(&self) -> Option<&ir::Function> {
         None
+    }
+    /// Whether the function will be interpreted: such functions need no executable memory, and call each other without machine
+    /// code in between.
+    fn is_interpreted(&self) -> bool {
+        false
     }
 
     /// Result of a binary operation as a temporary. At most one operand is a constant.

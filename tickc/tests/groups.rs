@@ -1,13 +1,15 @@
 //! Mutually recursive functions: declared before they are defined, compiled as one group, freed together.
 #![forbid(unsafe_code)]
 
+mod support;
+
 use std::panic::Location;
 use std::sync::Arc;
 
 use tickc::prelude::*;
 
 fn jit() -> Jit {
-    Jit::new().unwrap()
+    support::jit()
 }
 
 /// Checks that a message names lines of this file.

@@ -12,7 +12,7 @@ use tickc::prelude::*;
 type Unary = Func<fn(i64) -> i64>;
 
 fn jit() -> Jit {
-    Jit::new().unwrap()
+    support::jit()
 }
 
 const _: () = {

@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 #![allow(unused_variables, clippy::diverging_sub_expression, reason = "programs that are refused")]
 
+mod support;
+
 use std::panic::Location;
 
 use tickc::prelude::*;
 
 fn jit() -> Jit {
-    Jit::new().unwrap()
+    support::jit()
 }
 
 /// The line of the caller.
@@ -551,7 +553,7 @@ fn a_label_within_an_operand_is_refused() {
 
 #[test]
 fn many_labels_and_variables_take_linear_time() {
-    let count = 20_000;
+    let count = if support::tier() == Tier::Cranelift { 3000 } else { 20_000 };
     let labels: Vec<Label> = (0..count).map(|_| Label::new()).collect();
     let f = jit()
         .compile(tick!(|x: i64| -> i64 {
@@ -577,8 +579,7 @@ fn a_part_of_a_slice_is_no_variable_that_a_jump_could_miss() {
     let (stop, repeat) = (end.goto(), again.goto());
     let (here, there) = (again.here(), end.here());
     let n = Var::<i64>::local();
-    let f = Jit::new()
-        .unwrap()
+    let f = support::jit()
         .compile(tick!(|s: Slice<i64>| -> i64 {
             @here;
             if @n > 100 {
@@ -598,8 +599,7 @@ fn a_variable_read_for_the_last_time_leaves_its_scope_with_it() {
     let end = Label::new();
     let (stop, there) = (end.goto(), end.here());
     let result = Var::<i64>::local();
-    let f = Jit::new()
-        .unwrap()
+    let f = support::jit()
         .compile(tick!(|x: i64| -> i64 {
             @result = x;
             if x > 10 {

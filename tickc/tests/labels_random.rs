@@ -4,6 +4,8 @@
 //! `TICKC_LABEL_CASES` is the number of programs (default 200).
 #![forbid(unsafe_code)]
 
+mod support;
+
 use tickc::prelude::*;
 
 /// Locals that a program works on, beside four variables of the function.
@@ -272,7 +274,7 @@ fn compile(program: &Program) -> Func<Run> {
         }
         hash
     });
-    Jit::new().unwrap().compile(staged).unwrap_or_else(|error| panic!("{error}\n{program:?}"))
+    support::jit().compile(staged).unwrap_or_else(|error| panic!("{error}\n{program:?}"))
 }
 
 #[test]

@@ -12,7 +12,7 @@ use support::Rng;
 use tickc::prelude::*;
 use tickc::{DynCall, Type, Value};
 
-const TIERS: [Tier; 2] = [Tier::OnePass, Tier::Interp];
+const TIERS: &[Tier] = support::TIERS;
 
 fn jit(tier: Tier) -> Jit {
     Jit::builder().tier(tier).build().unwrap()
@@ -21,7 +21,7 @@ fn jit(tier: Tier) -> Jit {
 /// A jump, `break`, `continue` or `return` out of the right-hand side of an assignment leaves the variable as it was.
 #[test]
 fn leaving_an_assignment_leaves_the_variable() {
-    for tier in TIERS {
+    for &tier in TIERS {
         let out = Label::new();
         let f = jit(tier)
             .compile(tick!(|x: i64, c: bool| -> i64 {
@@ -104,7 +104,7 @@ fn last_uses_in_unrolled_loops() {
         }
         sum
     };
-    for tier in TIERS {
+    for &tier in TIERS {
         for factor in [0u32, 1, 2, 3, 5] {
             let (again, out) = (Label::new(), Label::new());
             let f = jit(tier)
@@ -139,7 +139,7 @@ fn last_uses_in_unrolled_loops() {
 /// A label in the body of an unrolled loop is one label: it may stand in one copy.
 #[test]
 fn labels_in_unrolled_loops() {
-    for tier in TIERS {
+    for &tier in TIERS {
         for factor in [1u32, 2] {
             let next = Label::new();
             let f = jit(tier).compile(tick!(|n: i64| -> i64 {
@@ -167,7 +167,7 @@ fn labels_in_unrolled_loops() {
 fn labels_where_something_waits() {
     macro_rules! refused {
         ($($text:literal: |$here:ident, $goto:ident| $quoted:expr;)*) => {$(
-            for tier in TIERS {
+            for &tier in TIERS {
                 let label = Label::new();
                 let ($here, $goto) = (label.here(), label.goto());
                 let error = jit(tier).compile($quoted).expect_err($text);
@@ -213,7 +213,7 @@ fn labels_where_something_waits() {
         "arm": |here, goto| tick!(|x: i64| -> i64 { if x > 9 { @goto } x * 3 + match x { 0 => { @here; 3 } _ => 4 } });
     }
     // Nothing waits where the statement is not part of a larger expression.
-    for tier in TIERS {
+    for &tier in TIERS {
         let label = Label::new();
         let (here, goto) = (label.here(), label.goto());
         let f = jit(tier)
@@ -250,7 +250,7 @@ fn threaded_code() {
             }
         }
     }
-    for tier in TIERS {
+    for &tier in TIERS {
         let ops: [Label; 8] = std::array::from_fn(|_| Label::new());
         let end = Label::new();
         let steps = Var::<usize>::local();
@@ -304,8 +304,8 @@ fn threaded_code() {
 /// Groups, dynamic signatures and both tiers call each other; what one keeps alive lives, and a trap passes through all of it.
 #[test]
 fn groups_and_dynamic_functions() {
-    for tier in TIERS {
-        for other in TIERS {
+    for &tier in TIERS {
+        for &other in TIERS {
             let token = Arc::new(AtomicI64::new(0));
             let seen = token.clone();
             let host = HostFn::new(move |s: &[u16], i: usize| {
@@ -380,8 +380,8 @@ fn groups_and_dynamic_functions() {
 fn payloads_through_both_tiers() {
     support::silence_expected_panics();
     struct Payload(#[allow(dead_code)] Arc<()>);
-    for tier in TIERS {
-        for other in TIERS {
+    for &tier in TIERS {
+        for &other in TIERS {
             let token = Arc::new(());
             let held = token.clone();
             let host = HostFn::new(move |s: &[f32], n: i32| -> f32 {
@@ -412,7 +412,7 @@ fn payloads_through_both_tiers() {
 /// A jump table, recursion, and a prologue that is too long for the place before the body: it zeroes many locals.
 #[test]
 fn a_table_and_a_long_prologue() {
-    for tier in TIERS {
+    for &tier in TIERS {
         let locals: [Var<i64>; 24] = std::array::from_fn(|_| Var::local());
         let again = Label::new();
         let sum = locals.iter().fold(tick!(0i64), |sum, &v| tick!(@sum * 3 + @v));
@@ -488,7 +488,7 @@ fn a_table_and_a_long_prologue() {
 fn division_without_registers() {
     macro_rules! check {
         ($($t:ident $d:expr, $e:expr;)*) => {$(
-            for tier in TIERS {
+            for &tier in TIERS {
                 let (d, e): ($t, $t) = ($d, $e);
                 let f = jit(tier)
                     .compile(tick!(|a: $t, b: $t, c: $t, x: $t, y: $t, z: $t| -> $t {
@@ -539,8 +539,8 @@ fn division_without_registers() {
 /// More arguments than any signature of Rust's takes, through both tiers, with the stack limit behind them on the stack.
 #[test]
 fn many_arguments_through_both_tiers() {
-    for tier in TIERS {
-        for other in TIERS {
+    for &tier in TIERS {
+        for &other in TIERS {
             for count in [7usize, 25, 33, 64, 131] {
                 let types: Vec<Type> = (0..count).map(|i| [Type::I64, Type::F64, Type::I8, Type::U16][i % 4]).collect();
                 let inner = jit(tier)
@@ -618,7 +618,7 @@ fn memory_operands_of_every_shape() {
     let count = HostFn::new(|x: i64| x.wrapping_add(1));
     macro_rules! with_index {
         ($k:expr) => {
-            for tier in TIERS {
+            for &tier in TIERS {
                 let k: usize = $k;
                 let f = jit(tier)
                     .compile(tick!(|a: Slice<i64>, b: Slice<i64>, c: Slice<i64>, n: i64, i: usize| -> i64 {
@@ -731,7 +731,7 @@ fn tables_for_all_values_of_a_type() {
         (x >> 3) as u8
     }
     let narrow = HostFn::new(|x: u64| (x >> 5) as i8);
-    for tier in TIERS {
+    for &tier in TIERS {
         let f = jit(tier)
             .compile(tick!(|x: u64, a: u8, b: i8| -> u64 {
                 let mut h = 1u64;
@@ -774,7 +774,7 @@ fn bounds_that_are_assigned_in_the_loop() {
     fn halve<'a>(n: Var<i64>) -> Code<'a, ()> {
         tick!({ @n /= 2; })
     }
-    for tier in TIERS {
+    for &tier in TIERS {
         for factor in [0u32, 1, 3] {
             let again = Label::new();
             let f = jit(tier)
@@ -832,7 +832,7 @@ fn bounds_that_are_assigned_in_the_loop() {
 /// Conditions that wait beside memory, variables and each other.
 #[test]
 fn conditions_as_operands() {
-    for tier in TIERS {
+    for &tier in TIERS {
         let f = jit(tier)
             .compile(tick!(|s: SliceMut<bool>, x: i64, y: i64| -> bool {
                 let mut v = s[1] & (x < y);
@@ -869,7 +869,7 @@ fn conditions_as_operands() {
 /// Memory that is divided by a constant in place is read at the address where it is stored.
 #[test]
 fn memory_divided_by_constants() {
-    for tier in TIERS {
+    for &tier in TIERS {
         let f = jit(tier)
             .compile(tick!(|s: SliceMut<i64>, t: SliceMut<u8>, i: usize| -> i64 {
                 s[i] /= 10;
@@ -891,7 +891,7 @@ fn memory_divided_by_constants() {
 /// Elements at different indexes are not one value compared with itself.
 #[test]
 fn elements_compared_with_each_other() {
-    for tier in TIERS {
+    for &tier in TIERS {
         let f = jit(tier)
             .compile(tick!(|s: Slice<i64>, i: usize, k: usize| -> bool { s[i] < s[k] || s[i] == s[k] }))
             .unwrap();

@@ -2,13 +2,15 @@
 #![forbid(unsafe_code)]
 #![allow(unused_variables, reason = "programs that are refused")]
 
+mod support;
+
 use std::cell::Cell;
 use std::panic::Location;
 
 use tickc::prelude::*;
 
 fn jit() -> Jit {
-    Jit::new().unwrap()
+    support::jit()
 }
 
 /// The line of the caller.

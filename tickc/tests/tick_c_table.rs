@@ -3,12 +3,14 @@
 
 #![allow(unsafe_code, reason = "the programs whose variables are captured by address")]
 
+mod support;
+
 use std::cell::RefCell;
 
 use tickc::prelude::*;
 
 fn jit() -> Jit {
-    Jit::new().unwrap()
+    support::jit()
 }
 
 thread_local! {
@@ -263,7 +265,9 @@ fn strength_reduction() {
     for k in [2i64, 3, 5, 8, 9, 1024] {
         let f = jit().compile(tick!(|x: i64| -> i64 { x * $k })).unwrap();
         assert_eq!(f.call(-7), -7 * k);
-        assert!(!f.disassemble().contains("imul"), "{k}: {}", f.disassemble());
+        if support::tier() == Tier::OnePass {
+            assert!(!f.disassemble().contains("imul"), "{k}: {}", f.disassemble());
+        }
     }
     for k in [1u32, 2, 16] {
         let f = jit().compile(tick!(|x: u32| -> u32 { x / $k + x % $k })).unwrap();

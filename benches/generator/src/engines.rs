@@ -13,7 +13,7 @@ use crate::memory::{Input, Memory, inputs, same, same_memory};
 use crate::stage;
 
 /// The tiers of this build.
-const TIERS: [Tier; 3] = [Tier::OnePass, Tier::LinearScan, Tier::Interp];
+const TIERS: [Tier; 4] = [Tier::OnePass, Tier::LinearScan, Tier::Interp, Tier::Cranelift];
 
 /// A tier with what its programs call.
 struct Engine {

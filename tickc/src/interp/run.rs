@@ -151,7 +151,7 @@ fn run_frame<'a>(program: &'a Program, mut pc: usize, regs: &mut [u64]) -> Resul
             Op::TrapCode => return Err(CODE_STATUS | reg(r.a)),
             Op::Unreachable => unreachable!("N4: control came to the end of a function that has none"),
             // SAFETY: dynamic code accesses what its checks, or the user's own `unsafe`, allow.
-            Op::Load | Op::LoadX | Op::LoadVolatile => unsafe { load(r.ty, address(r, regs)) },
+            Op::Load | Op::LoadX => unsafe { load(r.ty, address(r, regs)) },
             Op::Store | Op::StoreX => {
                 // SAFETY: as above.
                 unsafe { store(r.ty, address(r, regs), reg(r.dst)) };
@@ -255,7 +255,7 @@ fn holds(condition: Condition, ty: Type, a: u64, b: u64) -> bool {
 fn address(r: Record, regs: &[u64]) -> u64 {
     let base = regs[r.a as usize];
     match r.op {
-        Op::Load | Op::LoadVolatile | Op::Store | Op::StoreImm | Op::Lea => base.wrapping_add(r.b as i32 as u64),
+        Op::Load | Op::Store | Op::StoreImm | Op::Lea => base.wrapping_add(r.b as i32 as u64),
         _ => {
             let indexed = r.indexed();
             let index = regs[r.b as usize] << indexed.log2();

@@ -21,7 +21,7 @@
 
 use super::bump::Bump;
 use super::shape::{Barrier, Life, Loop, Shape};
-use super::{Arg, ArgValue, CallSite, Condition, Function, Indexed, Op, Record, VReg, to_immediate};
+use super::{Arg, ArgValue, CallSite, Condition, Function, Indexed, Op, Record, VOLATILE, VReg, to_immediate};
 use crate::error::Error;
 use crate::jit::Phases;
 use crate::linear::Lowering;
@@ -150,7 +150,9 @@ pub(crate) struct Builder {
     /// The function but for its records and the number of its registers, which are put there when it is complete.
     function: Function,
     records: Bump<Record>,
-    pub(super) shape: Shape,
+    shape: Shape,
+    /// Whether the functions are interpreted, not compiled.
+    interpreted: bool,
     /// Whether the function has more than [`MAX_RECORDS`]: what comes then is forgotten.
     overflowed: bool,
     /// Whether shifts by registers and counts of bits take more than one instruction.
@@ -160,15 +162,30 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
+    /// For functions that are interpreted.
     pub(crate) fn new() -> Builder {
-        Builder { function: Function::new(), records: Bump::new(), shape: Shape::default(), overflowed: false, poor_machine: false, lowering: None }
+        Builder {
+            function: Function::new(),
+            records: Bump::new(),
+            shape: Shape::default(),
+            interpreted: true,
+            overflowed: false,
+            poor_machine: false,
+            lowering: None,
+        }
     }
 
-    /// A builder whose functions become machine code, by the linear-scan tier.
+    /// For functions that become machine code of another tier's.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn for_code() -> Builder {
+        Builder { interpreted: false, ..Builder::new() }
+    }
+
+    /// For functions that become machine code by the linear-scan tier.
     pub(crate) fn lowered() -> Result<Builder, Error> {
         let lowering = Lowering::new()?;
         let poor_machine = lowering.code().is_poor();
-        Ok(Builder { poor_machine, lowering: Some(Box::new(lowering)), ..Builder::new() })
+        Ok(Builder { poor_machine, interpreted: false, lowering: Some(Box::new(lowering)), ..Builder::new() })
     }
 
     #[inline(always)]
@@ -184,7 +201,7 @@ impl Builder {
         let shape = &mut self.shape;
         match op {
             Op::Label | Op::Const | Op::Jump | Op::Trap | Op::Unreachable | Op::Call => {}
-            Op::Copy | Op::Unary | Op::Convert | Op::Bitcast | Op::TrapCode | Op::Load | Op::LoadVolatile | Op::Lea => {
+            Op::Copy | Op::Unary | Op::Convert | Op::Bitcast | Op::TrapCode | Op::Load | Op::Lea => {
                 shape.read(a, at, false);
             }
             Op::BinaryImm | Op::SetImm | Op::BranchImm | Op::TrapIfImm | Op::StoreImm => shape.read(a, at, false),
@@ -281,6 +298,12 @@ impl Builder {
         let dst = self.new_vreg(Type::Ptr);
         self.emit_access(Op::Lea, Op::LeaX, Type::Ptr, dst, m);
         Operand::vreg_temp(dst)
+    }
+
+    /// A memory operand as base and displacement. Consumes `place`.
+    fn emit_plain(&mut self, place: Operand) -> (VReg, u32) {
+        let m = Address::of(place);
+        if m.index.is_none() { (m.base, m.disp as u32) } else { (self.emit_pointer(m).vreg(), 0) }
     }
 
     /// A comparison as a branch that has no target yet.
@@ -561,6 +584,7 @@ impl Machine for Builder {
         f.params.extend_from_slice(prologue.params);
         f.pairs = prologue.pairs;
         f.ret = prologue.ret;
+        f.declared = prologue.declared;
         f.zeroed.clear();
         f.calls.clear();
         f.args.clear();
@@ -614,8 +638,12 @@ impl Machine for Builder {
 
     fn abandon(&mut self) {}
 
-    fn interpreted(&self) -> Option<&Function> {
-        self.lowering.is_none().then_some(&self.function)
+    fn representation(&self) -> Option<&Function> {
+        Some(&self.function)
+    }
+
+    fn is_interpreted(&self) -> bool {
+        self.interpreted
     }
 
     fn binary(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
@@ -846,17 +874,6 @@ impl Machine for Builder {
         place
     }
 
-    fn load_volatile(&mut self, ty: Type, place: Operand) -> Operand {
-        let mut m = Address::of(place);
-        if m.index.is_some() {
-            let pointer = self.emit_pointer(m);
-            m = Address { base: pointer.vreg(), base_is_temporary: true, index: None, log2: 0, disp: 0 };
-        }
-        let dst = self.new_vreg(ty);
-        self.emit(Op::LoadVolatile, ty, 0, dst, m.base, m.disp as u32);
-        Operand::vreg_temp(dst)
-    }
-
     fn load_behind(&mut self, _: Type, pointer: Operand, disp: i32) -> Operand {
         self.address(pointer, None, 0, disp)
     }
@@ -1008,6 +1025,19 @@ impl Machine for Builder {
     fn ret(&mut self, ty: Type, value: Operand) {
         let value = if ty == Type::Unit { 0 } else { self.to_vreg(ty, value) };
         self.emit(Op::Ret, ty, 0, 0, value, 0);
+    }
+
+    fn load_volatile(&mut self, ty: Type, place: Operand) -> Operand {
+        let (base, disp) = self.emit_plain(place);
+        let dst = self.new_vreg(ty);
+        self.emit(Op::Load, ty, VOLATILE, dst, base, disp);
+        Operand::vreg_temp(dst)
+    }
+
+    fn store_volatile(&mut self, ty: Type, place: Operand, value: Operand) {
+        let value = self.to_vreg(ty, value);
+        let (base, disp) = self.emit_plain(place);
+        self.emit(Op::Store, ty, VOLATILE, value, base, disp);
     }
 
     fn lost(&self, _: &mut dyn Iterator<Item = Operand>) -> u32 {

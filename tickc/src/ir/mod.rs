@@ -81,13 +81,11 @@ pub(crate) enum Op {
     TrapCode,
     /// Control never comes here.
     Unreachable,
-    /// `dst = [a + displacement b]`
+    /// `dst = [a + displacement b]`; sub is [`VOLATILE`] or 0.
     Load,
     /// `dst = [a + b * scale + displacement]`; sub is the [`Indexed`].
     LoadX,
-    /// As [`Op::Load`], of what others see, too: never left out, never done twice.
-    LoadVolatile,
-    /// `[a + displacement b] = dst`
+    /// `[a + displacement b] = dst`; sub is [`VOLATILE`] or 0.
     Store,
     /// `[a + b * scale + displacement] = dst`; sub is the [`Indexed`].
     StoreX,
@@ -111,6 +109,10 @@ impl Op {
         matches!(self, Op::Jump | Op::Trap | Op::TrapCode | Op::Unreachable | Op::Ret)
     }
 }
+
+/// The sub of an [`Op::Load`] or [`Op::Store`] that happens exactly once, in the order of all such, whether or not its value is
+/// used.
+pub(crate) const VOLATILE: u16 = 1;
 
 /// One operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,7 +146,7 @@ impl Record {
     pub(crate) fn defined(self) -> Option<VReg> {
         let defines = match self.op {
             Op::Const | Op::Copy | Op::Binary | Op::BinaryImm | Op::Unary | Op::Convert | Op::Bitcast => true,
-            Op::Set | Op::SetImm | Op::Load | Op::LoadX | Op::LoadVolatile | Op::Lea | Op::LeaX => true,
+            Op::Set | Op::SetImm | Op::Load | Op::LoadX | Op::Lea | Op::LeaX => true,
             Op::Call => self.ty != Type::Unit,
             _ => false,
         };
@@ -154,7 +156,7 @@ impl Record {
     /// Whether the record does nothing but write its register.
     #[inline]
     pub(crate) fn is_pure(self) -> bool {
-        !matches!(self.op, Op::LoadVolatile | Op::Call) && self.defined().is_some() && !self.may_trap()
+        self.op != Op::Call && self.defined().is_some() && !self.is_volatile() && !self.may_trap()
     }
 
     /// Whether the operation itself may end the call.
@@ -169,7 +171,7 @@ impl Record {
         use Op::*;
         let (dst, a, b) = match self.op {
             Label | Const | Jump | Trap | Unreachable | Call => (false, false, false),
-            Copy | Unary | Convert | Bitcast | TrapCode | Load | LoadVolatile | Lea => (false, true, false),
+            Copy | Unary | Convert | Bitcast | TrapCode | Load | Lea => (false, true, false),
             BinaryImm | SetImm | BranchImm | TrapIfImm | StoreImm => (false, true, false),
             Set | Branch | TrapIf | LoadX | LeaX | StoreXImm | Binary => (false, true, true),
             Store => (true, true, false),
@@ -177,6 +179,12 @@ impl Record {
             Ret => (false, self.ty != Type::Unit, false),
         };
         [(a, self.a), (b, self.b), (dst, self.dst)].into_iter().filter(|read| read.0).map(|read| read.1)
+    }
+
+    /// Whether this is a volatile access.
+    #[inline]
+    pub(crate) const fn is_volatile(self) -> bool {
+        matches!(self.op, Op::Load | Op::Store) && self.sub == VOLATILE
     }
 
     /// What is compared with what for a condition.
@@ -350,6 +358,8 @@ pub(crate) struct Function {
     /// As in [`crate::machine::Prologue`].
     pub(crate) pairs: u32,
     pub(crate) ret: Type,
+    /// As in [`crate::machine::Prologue`].
+    pub(crate) declared: bool,
     /// Number of virtual registers.
     pub(crate) vregs: u32,
     /// Registers that are zero on entry.
@@ -366,6 +376,7 @@ impl Function {
             params: Vec::new(),
             pairs: 0,
             ret: Type::Unit,
+            declared: false,
             vregs: 0,
             zeroed: Vec::new(),
             calls: Vec::new(),

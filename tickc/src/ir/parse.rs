@@ -8,7 +8,8 @@ use std::fmt::Debug;
 
 use super::print::{condition_name, snake, trap_name, type_name};
 use super::{
-    Arg, ArgValue, BINARY_OPS, COMPARISONS, CallSite, Condition, Function, Indexed, Op, Record, UNARY_OPS, VReg,
+    Arg, ArgValue, BINARY_OPS, COMPARISONS, CallSite, Condition, Function, Indexed, Op, Record, UNARY_OPS, VOLATILE,
+    VReg,
 };
 use crate::machine::Target;
 use crate::trap::TrapKind;
@@ -177,6 +178,7 @@ struct Parser {
 
 impl Parser {
     fn header(&mut self, function: &mut Function, t: &mut Tokens<'_>) -> Result<(), String> {
+        function.declared = t.take("declared");
         t.expect("fn")?;
         t.expect("(")?;
         while !t.take(")") {
@@ -280,11 +282,11 @@ impl Parser {
             "trap_code" => (r.op, r.ty, r.a) = (Op::TrapCode, Type::U32, self.reg(function, t)?),
             "unreachable" => {}
             "load" => self.memory(function, t, &mut r, Op::Load, Op::LoadX)?,
-            "load_volatile" => {
-                self.memory(function, t, &mut r, Op::LoadVolatile, Op::LoadX)?;
-                if r.op == Op::LoadX {
-                    return Err("a volatile load with an index".to_owned());
-                }
+            "load_volatile" => self.volatile(function, t, &mut r, Op::Load)?,
+            "store_volatile" => {
+                self.volatile(function, t, &mut r, Op::Store)?;
+                t.expect(",")?;
+                r.dst = self.reg(function, t)?;
             }
             "lea" => self.memory(function, t, &mut r, Op::Lea, Op::LeaX)?,
             "store" => {
@@ -358,6 +360,16 @@ impl Parser {
     fn jump(&mut self, function: &Function, t: &mut Tokens<'_>, r: &mut Record) -> Result<(), String> {
         r.dst = t.numbered('L')?;
         self.jumps.push(function.records.len());
+        Ok(())
+    }
+
+    /// The address of a volatile access, which has no index.
+    fn volatile(&mut self, function: &mut Function, t: &mut Tokens<'_>, r: &mut Record, op: Op) -> Result<(), String> {
+        self.memory(function, t, r, op, Op::LoadX)?;
+        if r.op != op {
+            return Err("a volatile access with an index".to_owned());
+        }
+        r.sub = VOLATILE;
         Ok(())
     }
 
@@ -461,7 +473,7 @@ mod tests {
 
     /// Every form once.
     const TEXT: &str = "\
-fn(v0: pointer pair, v1: usize, v2: f64) -> f64 {
+declared fn(v0: pointer pair, v1: usize, v2: f64) -> f64 {
     zero v7: i64
     v3 = const.usize 0x0
     v4 = const.f64 0x3ff8000000000000
@@ -475,6 +487,8 @@ L2:
     store.i16 [v0 + v3 * 2], -5
     store.u64 [v0 + 8], 17
     store.u64 [v0 + v3 * 4], v7
+    v7 = load_volatile.u64 [v0 - 8]
+    store_volatile.u64 [v0], v7
     v8 = lea.pointer [v0 + 12]
     v8 = lea.pointer [v0 + v3 * 4 + 12]
     v2 = mul.f64 v2, v4
@@ -487,11 +501,11 @@ L2:
     v9 = set.test.i64 v7, 4
     v9 = copy.bool v9
     branch.lt.usize v3, v1 L2
-    branch.ne.bool v9, 0 L28
+    branch.ne.bool v9, 0 L30
     call.unit self 0b1 (v0: pointer, v1: usize, 0x4000000000000000: f64)
     v2 = call.f64 native 0x1000 0b0 ()
     v2 = call.f64 dynamic 0x10 program 0x20 traps 1 checks_stack 0 stack 64 0b0 (v2: f64)
-L28:
+L30:
     jump L2
     trap stack_overflow
     trap_code v3
@@ -521,6 +535,7 @@ L28:
             ("v1 = add.i64 v0, 5000000000", "line 2: `5000000000` has more than 32 bits"),
             ("v1 = add.i64 v0, v0 v0", "line 2: unexpected `v0`"),
             ("v1 = load.i64 [v0 + v0 * 3]", "line 2: a scale of 3"),
+            ("v1 = load_volatile.i64 [v0 + v0 * 8]", "line 2: a volatile access with an index"),
             ("v1 = load.i64 [v0 + v0 * 8 + 8192]", "line 2: the displacement 8192 with an index"),
             ("v1 = load.i64 [v0 - 99999999999]", "line 2: the displacement -99999999999 has more than 32 bits"),
             ("branch.lt.i64 v0, 1 L7", "there is no label L7"),

@@ -55,7 +55,7 @@ pub(super) fn trap_name(kind: u32) -> String {
 
 impl Display for Function {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("fn(")?;
+        f.write_str(if self.declared { "declared fn(" } else { "fn(" })?;
         for (i, ty) in self.params.iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };
             // Of more than 32 words none starts a pair (see `Convention::locate`).
@@ -105,8 +105,9 @@ impl Function {
             Op::Trap => write!(f, "trap {}", trap_name(dst)),
             Op::TrapCode => write!(f, "trap_code v{a}"),
             Op::Unreachable => f.write_str("unreachable"),
+            Op::Load if r.is_volatile() => write!(f, "v{dst} = load_volatile.{ty} {}", Memory(r)),
+            Op::Store if r.is_volatile() => write!(f, "store_volatile.{ty} {}, v{dst}", Memory(r)),
             Op::Load | Op::LoadX => write!(f, "v{dst} = load.{ty} {}", Memory(r)),
-            Op::LoadVolatile => write!(f, "v{dst} = load_volatile.{ty} {}", Memory(r)),
             Op::Store | Op::StoreX => write!(f, "store.{ty} {}, v{dst}", Memory(r)),
             Op::StoreImm | Op::StoreXImm => write!(f, "store.{ty} {}, {}", Memory(r), dst as i32),
             Op::Lea | Op::LeaX => write!(f, "v{dst} = lea.{ty} {}", Memory(r)),
@@ -156,7 +157,7 @@ impl Display for Memory<'_> {
         let r = self.0;
         write!(f, "[v{}", r.a)?;
         let disp = match r.op {
-            Op::Load | Op::LoadVolatile | Op::Store | Op::StoreImm | Op::Lea => r.b as i32,
+            Op::Load | Op::Store | Op::StoreImm | Op::Lea => r.b as i32,
             _ => {
                 write!(f, " + v{} * {}", r.b, 1 << r.indexed().log2())?;
                 r.indexed().disp()

@@ -308,9 +308,7 @@ impl OnePass {
 
     /// Whether all of the code memory reaches an address with a 32-bit displacement.
     fn is_near(&self, address: u64) -> bool {
-        let (start, end) = self.region;
-        let reach = i64::from(i32::MAX) - 4096;
-        (address.wrapping_sub(start) as i64).abs() < reach && (address.wrapping_sub(end) as i64).abs() < reach
+        is_near(self.region, address)
     }
 
     /// The slot that holds the stack limit.
@@ -320,6 +318,13 @@ impl OnePass {
         }
         self.limit
     }
+}
+
+/// Whether code anywhere between the addresses `start` and `end` reaches `address` with a 32-bit displacement.
+pub(crate) fn is_near((start, end): (u64, u64), address: u64) -> bool {
+    let reach = i64::from(i32::MAX) - 4096;
+    let distances = [address.wrapping_sub(start) as i64, address.wrapping_sub(end) as i64];
+    distances.iter().all(|distance| distance.unsigned_abs() < reach as u64)
 }
 
 /// The numbers of the bits of a mask.

@@ -17,7 +17,7 @@ use crate::types::Type;
 /// Offset of the body in the buffer.
 const GAP: u32 = 96;
 /// Functions that need more stack than this check that it is there.
-const UNCHECKED_STACK: u32 = 4096;
+pub(crate) const UNCHECKED_STACK: u32 = 4096;
 /// The instruction `ret`.
 const RET: u8 = 0xc3;
 /// A displacement to be patched.

@@ -239,7 +239,7 @@ impl Encoder<'_> {
                 self.free &= !self.pending.owned();
                 return;
             }
-            Op::Const | Op::Copy | Op::Load | Op::LoadX | Op::LoadVolatile => self.move_to_home(r, at),
+            Op::Const | Op::Copy | Op::Load | Op::LoadX => self.move_to_home(r, at),
             Op::Unary => self.unary(r, at),
             Op::Convert => self.convert(r, at),
             Op::Bitcast => self.bitcast(r, at),
@@ -326,7 +326,7 @@ impl Encoder<'_> {
     fn memory(&mut self, r: Record) -> Operand {
         let (base, mut owned) = self.pointer(r.a);
         match r.op {
-            Op::Load | Op::LoadVolatile | Op::Store | Op::StoreImm | Op::Lea => {
+            Op::Load | Op::Store | Op::StoreImm | Op::Lea => {
                 Operand::mem(base, RSP, 0, r.b as i32, owned)
             }
             _ => {
@@ -375,7 +375,7 @@ impl Encoder<'_> {
 
     fn move_to_home(&mut self, r: Record, at: u32) {
         let home = self.home(r.dst);
-        if Self::is_dead(home, at) && r.op != Op::LoadVolatile {
+        if Self::is_dead(home, at) && !r.is_volatile() {
             return;
         }
         let value = match r.op {
@@ -561,7 +561,7 @@ impl Encoder<'_> {
             b = self.through_scratch(ty, b);
         }
         let is_factor = b.is_const() && op == BinaryOp::Mul && !is_narrow(ty) && !ty.is_float();
-        if is_factor && (!is_wide(ty) || fits_wide(b.body) || lea_factor(b.body)) {
+        if is_factor && (!is_wide(ty) || fits_wide(b.body) || lea_factor(b.body) && b.body.trailing_zeros() < 32) {
             return self.multiply_immediate(ty, d, a, b.body);
         }
         let shifts = matches!(op, BinaryOp::Shl | BinaryOp::Shr);

@@ -44,8 +44,14 @@ mod values;
 
 /// The calling convention, for whoever else calls machine code or is called by it.
 pub(crate) mod convention {
+    #[cfg(feature = "cranelift")]
+    pub(crate) use super::calls::is_near;
     pub(crate) use super::calls::{Convention, Location};
+    #[cfg(feature = "cranelift")]
+    pub(crate) use super::frame::UNCHECKED_STACK;
     pub(crate) use super::regs::{ARGUMENTS, XMM0};
+    #[cfg(feature = "cranelift")]
+    pub(crate) use super::values::MAX_FRAME;
 }
 
 use crate::error::Error;

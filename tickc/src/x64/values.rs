@@ -19,7 +19,9 @@ pub(super) const SPARE: u32 = 3;
 /// Registers that stay for temporaries (R3).
 pub(super) const TEMPORARIES: u32 = 4;
 /// Largest number of slots: a frame of 1 MiB.
-const MAX_SLOTS: u32 = 1 << 17;
+const MAX_SLOTS: u32 = MAX_FRAME / 8;
+/// Most bytes of a frame.
+pub(crate) const MAX_FRAME: u32 = 1 << 20;
 
 /// Whether a mask has more than `n` bits.
 #[inline(always)]

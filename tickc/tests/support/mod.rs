@@ -5,12 +5,20 @@ use std::process::{Command, Output};
 
 use tickc::{Jit, Tier};
 
-/// The tier under test: that which the crate of the tests is named after, else the default one. `interp.rs` runs the tests of
-/// other files once more.
+/// The tiers of this build.
+pub(crate) const TIERS: &[Tier] = if cfg!(feature = "cranelift") {
+    &[Tier::OnePass, Tier::LinearScan, Tier::Interp, Tier::Cranelift]
+} else {
+    &[Tier::OnePass, Tier::LinearScan, Tier::Interp]
+};
+
+/// The tier under test: that which the crate of the tests is named after, else the default one. `interp.rs` and `cranelift.rs` run
+/// the tests of other files once more.
 pub(crate) fn tier() -> Tier {
     match env!("CARGO_CRATE_NAME") {
         "interp" => Tier::Interp,
         "linear" => Tier::LinearScan,
+        "cranelift" => Tier::Cranelift,
         _ => Tier::OnePass,
     }
 }
@@ -31,8 +39,11 @@ pub(crate) fn role() -> Option<String> {
 /// Runs the test named `test` of this binary once more, alone in a process of its own, where [`role`] is `role`.
 pub(crate) fn child(test: &str, role: &str) -> Output {
     let exe = std::env::current_exe().expect("a running test has a file");
+    // The file of the test may be a module of the binary, as this one is a module of the file.
+    let file = module_path!().strip_suffix("support").and_then(|path| path.split_once("::")).expect("a module");
+    let test = format!("{}{test}", file.1);
     Command::new(exe)
-        .args(["--exact", test, "--nocapture", "--include-ignored", "--test-threads=1"])
+        .args(["--exact", &test, "--nocapture", "--include-ignored", "--test-threads=1"])
         .env(ROLE, role)
         .output()
         .expect("a test can be started again")

@@ -1,0 +1,516 @@
+//! Records to CLIF: control flow, memory, traps.
+
+use cranelift_codegen::entity::packed_option::PackedOption;
+use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
+use cranelift_codegen::ir::{
+    self as clif, AbiParam, Block, BlockArg, FuncRef, InstBuilder, MemFlagsData, TrapCode, Value, types,
+};
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+
+use super::calls::Passed;
+use super::survey::Survey;
+use crate::ir::{Condition, Function, Op, Record, VReg};
+use crate::machine::Comparison;
+use crate::trap::{CODE_STATUS, TrapKind};
+use crate::types::Type;
+
+/// What a register of the representation is in CLIF (C1).
+#[derive(Clone, Copy)]
+pub(super) enum Register {
+    /// No record seen so far writes it.
+    Unwritten,
+    /// One record writes it, which has not been lowered yet.
+    Once,
+    /// Several do, none of which has been lowered yet.
+    Often,
+    Value(Value),
+    Variable(Variable),
+}
+
+/// What is kept from function to function.
+#[derive(Default)]
+pub(super) struct Storage {
+    /// By register.
+    pub(super) registers: Vec<Register>,
+    /// By the index of a label's record: that of the last jump there, or [`Storage::NO_JUMP`].
+    pub(super) last_jumps: Vec<u32>,
+    /// By the index of a label's record.
+    pub(super) blocks: Vec<PackedOption<Block>>,
+    pub(super) values: Vec<Value>,
+    pub(super) passed: Vec<(Passed, AbiParam)>,
+}
+
+impl Storage {
+    pub(super) const NO_JUMP: u32 = u32::MAX;
+}
+
+/// The type of a value in CLIF; nothing asks for that of `()`.
+pub(super) fn clif_type(ty: Type) -> clif::Type {
+    match ty {
+        Type::Bool | Type::I8 | Type::U8 => types::I8,
+        Type::I16 | Type::U16 => types::I16,
+        Type::I32 | Type::U32 => types::I32,
+        Type::F32 => types::F32,
+        Type::F64 => types::F64,
+        Type::I64 | Type::Isize | Type::U64 | Type::Usize | Type::Ptr | Type::Unit => types::I64,
+    }
+}
+
+/// A function that is being lowered.
+pub(super) struct Lowering<'a, 'b> {
+    pub(super) function: &'a Function,
+    pub(super) survey: &'a Survey,
+    pub(super) storage: &'a mut Storage,
+    pub(super) b: FunctionBuilder<'b>,
+    /// First address of the code memory, and the one behind its last.
+    pub(super) region: (u64, u64),
+    /// The stack limit, if calls need it.
+    pub(super) limit: Option<Value>,
+    /// This function, once it calls itself.
+    pub(super) itself: Option<FuncRef>,
+    /// Where each trap returns, and where any status is returned, once something goes there.
+    traps: [Option<Block>; TrapKind::ALL.len() + 1],
+    exit: Option<Block>,
+    /// Whether control comes to the current place, in a block that is not complete.
+    live: bool,
+}
+
+/// Fills `clif` with what `function` does.
+pub(super) fn lower(
+    function: &Function,
+    survey: &Survey,
+    region: (u64, u64),
+    clif: &mut clif::Function,
+    context: &mut FunctionBuilderContext,
+    storage: &mut Storage,
+    isa: &dyn TargetIsa,
+) {
+    for register in &mut storage.registers {
+        // A second lowering of the same function finds what the first one left.
+        match register {
+            Register::Value(_) => *register = Register::Once,
+            Register::Variable(_) => *register = Register::Often,
+            _ => {}
+        }
+    }
+    storage.blocks.fill(None.into());
+    clif.signature = super::calls::own_signature(function, survey, &mut storage.passed);
+    let b = FunctionBuilder::new(clif, context);
+    let mut lowering = Lowering {
+        function,
+        survey,
+        storage,
+        b,
+        region,
+        limit: None,
+        itself: None,
+        traps: [None; TrapKind::ALL.len() + 1],
+        exit: None,
+        live: true,
+    };
+    lowering.entry();
+    lowering.body();
+    lowering.stubs();
+    lowering.b.finalize(isa.frontend_config());
+}
+
+impl Lowering<'_, '_> {
+    /// The first block: where parameters are.
+    fn entry(&mut self) {
+        let entry = self.b.create_block();
+        self.b.append_block_params_for_function_params(entry);
+        self.b.switch_to_block(entry);
+        self.b.seal_block(entry);
+        for k in 0..self.storage.passed.len() {
+            let value = self.b.block_params(entry)[k];
+            match self.storage.passed[k].0 {
+                Passed::Argument(index) => self.write(index, value),
+                Passed::Limit => self.limit = Some(value),
+                Passed::Filler => {}
+            }
+        }
+        for &(reg, ty) in &self.function.zeroed {
+            let zero = self.constant(ty, 0);
+            self.write(reg, zero);
+        }
+    }
+
+    fn body(&mut self) {
+        let records = &self.function.records[..];
+        let mut i = 0;
+        while let Some(&r) = records.get(i) {
+            if r.op == Op::Label {
+                self.place_label(i);
+            } else if self.live {
+                let next = records.get(i + 1);
+                match r.op {
+                    Op::Branch | Op::BranchImm => {
+                        let condition = self.condition(r);
+                        let target = self.block(r.dst);
+                        let behind = match next {
+                            // What is reached where the branch is not taken needs no block of its own.
+                            Some(next) if next.op == Op::Label => {
+                                self.live = false;
+                                self.block(i as u32 + 1)
+                            }
+                            Some(next) if next.op == Op::Jump => {
+                                self.live = false;
+                                self.block(next.dst)
+                            }
+                            _ => self.b.create_block(),
+                        };
+                        self.b.ins().brif(condition, target, &[], behind, &[]);
+                        self.jumped(i, r.dst);
+                        match next {
+                            Some(next) if next.op == Op::Jump => {
+                                i += 1;
+                                self.jumped(i, next.dst);
+                            }
+                            _ if self.live => self.go_on(behind),
+                            _ => {}
+                        }
+                    }
+                    Op::Jump => {
+                        let target = self.block(r.dst);
+                        self.b.ins().jump(target, &[]);
+                        self.jumped(i, r.dst);
+                        self.live = false;
+                    }
+                    _ => self.record(r),
+                }
+            }
+            i += 1;
+        }
+    }
+
+    fn record(&mut self, r: Record) {
+        let value = match r.op {
+            Op::Label | Op::Branch | Op::BranchImm | Op::Jump => unreachable!("`body` lowers them"),
+            Op::Const => self.constant(r.ty, r.constant()),
+            Op::Copy => self.read(r.ty, r.a),
+            Op::Binary => {
+                let (a, b) = (self.read(r.ty, r.a), self.read(r.ty, r.b));
+                self.binary(r, a, b)
+            }
+            Op::BinaryImm => {
+                let (a, b) = (self.read(r.ty, r.a), self.constant(r.ty, r.immediate()));
+                self.binary(r, a, b)
+            }
+            Op::Unary => {
+                let a = self.read(r.ty, r.a);
+                self.unary(r.unary_op(), r.ty, a)
+            }
+            Op::Convert => {
+                let a = self.read(r.source_type(), r.a);
+                self.convert(r.source_type(), r.ty, a)
+            }
+            Op::Bitcast => {
+                let a = self.read(r.source_type(), r.a);
+                self.bitcast(r.source_type(), r.ty, a)
+            }
+            Op::Set | Op::SetImm => {
+                let truth = self.condition(r);
+                if r.condition() == Condition::COMMON_BITS {
+                    // Those that are common, not 0 or 1.
+                    let zero = self.constant(r.ty, 0);
+                    self.b.ins().icmp(IntCC::NotEqual, truth, zero)
+                } else {
+                    truth
+                }
+            }
+            Op::TrapIf | Op::TrapIfImm => {
+                let condition = self.condition(r);
+                return self.trap_if(condition, r.dst);
+            }
+            Op::Trap => {
+                let target = self.trap(r.dst);
+                self.b.ins().jump(target, &[]);
+                self.live = false;
+                return;
+            }
+            Op::TrapCode => {
+                let code = self.read(Type::U32, r.a);
+                let code = self.b.ins().uextend(types::I64, code);
+                let mark = self.b.ins().iconst(types::I64, CODE_STATUS as i64);
+                let status = self.b.ins().bor(code, mark);
+                let exit = self.exit();
+                self.b.ins().jump(exit, &[status.into()]);
+                self.live = false;
+                return;
+            }
+            Op::Unreachable => {
+                self.b.ins().trap(TrapCode::unwrap_user(1));
+                self.live = false;
+                return;
+            }
+            Op::Load | Op::LoadX => {
+                let (base, disp) = self.address(r);
+                if r.is_volatile() {
+                    // Nothing is moved across, and what may fault happens though its value is not used.
+                    self.b.ins().sequence_point();
+                    let value = self.b.ins().load(clif_type(r.ty), MemFlagsData::new(), base, disp);
+                    self.b.ins().sequence_point();
+                    value
+                } else {
+                    self.b.ins().load(clif_type(r.ty), ACCESS, base, disp)
+                }
+            }
+            Op::Store | Op::StoreX => {
+                let (base, disp) = self.address(r);
+                let value = self.read(r.ty, r.dst);
+                if r.is_volatile() {
+                    self.b.ins().sequence_point();
+                    self.b.ins().store(MemFlagsData::new(), value, base, disp);
+                    self.b.ins().sequence_point();
+                } else {
+                    self.b.ins().store(ACCESS, value, base, disp);
+                }
+                return;
+            }
+            Op::StoreImm | Op::StoreXImm => {
+                let (base, disp) = self.address(r);
+                let value = self.constant(r.ty, crate::ir::immediate(r.ty, r.dst));
+                self.b.ins().store(ACCESS, value, base, disp);
+                return;
+            }
+            Op::Lea | Op::LeaX => {
+                let (base, disp) = self.address(r);
+                self.b.ins().iadd_imm_s(base, i64::from(disp))
+            }
+            Op::Call => {
+                let Some(value) = self.call(r) else { return };
+                value
+            }
+            Op::Ret => return self.ret(r),
+        };
+        self.write(r.dst, value);
+    }
+
+    /// The value of a register.
+    pub(super) fn read(&mut self, ty: Type, reg: VReg) -> Value {
+        match self.storage.registers[reg as usize] {
+            Register::Value(value) => value,
+            Register::Variable(variable) => self.b.use_var(variable),
+            // N2: control does not come here, though there is a label that nothing jumps to.
+            Register::Unwritten | Register::Once | Register::Often => self.constant(ty, 0),
+        }
+    }
+
+    /// `reg = value`
+    pub(super) fn write(&mut self, reg: VReg, value: Value) {
+        let register = &mut self.storage.registers[reg as usize];
+        match *register {
+            Register::Variable(variable) => self.b.def_var(variable, value),
+            Register::Often => {
+                let variable = self.b.declare_var(self.b.func.dfg.value_type(value));
+                *register = Register::Variable(variable);
+                self.b.def_var(variable, value);
+            }
+            _ => *register = Register::Value(value),
+        }
+    }
+
+    /// The constant with the canonical bits `bits`.
+    pub(super) fn constant(&mut self, ty: Type, bits: u64) -> Value {
+        match ty {
+            Type::F32 => self.b.ins().f32const(f32::from_bits(bits as u32)),
+            Type::F64 => self.b.ins().f64const(f64::from_bits(bits)),
+            _ => {
+                // CLIF wants what lies above a narrow constant to be zero.
+                let ty = clif_type(ty);
+                self.b.ins().iconst(ty, (bits & (u64::MAX >> (64 - ty.bits()))) as i64)
+            }
+        }
+    }
+
+    /// What a record compares: not zero where the condition holds.
+    fn condition(&mut self, r: Record) -> Value {
+        let a = self.read(r.ty, r.a);
+        let b = match r.op {
+            Op::SetImm | Op::BranchImm | Op::TrapIfImm => self.constant(r.ty, r.immediate()),
+            _ => self.read(r.ty, r.b),
+        };
+        let condition = r.condition();
+        let inverse = condition.is_inverse();
+        let Some(comparison) = condition.comparison() else {
+            let common = self.b.ins().band(a, b);
+            if !inverse {
+                return common;
+            }
+            let zero = self.constant(r.ty, 0);
+            return self.b.ins().icmp(IntCC::Equal, common, zero);
+        };
+        if r.ty.is_float() {
+            let code = float_code(comparison);
+            return self.b.ins().fcmp(if inverse { code.complement() } else { code }, a, b);
+        }
+        let code = int_code(comparison, r.ty.is_signed());
+        self.b.ins().icmp(if inverse { code.complement() } else { code }, a, b)
+    }
+
+    /// Base and displacement of an access.
+    fn address(&mut self, r: Record) -> (Value, i32) {
+        let base = self.read(Type::Ptr, r.a);
+        match r.op {
+            Op::Load | Op::Store | Op::StoreImm | Op::Lea => (base, r.b as i32),
+            _ => {
+                let indexed = r.indexed();
+                let mut index = self.read(Type::Usize, r.b);
+                if indexed.log2() != 0 {
+                    index = self.b.ins().ishl_imm_u(index, i64::from(indexed.log2()));
+                }
+                (self.b.ins().iadd(base, index), indexed.disp())
+            }
+        }
+    }
+
+    /// The block of the label with this record.
+    fn block(&mut self, label: u32) -> Block {
+        match self.storage.blocks[label as usize].expand() {
+            Some(block) => block,
+            None => {
+                let block = self.b.create_block();
+                self.storage.blocks[label as usize] = block.into();
+                block
+            }
+        }
+    }
+
+    /// Goes on behind the label with the record `i`.
+    fn place_label(&mut self, i: usize) {
+        let last_jump = self.storage.last_jumps[i];
+        if last_jump == Storage::NO_JUMP && !self.live {
+            // Nothing comes here, unless it is what lies behind a branch.
+            if self.storage.blocks[i].is_none() {
+                return;
+            }
+        }
+        let block = self.block(i as u32);
+        if self.live {
+            self.b.ins().jump(block, &[]);
+        }
+        self.b.switch_to_block(block);
+        self.live = true;
+        if last_jump == Storage::NO_JUMP || last_jump < i as u32 {
+            self.b.seal_block(block);
+        }
+    }
+
+    /// The record `i` has jumped to a label: if that was the last jump back there, all ways to it are known.
+    fn jumped(&mut self, i: usize, label: u32) {
+        if label as usize <= i && self.storage.last_jumps[label as usize] == i as u32 {
+            let block = self.block(label);
+            self.b.seal_block(block);
+        }
+    }
+
+    /// Goes on in a block to which all ways are known.
+    pub(super) fn go_on(&mut self, block: Block) {
+        self.b.switch_to_block(block);
+        self.b.seal_block(block);
+        self.live = true;
+    }
+
+    /// Where the trap of this status returns.
+    fn trap(&mut self, kind: u32) -> Block {
+        *self.traps[kind as usize].get_or_insert_with(|| {
+            let block = self.b.create_block();
+            self.b.set_cold_block(block);
+            block
+        })
+    }
+
+    /// Where the status that is passed is returned.
+    pub(super) fn exit(&mut self) -> Block {
+        *self.exit.get_or_insert_with(|| {
+            let block = self.b.create_block();
+            self.b.append_block_param(block, types::I64);
+            self.b.set_cold_block(block);
+            block
+        })
+    }
+
+    /// Traps if `condition` is not zero.
+    pub(super) fn trap_if(&mut self, condition: Value, kind: u32) {
+        let behind = self.b.create_block();
+        self.trap_or(condition, kind, behind);
+    }
+
+    /// Traps if `condition` is not zero, else goes on in the new block `behind`.
+    pub(super) fn trap_or(&mut self, condition: Value, kind: u32, behind: Block) {
+        let trap = self.trap(kind);
+        self.b.ins().brif(condition, trap, &[], behind, &[]);
+        self.go_on(behind);
+    }
+
+    /// Ends the call with `status` unless it is 0.
+    pub(super) fn hand_on(&mut self, status: Value) {
+        let (exit, behind) = (self.exit(), self.b.create_block());
+        self.b.ins().brif(status, exit, &[BlockArg::Value(status)], behind, &[]);
+        self.go_on(behind);
+    }
+
+    fn ret(&mut self, r: Record) {
+        let value = (r.ty != Type::Unit).then(|| self.read(r.ty, r.a));
+        let status = self.survey.traps.then(|| self.b.ins().iconst(types::I64, 0));
+        self.return_with(value, status);
+        self.live = false;
+    }
+
+    /// Returns; a value that is missing beside a status is zero.
+    fn return_with(&mut self, value: Option<Value>, status: Option<Value>) {
+        let Some(status) = status else {
+            self.b.ins().return_(value.as_slice());
+            return;
+        };
+        let ret = self.function.ret;
+        let value = value.unwrap_or_else(|| self.constant(ret, 0));
+        self.b.ins().return_(&[value, status]);
+    }
+
+    /// What traps go to.
+    fn stubs(&mut self) {
+        for kind in 0..self.traps.len() {
+            if let Some(block) = self.traps[kind] {
+                self.go_on(block);
+                let status = self.b.ins().iconst(types::I64, kind as i64);
+                self.return_with(None, Some(status));
+            }
+        }
+        if let Some(block) = self.exit {
+            self.go_on(block);
+            let status = self.b.block_params(block)[0];
+            self.return_with(None, Some(status));
+        }
+    }
+}
+
+/// An access as dynamic code makes it: to memory that is there, aligned or not.
+pub(super) const ACCESS: MemFlagsData = MemFlagsData::new().with_notrap();
+
+fn int_code(comparison: Comparison, signed: bool) -> IntCC {
+    match (comparison, signed) {
+        (Comparison::Eq, _) => IntCC::Equal,
+        (Comparison::Ne, _) => IntCC::NotEqual,
+        (Comparison::Lt, true) => IntCC::SignedLessThan,
+        (Comparison::Le, true) => IntCC::SignedLessThanOrEqual,
+        (Comparison::Gt, true) => IntCC::SignedGreaterThan,
+        (Comparison::Ge, true) => IntCC::SignedGreaterThanOrEqual,
+        (Comparison::Lt, false) => IntCC::UnsignedLessThan,
+        (Comparison::Le, false) => IntCC::UnsignedLessThanOrEqual,
+        (Comparison::Gt, false) => IntCC::UnsignedGreaterThan,
+        (Comparison::Ge, false) => IntCC::UnsignedGreaterThanOrEqual,
+    }
+}
+
+fn float_code(comparison: Comparison) -> FloatCC {
+    match comparison {
+        Comparison::Eq => FloatCC::Equal,
+        Comparison::Ne => FloatCC::NotEqual,
+        Comparison::Lt => FloatCC::LessThan,
+        Comparison::Le => FloatCC::LessThanOrEqual,
+        Comparison::Gt => FloatCC::GreaterThan,
+        Comparison::Ge => FloatCC::GreaterThanOrEqual,
+    }
+}

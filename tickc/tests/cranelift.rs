@@ -1,0 +1,36 @@
+//! The tests of other files once more, with Cranelift, and what only that tier can get wrong ([`tier`]).
+#![cfg(feature = "cranelift")]
+#![cfg(not(miri))]
+#![allow(clippy::duplicate_mod, reason = "each file has its own support")]
+
+#[path = "deep_calls.rs"]
+mod deep_calls;
+#[path = "division.rs"]
+mod division;
+#[path = "dynamic_types.rs"]
+mod dynamic_types;
+#[path = "groups.rs"]
+mod groups;
+#[path = "host.rs"]
+mod host;
+#[path = "labels.rs"]
+mod labels;
+#[path = "labels_random.rs"]
+mod labels_random;
+#[path = "language.rs"]
+mod language;
+#[path = "lifetime.rs"]
+mod lifetime;
+#[path = "regressions.rs"]
+mod regressions;
+#[path = "same_tokens.rs"]
+mod same_tokens;
+#[path = "same_tokens_operations.rs"]
+mod same_tokens_operations;
+#[path = "soundness.rs"]
+mod soundness;
+#[path = "tick_c_table.rs"]
+mod tick_c_table;
+
+#[path = "cranelift/tier.rs"]
+mod tier;
