@@ -1,4 +1,4 @@
-//! The one-pass tier of `tickc` on the common workload.
+//! The tiers of `tickc` on the common workload.
 //!
 //! What is timed is everything: the quotations, their composition, `compile`, and the destruction of the closures. W1 is
 //! composed by recursion, one fragment a step; W2 to W6 are one quotation each, with unrolled loops; W4 is also composed of
@@ -6,6 +6,7 @@
 
 use std::hint::black_box;
 
+use tickc::Phases;
 use tickc::prelude::*;
 
 use crate::candidates::{Candidate, built};
@@ -151,24 +152,61 @@ fn compile_w6(jit: &Jit) -> Func<fn(Ref<Array<24>>) -> i64> {
 
 /// A candidate whose function is compiled by `compile` and run through `program`.
 macro_rules! candidate {
-    ($workload:ident, $tier:expr, $fragments:expr, $compile:ident, $program:path, $f:ident => $call:expr) => {{
-        let jit = Jit::builder().tier(Tier::OnePass).build().expect("a tier of this machine");
-        built(Workload::$workload, $tier, $fragments, move || $compile(&jit), |$f| $program(size(&$f), $call))
+    ($workload:ident, $tier:expr, $name:expr, $fragments:expr, $compile:ident, $program:path, $f:ident => $call:expr) => {{
+        let jit = Jit::builder().tier($tier).build().expect("a tier of this machine");
+        built(Workload::$workload, $name, $fragments, move || $compile(&jit), |$f| $program(size(&$f), $call))
     }};
 }
 
-/// The candidates of the tier.
+/// The candidates of a tier, held to the one-pass tier's budget.
+macro_rules! candidates {
+    ($tier:expr, $name:expr, $($fragments:expr),*) => {{
+        let [one, power] = [$($fragments),*];
+        vec![
+            candidate!(Empty, $tier, $name, one.map(|_| 0), compile_empty, empty::program, f => move || f.call()),
+            candidate!(W1, $tier, $name, power, compile_w1, w1_power::program, f => move |x| f.call(x)),
+            candidate!(W2, $tier, $name, one, compile_w2, w2_horner::program, f => move |x| f.call(x)),
+            candidate!(W3, $tier, $name, one, compile_w3, w3_dot::program, f => move |p| f.call(Array::of(p))),
+            candidate!(W4, $tier, $name, one, compile_w4, w4_query::program, f => move |r| f.call(r)),
+            candidate!(W5, $tier, $name, one, compile_w5, w5_loop::program, f => move |p| f.call(p)),
+            candidate!(W6, $tier, $name, one, compile_w6, w6_large::program, f => move |p| f.call(Array::of(p))),
+        ]
+    }};
+}
+
+/// The candidates of the one-pass tier.
 #[must_use]
 pub fn candidates() -> Vec<Box<dyn Candidate>> {
+    let mut all = candidates!(Tier::OnePass, TIER, Some(1), Some(w1_power::FRAGMENTS));
+    all.push(candidate!(W4, Tier::OnePass, "one-pass-composed", Some(w4_query::FRAGMENTS), compile_w4_composed, w4_query::program, f => move |r| f.call(r)));
+    all
+}
+
+/// The same functions by Cranelift, which is held to no budget.
+#[must_use]
+pub fn by_cranelift() -> Vec<Box<dyn Candidate>> {
+    candidates!(Tier::Cranelift, "cranelift", None, None::<u32>)
+}
+
+/// What the Cranelift tier takes beside Cranelift, in percent of Cranelift's own time: running the fragments, building CLIF,
+/// placing the code. The least of some compilations, by workload.
+///
+/// # Panics
+/// If this machine does not have the tier.
+#[must_use]
+pub fn beside_cranelift() -> Vec<(Workload, f64)> {
+    let jit = Jit::builder().tier(Tier::Cranelift).stats(true).build().expect("a tier of this machine");
+    let least = |phases: &dyn Fn() -> Option<Phases>| {
+        let share = |p: Phases| 100.0 * (p.emit + p.lower + p.publish) as f64 / p.generate as f64;
+        (0..30).filter_map(|_| phases()).map(share).fold(f64::INFINITY, f64::min)
+    };
     vec![
-        candidate!(Empty, TIER, 0, compile_empty, empty::program, f => move || f.call()),
-        candidate!(W1, TIER, w1_power::FRAGMENTS, compile_w1, w1_power::program, f => move |x| f.call(x)),
-        candidate!(W2, TIER, 1, compile_w2, w2_horner::program, f => move |x| f.call(x)),
-        candidate!(W3, TIER, 1, compile_w3, w3_dot::program, f => move |p| f.call(Array::of(p))),
-        candidate!(W4, TIER, 1, compile_w4, w4_query::program, f => move |r| f.call(r)),
-        candidate!(W4, "one-pass-composed", w4_query::FRAGMENTS, compile_w4_composed, w4_query::program, f => move |r| f.call(r)),
-        candidate!(W5, TIER, 1, compile_w5, w5_loop::program, f => move |p| f.call(p)),
-        candidate!(W6, TIER, 1, compile_w6, w6_large::program, f => move |p| f.call(Array::of(p))),
+        (Workload::W1, least(&|| compile_w1(&jit).stats().phases)),
+        (Workload::W2, least(&|| compile_w2(&jit).stats().phases)),
+        (Workload::W3, least(&|| compile_w3(&jit).stats().phases)),
+        (Workload::W4, least(&|| compile_w4(&jit).stats().phases)),
+        (Workload::W5, least(&|| compile_w5(&jit).stats().phases)),
+        (Workload::W6, least(&|| compile_w6(&jit).stats().phases)),
     ]
 }
 

@@ -20,6 +20,8 @@
 //! # Invariants
 //! - C1: a register that only one record writes is an SSA value, since that record dominates every use (N2); every other one is
 //!   a variable of `cranelift-frontend`.
+//! - C4: between two labels the last value of each variable is known here; the variables are told before control may go to a
+//!   label. Blocks that only a trap's check ends need not know them: stubs read no variables.
 //! - C2: whether a function takes the stack limit is known before it is lowered if its calls need the limit, else when its
 //!   frame is known; the limit is a parameter that only the check before the code looks at.
 //! - C3: all that is called by a near call lies in the code memory or within its reach.
@@ -100,8 +102,14 @@ pub(crate) fn take_compiler() -> Result<Box<Compiler>, Error> {
     }
 }
 
+/// Records of a function beyond which the contexts are freed, not kept: they are as large as the largest function so far.
+const KEPT_RECORDS: usize = 20_000;
+
 /// Keeps the contexts for the next compilation.
 pub(crate) fn give_back(compiler: Box<Compiler>) {
+    if compiler.storage.blocks.capacity() > KEPT_RECORDS {
+        return;
+    }
     let _ = COMPILER.try_with(|cell| cell.set(Some(compiler)));
 }
 
