@@ -20,14 +20,13 @@
 //! # Invariants
 //! - C1: a register that only one record writes is an SSA value, since that record dominates every use (N2); every other one is
 //!   a variable of `cranelift-frontend`.
-//! - C4: between two labels the last value of each variable is known here; the variables are told before control may go to a
-//!   label. Blocks that only a trap's check ends need not know them: stubs read no variables.
 //! - C2: whether a function takes the stack limit is known before it is lowered if its calls need the limit, else when its
 //!   frame is known; the limit is a parameter that only the check before the code looks at.
 //! - C3: all that is called by a near call lies in the code memory or within its reach.
+//! - C4: between two labels the last value of each variable is known here; the variables are told before control may go to a
+//!   label. Blocks that only a trap's check ends need not know them: stubs read no variables.
 //!
 //! Cost: some thousand cycles per instruction generated, of which all but a few percent are Cranelift's own.
-#![allow(unsafe_code, reason = "hands out the addresses of functions that Cranelift calls by name")]
 
 mod calls;
 mod isa;
