@@ -20,6 +20,12 @@ pub trait Candidate {
     /// yardstick that does not compose and is held to no budget.
     fn fragments(&self) -> Option<u32>;
 
+    /// One of how many batches is measured, when compiling: more than 1 for what takes a
+    /// thousand times as long.
+    fn thinned(&self) -> u32 {
+        1
+    }
+
     /// Generates the function `times` times, from the first call of the generator to
     /// the callable pointer. This is what is timed.
     fn compile(&mut self, times: u32);
@@ -51,7 +57,7 @@ pub fn all() -> Vec<Box<dyn Candidate>> {
 pub fn built<H: 'static>(
     workload: Workload,
     tier: &'static str,
-    fragments: u32,
+    fragments: Option<u32>,
     make: impl FnMut() -> H + 'static,
     program: impl Fn(H) -> Program + 'static,
 ) -> Box<dyn Candidate> {
@@ -61,7 +67,7 @@ pub fn built<H: 'static>(
 struct Built<H, M, P> {
     workload: Workload,
     tier: &'static str,
-    fragments: u32,
+    fragments: Option<u32>,
     make: M,
     program: P,
     /// The functions of the batch under way; its capacity is reused.
@@ -78,7 +84,12 @@ impl<H, M: FnMut() -> H, P: Fn(H) -> Program> Candidate for Built<H, M, P> {
     }
 
     fn fragments(&self) -> Option<u32> {
-        Some(self.fragments)
+        self.fragments
+    }
+
+    fn thinned(&self) -> u32 {
+        // An optimizing compiler, which has no budget.
+        if self.fragments.is_some() { 1 } else { 50 }
     }
 
     fn compile(&mut self, times: u32) {
@@ -116,7 +127,7 @@ mod tests {
             let Some(reference) = candidate.workload().reference_instructions() else {
                 continue;
             };
-            if candidate.fragments().is_none() {
+            if candidate.tier().starts_with("floor") {
                 let size = candidate.program().expect("a program").size;
                 let name = candidate.workload().name();
                 let instructions = size.map(|size| size.instructions);
@@ -132,7 +143,7 @@ mod tests {
 
         let handle = Rc::new(());
         let made = Rc::clone(&handle);
-        let mut candidate = built(Workload::W1, "test", 1, move || Rc::clone(&made), |_| w1_power::baseline());
+        let mut candidate = built(Workload::W1, "test", Some(1), move || Rc::clone(&made), |_| w1_power::baseline());
         let before = Rc::strong_count(&handle);
         candidate.compile(32);
         assert_eq!(Rc::strong_count(&handle), before + 32);

@@ -125,6 +125,7 @@ fn measure_compiling(clock: Clock, candidates: &mut [Box<dyn Candidate>], rounds
     let mut samples = vec![Samples::default(); candidates.len()];
     for _ in 0..rounds {
         for (candidate, samples) in candidates.iter_mut().zip(&mut samples) {
+            let batches = (batches / candidate.thinned()).max(1);
             let mut measure = |count| {
                 clock.measure(
                     candidate.as_mut(),
@@ -135,7 +136,7 @@ fn measure_compiling(clock: Clock, candidates: &mut [Box<dyn Candidate>], rounds
                 )
             };
             // The first batches after another candidate's warm caches and predictors.
-            let _ = measure(3);
+            let _ = measure(3.min(batches));
             samples.extend(measure(batches));
         }
     }

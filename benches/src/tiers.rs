@@ -6,6 +6,7 @@
 
 use std::hint::black_box;
 
+use tickc::Phases;
 use tickc::prelude::*;
 
 use crate::candidates::{Candidate, built};
@@ -14,9 +15,10 @@ use crate::workloads::w6_large::Kind;
 use crate::workloads::{Workload, empty, w1_power, w2_horner, w3_dot, w4_query, w5_loop, w6_large};
 
 /// The tiers that are measured: as the report calls them, with W4 composed of fragments.
-const TIERS: [(Tier, &str, &str); 2] = [
-    (Tier::OnePass, "one-pass", "one-pass-composed"),
-    (Tier::LinearScan, "linear-scan", "linear-scan-composed"),
+const TIERS: [(Tier, &str, Option<&str>); 3] = [
+    (Tier::OnePass, "one-pass", Some("one-pass-composed")),
+    (Tier::LinearScan, "linear-scan", Some("linear-scan-composed")),
+    (Tier::Cranelift, "cranelift", None),
 ];
 
 /// An array as a record, so that its constant indices need no check.
@@ -157,7 +159,7 @@ fn compile_w6(jit: &Jit) -> Func<fn(Ref<Array<24>>) -> i64> {
 macro_rules! candidate {
     ($jit_tier:expr, $workload:ident, $tier:expr, $fragments:expr, $compile:ident, $program:path, $f:ident => $call:expr) => {{
         let jit = Jit::builder().tier($jit_tier).build().expect("a tier of this machine");
-        built(Workload::$workload, $tier, $fragments, move || $compile(&jit), |$f| $program(size(&$f), $call))
+        built(Workload::$workload, $tier, Some($fragments), move || $compile(&jit), |$f| $program(size(&$f), $call))
     }};
 }
 
@@ -167,16 +169,42 @@ pub fn candidates() -> Vec<Box<dyn Candidate>> {
     TIERS.into_iter().flat_map(of_tier).collect()
 }
 
-fn of_tier((tier, name, composed): (Tier, &'static str, &'static str)) -> Vec<Box<dyn Candidate>> {
-    vec![
+fn of_tier((tier, name, composed): (Tier, &'static str, Option<&'static str>)) -> Vec<Box<dyn Candidate>> {
+    let mut all = vec![
         candidate!(tier, Empty, name, 0, compile_empty, empty::program, f => move || f.call()),
         candidate!(tier, W1, name, w1_power::FRAGMENTS, compile_w1, w1_power::program, f => move |x| f.call(x)),
         candidate!(tier, W2, name, 1, compile_w2, w2_horner::program, f => move |x| f.call(x)),
         candidate!(tier, W3, name, 1, compile_w3, w3_dot::program, f => move |p| f.call(Array::of(p))),
         candidate!(tier, W4, name, 1, compile_w4, w4_query::program, f => move |r| f.call(r)),
-        candidate!(tier, W4, composed, w4_query::FRAGMENTS, compile_w4_composed, w4_query::program, f => move |r| f.call(r)),
         candidate!(tier, W5, name, 1, compile_w5, w5_loop::program, f => move |p| f.call(p)),
         candidate!(tier, W6, name, 1, compile_w6, w6_large::program, f => move |p| f.call(Array::of(p))),
+    ];
+    if let Some(name) = composed {
+        all.push(candidate!(tier, W4, name, w4_query::FRAGMENTS, compile_w4_composed, w4_query::program, f => move |r| f.call(r)));
+    }
+    all
+}
+
+/// What the Cranelift tier takes beside Cranelift, in percent of Cranelift's own time: running the fragments, building CLIF,
+/// placing the code. Of each part the least of some compilations, by workload.
+///
+/// # Panics
+/// If this machine does not have the tier.
+#[must_use]
+pub fn beside_cranelift() -> Vec<(Workload, f64)> {
+    let jit = Jit::builder().tier(Tier::Cranelift).stats(true).build().expect("a tier of this machine");
+    let least = |phases: &dyn Fn() -> Option<Phases>| {
+        let all: Vec<Phases> = (0..30).filter_map(|_| phases()).collect();
+        let least = |part: fn(&Phases) -> u64| all.iter().map(part).min().expect("they were asked for") as f64;
+        100.0 * (least(|p| p.emit) + least(|p| p.lower) + least(|p| p.publish)) / least(|p| p.generate)
+    };
+    vec![
+        (Workload::W1, least(&|| compile_w1(&jit).stats().phases)),
+        (Workload::W2, least(&|| compile_w2(&jit).stats().phases)),
+        (Workload::W3, least(&|| compile_w3(&jit).stats().phases)),
+        (Workload::W4, least(&|| compile_w4(&jit).stats().phases)),
+        (Workload::W5, least(&|| compile_w5(&jit).stats().phases)),
+        (Workload::W6, least(&|| compile_w6(&jit).stats().phases)),
     ]
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::floor;
 use crate::row::{Budget, Row};
+use crate::workloads::Workload;
 
 /// Generated code may be this much slower than the hand-allocated.
 pub const MOST_RUN_RATIO: f64 = 1.05;
@@ -11,6 +12,9 @@ pub const MOST_RUN_RATIO: f64 = 1.05;
 pub const MOST_FLOOR_RATIO: f64 = 2.5;
 /// The workloads on which [`MOST_FLOOR_RATIO`] is asked for.
 pub const FLOOR_RATIO_ON: [&str; 2] = ["W2", "W3"];
+
+/// What the Cranelift tier may take beside Cranelift, in percent.
+pub const MOST_BESIDE_CRANELIFT: f64 = 5.0;
 
 /// One limit and what was measured.
 #[derive(Clone, Debug)]
@@ -52,6 +56,18 @@ impl fmt::Display for Verdict {
 #[must_use]
 pub fn judge(rows: &[Row]) -> Vec<Verdict> {
     rows.iter().flat_map(judge_row).collect()
+}
+
+/// The limit of what the Cranelift tier does itself.
+#[must_use]
+pub fn judge_cranelift(shares: &[(Workload, f64)]) -> Vec<Verdict> {
+    let verdict = |&(workload, percent): &(Workload, f64)| Verdict {
+        subject: format!("{} cranelift", workload.name()),
+        rule: "percent of Cranelift's own time to compile, for everything else".to_owned(),
+        measured: percent,
+        limit: MOST_BESIDE_CRANELIFT,
+    };
+    shares.iter().map(verdict).collect()
 }
 
 fn judge_row(row: &Row) -> Vec<Verdict> {

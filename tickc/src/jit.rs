@@ -100,6 +100,7 @@ pub struct Jit {
     tier: Tier,
     stats: bool,
     /// Whether Cranelift is to be quick.
+    #[cfg_attr(not(feature = "cranelift"), allow(dead_code, reason = "there is none"))]
     quick: bool,
 }
 

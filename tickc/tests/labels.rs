@@ -553,7 +553,7 @@ fn a_label_within_an_operand_is_refused() {
 
 #[test]
 fn many_labels_and_variables_take_linear_time() {
-    let count = if support::tier() == Tier::Cranelift { 3000 } else { 20_000 };
+    let count = if support::tier() == Tier::Cranelift { 2200 } else { 20_000 };
     let labels: Vec<Label> = (0..count).map(|_| Label::new()).collect();
     let f = jit()
         .compile(tick!(|x: i64| -> i64 {

@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use benches::candidates::{self, Candidate};
 use benches::floor;
 use benches::measuring::{Effort, EmptyCycles, measure};
+use benches::tiers::beside_cranelift;
 use benches::row::{Row, to_json};
 use benches::tsc::Clock;
-use benches::verdict::{Verdict, judge};
+use benches::verdict::{Verdict, judge, judge_cranelift};
 use benches::workloads::{Workload, w4_query};
 use clap::Parser;
 use clap::builder::PossibleValuesParser;
@@ -74,7 +75,11 @@ fn report(arguments: &Arguments) -> Result<ExitCode, String> {
         }
     }
 
-    let verdicts = judge(&rows);
+    let mut verdicts = judge(&rows);
+    if rows.iter().any(|row| row.tier == "cranelift") {
+        let wanted = |(workload, _): &(Workload, f64)| rows.iter().any(|row| row.workload == workload.name());
+        verdicts.extend(judge_cranelift(&beside_cranelift().into_iter().filter(wanted).collect::<Vec<_>>()));
+    }
     let mut text = format!("{}\n", table(&rows));
     text.push_str(&notes(clock, effort));
     text.push('\n');

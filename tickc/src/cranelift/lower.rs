@@ -28,6 +28,23 @@ pub(super) enum Register {
     Variable(Variable),
 }
 
+/// What is known of a variable at the current place.
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    /// The number of the stretch in which `value` was found; another one's is of no use.
+    stretch: u32,
+    value: Value,
+    /// Whether the variable has not been told yet.
+    dirty: bool,
+}
+
+impl Known {
+    /// Of a variable that has not been looked at.
+    pub(super) fn nothing() -> Known {
+        Known { stretch: 0, value: Value::from_u32(0), dirty: false }
+    }
+}
+
 /// What is kept from function to function.
 #[derive(Default)]
 pub(super) struct Storage {
@@ -37,6 +54,10 @@ pub(super) struct Storage {
     pub(super) last_jumps: Vec<u32>,
     /// By the index of a label's record.
     pub(super) blocks: Vec<PackedOption<Block>>,
+    /// By register: values of variables (C4).
+    pub(super) known: Vec<Known>,
+    /// Registers whose variables are dirty.
+    dirty: Vec<VReg>,
     pub(super) values: Vec<Value>,
     pub(super) passed: Vec<(Passed, AbiParam)>,
 }
@@ -74,6 +95,8 @@ pub(super) struct Lowering<'a, 'b> {
     exit: Option<Block>,
     /// Whether control comes to the current place, in a block that is not complete.
     live: bool,
+    /// Number of the current stretch: what lies between two labels.
+    stretch: u32,
 }
 
 /// Fills `clif` with what `function` does.
@@ -95,6 +118,8 @@ pub(super) fn lower(
         }
     }
     storage.blocks.fill(None.into());
+    storage.known.fill(Known::nothing());
+    storage.dirty.clear();
     clif.signature = super::calls::own_signature(function, survey, &mut storage.passed);
     let b = FunctionBuilder::new(clif, context);
     let mut lowering = Lowering {
@@ -108,6 +133,7 @@ pub(super) fn lower(
         traps: [None; TrapKind::ALL.len() + 1],
         exit: None,
         live: true,
+        stretch: 1,
     };
     lowering.entry();
     lowering.body();
@@ -147,6 +173,7 @@ impl Lowering<'_, '_> {
                 match r.op {
                     Op::Branch | Op::BranchImm => {
                         let condition = self.condition(r);
+                        self.tell();
                         let target = self.block(r.dst);
                         let behind = match next {
                             // What is reached where the branch is not taken needs no block of its own.
@@ -172,6 +199,7 @@ impl Lowering<'_, '_> {
                         }
                     }
                     Op::Jump => {
+                        self.tell();
                         let target = self.block(r.dst);
                         self.b.ins().jump(target, &[]);
                         self.jumped(i, r.dst);
@@ -291,7 +319,14 @@ impl Lowering<'_, '_> {
     pub(super) fn read(&mut self, ty: Type, reg: VReg) -> Value {
         match self.storage.registers[reg as usize] {
             Register::Value(value) => value,
-            Register::Variable(variable) => self.b.use_var(variable),
+            Register::Variable(variable) => {
+                let known = &mut self.storage.known[reg as usize];
+                if known.stretch != self.stretch {
+                    let value = self.b.use_var(variable);
+                    *known = Known { stretch: self.stretch, value, dirty: false };
+                }
+                known.value
+            }
             // N2: control does not come here, though there is a label that nothing jumps to.
             Register::Unwritten | Register::Once | Register::Often => self.constant(ty, 0),
         }
@@ -301,13 +336,31 @@ impl Lowering<'_, '_> {
     pub(super) fn write(&mut self, reg: VReg, value: Value) {
         let register = &mut self.storage.registers[reg as usize];
         match *register {
-            Register::Variable(variable) => self.b.def_var(variable, value),
+            Register::Variable(_) => {}
             Register::Often => {
                 let variable = self.b.declare_var(self.b.func.dfg.value_type(value));
                 *register = Register::Variable(variable);
-                self.b.def_var(variable, value);
             }
-            _ => *register = Register::Value(value),
+            _ => {
+                *register = Register::Value(value);
+                return;
+            }
+        }
+        let known = &mut self.storage.known[reg as usize];
+        if known.stretch != self.stretch || !known.dirty {
+            self.storage.dirty.push(reg);
+        }
+        *known = Known { stretch: self.stretch, value, dirty: true };
+    }
+
+    /// Tells variables what was written since the last time, before control may go to a label (C4).
+    fn tell(&mut self) {
+        for reg in self.storage.dirty.drain(..) {
+            let known = &mut self.storage.known[reg as usize];
+            known.dirty = false;
+            if let Register::Variable(variable) = self.storage.registers[reg as usize] {
+                self.b.def_var(variable, known.value);
+            }
         }
     }
 
@@ -379,17 +432,16 @@ impl Lowering<'_, '_> {
 
     /// Goes on behind the label with the record `i`.
     fn place_label(&mut self, i: usize) {
+        // Where nothing comes, Cranelift drops what follows; the survey has counted the jumps in there.
         let last_jump = self.storage.last_jumps[i];
-        if last_jump == Storage::NO_JUMP && !self.live {
-            // Nothing comes here, unless it is what lies behind a branch.
-            if self.storage.blocks[i].is_none() {
-                return;
-            }
-        }
         let block = self.block(i as u32);
         if self.live {
+            self.tell();
             self.b.ins().jump(block, &[]);
         }
+        // What was written behind the last jump is not seen here.
+        self.storage.dirty.clear();
+        self.stretch += 1;
         self.b.switch_to_block(block);
         self.live = true;
         if last_jump == Storage::NO_JUMP || last_jump < i as u32 {

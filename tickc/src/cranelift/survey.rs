@@ -1,6 +1,6 @@
 //! What must be known of a function before it is lowered: its signature, its jumps, which registers are variables.
 
-use super::lower::{Register, Storage};
+use super::lower::{Known, Register, Storage};
 use crate::ir::{CallSite, Function, Op, Record};
 use crate::machine::{BinaryOp, Target};
 use crate::types::Type;
@@ -16,6 +16,8 @@ pub(super) struct Survey {
     /// Operations in its longest basic block, and in all.
     pub(super) longest_block: u32,
     pub(super) operations: u32,
+    /// How many branches there are.
+    pub(super) branches: u32,
 }
 
 /// What a callee does beside its work.
@@ -76,6 +78,7 @@ impl Survey {
             callee_stack: 0,
             longest_block: 0,
             operations: 0,
+            branches: 0,
         };
         let mut block = 0;
         let mut live = true;
@@ -97,6 +100,7 @@ impl Survey {
             match r.op {
                 Op::Branch | Op::BranchImm => {
                     storage.last_jumps[r.dst as usize] = i as u32;
+                    survey.branches += 1;
                     block = 0;
                 }
                 Op::Jump => storage.last_jumps[r.dst as usize] = i as u32,
@@ -129,6 +133,8 @@ impl Storage {
     fn reset(&mut self, function: &Function) {
         self.registers.clear();
         self.registers.resize(function.vregs as usize, Register::Unwritten);
+        self.known.clear();
+        self.known.resize(function.vregs as usize, Known::nothing());
         self.last_jumps.clear();
         self.last_jumps.resize(function.records.len(), Storage::NO_JUMP);
         self.blocks.clear();

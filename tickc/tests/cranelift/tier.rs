@@ -100,6 +100,7 @@ fn volatile_accesses_stay() {
     let accesses = |f: &Func<fn(*mut u32) -> u32>| f.disassemble().matches("[rdi").count();
     let volatile = jit()
         .compile(tick!(|p: *mut u32| -> u32 {
+            // SAFETY: the caller passes a place that may be read and written.
             unsafe {
                 p.read_volatile();
                 p.write_volatile(1);
@@ -113,6 +114,7 @@ fn volatile_accesses_stay() {
     assert_eq!((volatile.call(&raw mut cell), cell), (4, 2));
     let plain = jit()
         .compile(tick!(|p: *mut u32| -> u32 {
+            // SAFETY: it is not called.
             unsafe {
                 *p = 1;
                 *p = 2;
