@@ -11,7 +11,11 @@ pub enum Stop {
     DivisionOverflow,
     Index,
     Code(u32),
+    /// A closure panicked, with this number.
+    Panic(u32),
     Return(u64),
+    /// A jump to the label of this number.
+    Goto(usize),
     /// It runs too long to be of use.
     Fuel,
 }
@@ -137,6 +141,10 @@ pub fn binary(op: Op, ty: Ty, x: u64, y: u64) -> Result<u64, Stop> {
                 Op::Shr => a.wrapping_shr(y as u32),
                 Op::RotateLeft => a.rotate_left(y as u32 % T::BITS),
                 Op::RotateRight => a.rotate_right(y as u32 % T::BITS),
+                Op::SaturatingAdd => a.saturating_add(b),
+                Op::SaturatingSub => a.saturating_sub(b),
+                // A `u64` is no negative `i128`.
+                Op::MulHi => (a as i128 as u128).wrapping_mul(b as i128 as u128).wrapping_shr(T::BITS) as T,
             } as u64)
         },
         float F => {
@@ -184,6 +192,8 @@ fn unary(un: Un, ty: Ty, x: u64) -> u64 {
                 Un::Floor => a.floor(),
                 Un::Ceil => a.ceil(),
                 Un::Trunc => a.trunc(),
+                Un::Round => a.round(),
+                Un::RoundTiesEven => a.round_ties_even(),
                 _ => unreachable!("{un:?} of a float"),
             });
         },
@@ -239,7 +249,13 @@ pub struct Run<'a> {
     vars: Vec<(Ty, u64)>,
     /// Parameters and locals: what a fragment sees of the variables.
     roots: usize,
-    fragments: &'a [Fragment],
+    program: &'a Program,
+    /// How many labels are in scope.
+    labels: usize,
+    /// How many labels this call has passed.
+    passed: u32,
+    /// How deep calls of the program's own functions may still be.
+    depth: u32,
     fuel: u32,
 }
 
@@ -248,16 +264,35 @@ pub fn run(program: &Program, args: &[u64], memory: Memory) -> (Result<u64, Stop
     let params = program.params.scalars().iter().copied().zip(args.iter().copied());
     let vars: Vec<(Ty, u64)> = params.chain(program.locals.iter().map(|&ty| (ty, 0))).collect();
     let roots = vars.len();
-    let mut run = Run { memory, vars, roots, fragments: &program.fragments, fuel: FUEL };
-    let result = match run.block(&program.body) {
-        Ok(()) => run.value(&program.value),
-        Err(stop) => Err(stop),
-    };
-    let result = match result {
-        Err(Stop::Return(bits)) => Ok(bits),
-        other => other,
-    };
+    let mut run = Run { memory, vars, roots, program, labels: 0, passed: 0, depth: DEPTH, fuel: FUEL };
+    let result = run.function(&program.body, &program.value);
     (result, run.memory)
+}
+
+/// A place whose indexes are in range.
+#[derive(Clone, Copy)]
+enum At {
+    Var(usize),
+    Item(Mem, usize),
+    Field(Field),
+    Element(usize),
+    Row(usize, Field),
+    Raw { at: usize, ty: Ty, swapped: bool },
+}
+
+/// Bytes of a scalar.
+pub fn size(ty: Ty) -> usize {
+    match ty {
+        Ty::I8 | Ty::U8 | Ty::Bool => 1,
+        Ty::I16 | Ty::U16 => 2,
+        Ty::I32 | Ty::U32 | Ty::F32 => 4,
+        Ty::I64 | Ty::U64 | Ty::Isize | Ty::Usize | Ty::F64 => 8,
+    }
+}
+
+/// The bits of a float; those of a NaN count as zero.
+fn without_nan(ty: Ty, x: u64) -> u64 {
+    if compare(Cmp::Ne, ty, x, x) { 0 } else { x }
 }
 
 fn field_of(r: &Rec, field: Field) -> u64 {
@@ -288,25 +323,83 @@ impl Run<'_> {
         Ok(self.value(e)? != 0)
     }
 
-    fn load(&self, mem: Mem, i: u64) -> Result<u64, Stop> {
-        let i = i as usize;
-        match mem {
-            Mem::S => self.memory.s.get(i).map(|&v| v as u64),
-            Mem::T => self.memory.t.get(i).map(|&v| u64::from(v)),
-            Mem::W => self.memory.w.get(i).map(|&v| Float::bits(v)),
-        }
-        .ok_or(Stop::Index)
+    /// Where a place is: what of its indexes is evaluated, and checked.
+    fn place(&mut self, place: &Place) -> Result<At, Stop> {
+        let checked = |i: u64, len: u64| if i < len { Ok(i as usize) } else { Err(Stop::Index) };
+        Ok(match place {
+            Place::Var(v) => At::Var(*v),
+            Place::Item(mem, i) => {
+                let i = self.value(i)?;
+                At::Item(*mem, checked(i, self.len(*mem))?)
+            }
+            Place::Part(mem, from, i) => {
+                let from = self.value(from)?;
+                let len = self.len(*mem).checked_sub(from);
+                // Where the part begins is looked at before the index is evaluated.
+                let len = len.ok_or(Stop::Index)?;
+                let i = self.value(i)?;
+                At::Item(*mem, checked(i, len)? + from as usize)
+            }
+            Place::Field(field) => At::Field(*field),
+            Place::Element(i) => {
+                let i = self.value(i)?;
+                At::Element(checked(i, self.memory.record.a.len() as u64)?)
+            }
+            Place::Row(i, field) => {
+                let i = self.value(i)?;
+                At::Row(checked(i, self.memory.q.len() as u64)?, *field)
+            }
+            Place::Raw(raw, ty, i) => {
+                let i = self.value(i)? as usize;
+                let at = match raw {
+                    Raw::Add | Raw::Offset | Raw::Volatile => i % (RAW / size(*ty)) * size(*ty),
+                    Raw::Unaligned | Raw::Swapped => i % (RAW / 2),
+                };
+                At::Raw { at, ty: *ty, swapped: *raw == Raw::Swapped }
+            }
+        })
     }
 
-    fn store(&mut self, mem: Mem, i: u64, v: u64) -> Result<(), Stop> {
-        self.load(mem, i)?;
-        let i = i as usize;
-        match mem {
-            Mem::S => self.memory.s[i] = v as i64,
-            Mem::T => self.memory.t[i] = v as u8,
-            Mem::W => self.memory.w[i] = f32::of(v),
+    fn get(&self, at: At) -> u64 {
+        let memory = &self.memory;
+        match at {
+            At::Var(v) => self.vars[v].1,
+            At::Item(Mem::S, i) => memory.s[i] as u64,
+            At::Item(Mem::T, i) => memory.t[i].into(),
+            At::Item(Mem::W, i) => Float::bits(memory.w[i]),
+            At::Field(field) => field_of(&memory.record, field),
+            At::Element(i) => memory.record.a[i] as u64,
+            At::Row(i, field) => field_of(&memory.q[i], field),
+            At::Raw { at, ty, swapped } => {
+                let mut bytes = [0; 8];
+                bytes[..size(ty)].copy_from_slice(&memory.raw[at..at + size(ty)]);
+                if swapped {
+                    bytes[..size(ty)].reverse();
+                }
+                canonical(ty, u64::from_le_bytes(bytes))
+            }
         }
-        Ok(())
+    }
+
+    fn set(&mut self, at: At, v: u64) {
+        let memory = &mut self.memory;
+        match at {
+            At::Var(to) => self.vars[to].1 = v,
+            At::Item(Mem::S, i) => memory.s[i] = v as i64,
+            At::Item(Mem::T, i) => memory.t[i] = v as u8,
+            At::Item(Mem::W, i) => memory.w[i] = f32::of(v),
+            At::Field(field) => set_field(&mut memory.record, field, v),
+            At::Element(i) => memory.record.a[i] = v as i16,
+            At::Row(i, field) => set_field(&mut memory.q[i], field, v),
+            At::Raw { at, ty, swapped } => {
+                let v = if ty.is_float() { without_nan(ty, v) } else { v };
+                let bytes = &mut memory.raw[at..at + size(ty)];
+                bytes.copy_from_slice(&v.to_le_bytes()[..size(ty)]);
+                if swapped {
+                    bytes.reverse();
+                }
+            }
+        }
     }
 
     fn len(&self, mem: Mem) -> u64 {
@@ -366,7 +459,7 @@ impl Run<'_> {
             }
             Kind::ToBits(a) => {
                 let x = self.value(a)?;
-                if compare(Cmp::Ne, a.ty, x, x) { 0 } else { x }
+                without_nan(a.ty, x)
             }
             Kind::FromBits(a) => self.value(a)?,
             Kind::And(a, b) => u64::from(self.truth(a)? && self.truth(b)?),
@@ -408,24 +501,20 @@ impl Run<'_> {
                     }
                 }
             }
-            Kind::Load(mem, i) => {
-                let i = self.value(i)?;
-                self.load(*mem, i)?
+            Kind::Read(place) => {
+                let at = self.place(place)?;
+                self.get(at)
             }
             Kind::Len(mem) => self.len(*mem),
-            Kind::Field(field) => field_of(&self.memory.record, *field),
-            Kind::Element(i) => {
-                let i = self.value(i)? as usize;
-                *self.memory.record.a.get(i).ok_or(Stop::Index)? as u64
+            Kind::Call(callee, args) | Kind::DynCall(callee, args) => {
+                let args = self.values(args)?;
+                match *callee {
+                    Callee::Native(f) => functions::call_native(f, &args),
+                    Callee::Compiled(f, _) => functions::call_compiled(f, &args, &mut self.memory)?,
+                    Callee::Host(f) => functions::call_host(f, &args, &mut self.memory)?,
+                }
             }
-            Kind::Call(f, args) => {
-                let args = args.iter().map(|a| self.value(a)).collect::<Result<Vec<u64>, Stop>>()?;
-                functions::call_native(*f, &args)
-            }
-            Kind::CallCompiled(f, _, args) => {
-                let args = args.iter().map(|a| self.value(a)).collect::<Result<Vec<u64>, Stop>>()?;
-                functions::call_compiled(*f, &args, &mut self.memory)?
-            }
+            Kind::CallOwn(f, args) => self.call_own(*f, args)?,
             Kind::Bare(x, a, b) => {
                 let (x, a, b) = (self.value(x)?, self.value(a)?, self.value(b)?);
                 let mix = if e.ty.is_float() { Op::Add } else { Op::Xor };
@@ -442,17 +531,19 @@ impl Run<'_> {
                 let i = self.value(i)? as usize;
                 *table.get(i).ok_or(Stop::Index)?
             }
-            Kind::Fragment(f) => match &self.fragments[*f] {
+            Kind::Fragment(f) => match &self.program.fragments[*f] {
                 Fragment::Value(e) => self.rooted(|run| run.value(e))?,
                 Fragment::Block(_) => unreachable!("a value"),
             },
-            Kind::Row(i, field) => {
-                let i = self.value(i)? as usize;
-                field_of(self.memory.q.get(i).ok_or(Stop::Index)?, *field)
-            }
             Kind::ReturnIf(c, r, v) => {
                 if self.truth(c)? {
                     return Err(Stop::Return(self.value(r)?));
+                }
+                self.value(v)?
+            }
+            Kind::GotoIf(c, label, v) => {
+                if self.truth(c)? {
+                    return Err(Stop::Goto(*label));
                 }
                 self.value(v)?
             }
@@ -466,43 +557,17 @@ impl Run<'_> {
     fn stmt(&mut self, stmt: &Stmt) -> Result<(), Stop> {
         self.burn()?;
         match stmt {
-            Stmt::Assign(v, e) => self.vars[*v].1 = self.value(e)?,
-            Stmt::AssignOp(op, v, e) => {
-                let y = self.value(e)?;
-                let (ty, x) = self.vars[*v];
-                self.vars[*v].1 = binary(*op, ty, x, y)?;
-            }
-            Stmt::Store(mem, i, e) => {
+            Stmt::Assign(place, e) => {
                 // As in Rust, the value comes first.
                 let v = self.value(e)?;
-                let i = self.value(i)?;
-                self.store(*mem, i, v)?;
+                let at = self.place(place)?;
+                self.set(at, v);
             }
-            Stmt::StoreOp(op, mem, i, e) => {
+            Stmt::AssignOp(op, place, e) => {
                 let y = self.value(e)?;
-                let i = self.value(i)?;
-                let x = self.load(*mem, i)?;
-                let v = binary(*op, mem.ty(), x, y)?;
-                self.store(*mem, i, v)?;
-            }
-            Stmt::SetField(field, e) => {
-                let v = self.value(e)?;
-                set_field(&mut self.memory.record, *field, v);
-            }
-            Stmt::FieldOp(op, field, e) => {
-                let y = self.value(e)?;
-                let v = binary(*op, field.ty(), field_of(&self.memory.record, *field), y)?;
-                set_field(&mut self.memory.record, *field, v);
-            }
-            Stmt::SetRow(i, field, e) => {
-                let v = self.value(e)?;
-                let i = self.value(i)? as usize;
-                set_field(self.memory.q.get_mut(i).ok_or(Stop::Index)?, *field, v);
-            }
-            Stmt::SetElement(i, e) => {
-                let v = self.value(e)?;
-                let i = self.value(i)? as usize;
-                *self.memory.record.a.get_mut(i).ok_or(Stop::Index)? = v as i16;
+                let at = self.place(place)?;
+                let v = binary(*op, place.ty(|v| self.vars[v].0), self.get(at), y)?;
+                self.set(at, v);
             }
             Stmt::If(c, a, b) => {
                 let taken = if self.truth(c)? { a } else { b };
@@ -533,7 +598,7 @@ impl Run<'_> {
                     self.block(b)?;
                 }
             }
-            Stmt::For(from, to, inclusive, block) => {
+            Stmt::For(from, to, inclusive, _, block) => {
                 let ty = from.ty;
                 let from = self.value(from)?;
                 let from = binary(Op::And, ty, from, 3)?;
@@ -575,7 +640,7 @@ impl Run<'_> {
                     }
                 }
             }
-            Stmt::Fragment(f) => match &self.fragments[*f] {
+            Stmt::Fragment(f) => match &self.program.fragments[*f] {
                 Fragment::Block(block) => self.rooted(|run| run.block(block))?,
                 Fragment::Value(_) => unreachable!("a block"),
             },
@@ -584,7 +649,110 @@ impl Run<'_> {
                 self.value(e)?;
             }
             Stmt::Trap(e) => return Err(Stop::Code(self.value(e)? as u32)),
+            Stmt::Log(e) => {
+                let x = self.value(e)?;
+                self.memory.journal = functions::noted(self.memory.journal, x);
+            }
+            Stmt::Region(region) => self.region(region)?,
+            Stmt::Goto(label) => return Err(Stop::Goto(*label)),
+            Stmt::Table(e, labels) => {
+                let i = self.value(e)? as usize;
+                return Err(labels.get(i).map_or(Stop::Index, |&label| Stop::Goto(label)));
+            }
         }
         Ok(())
+    }
+
+    /// Goes through the segments, and back to where a jump goes.
+    fn region(&mut self, region: &Region) -> Result<(), Stop> {
+        let (first, end) = (self.labels, self.labels + region.segments.len());
+        self.labels = end + 1;
+        let mut rounds = vec![0; region.segments.len()];
+        // The segment that comes next, and whether at its label.
+        let (mut k, mut inside) = (0, false);
+        let result = loop {
+            let Some(segment) = region.segments.get(k) else {
+                break Ok(());
+            };
+            (k, inside) = match self.segment(segment, inside, &mut rounds[k], (region.limit, end)) {
+                Ok(()) => (k + 1, false),
+                Err(Stop::Goto(label)) if label >= first => (label - first, true),
+                Err(stop) => break Err(stop),
+            };
+        };
+        self.labels = first;
+        result
+    }
+
+    /// A segment, from its beginning or from its label.
+    fn segment(&mut self, of: &Segment, mut inside: bool, n: &mut u32, limit: (u32, usize)) -> Result<(), Stop> {
+        match of {
+            Segment::Block(body) => {
+                self.pass(limit)?;
+                self.block(body)
+            }
+            Segment::Loop(rounds, _, a, b) => loop {
+                if !inside {
+                    if *n >= *rounds {
+                        break Ok(());
+                    }
+                    *n += 1;
+                    self.block(a)?;
+                }
+                inside = false;
+                self.pass(limit)?;
+                self.block(b)?;
+            },
+            Segment::Arm(arm) => {
+                self.vars[arm.var].1 = if !inside && self.passed != arm.passed && self.truth(&arm.c)? {
+                    self.block(&arm.a)?;
+                    self.value(&arm.x)?
+                } else {
+                    if !inside {
+                        self.block(&arm.b)?;
+                    }
+                    self.pass(limit)?;
+                    self.block(&arm.d)?;
+                    self.value(&arm.y)?
+                };
+                Ok(())
+            }
+        }
+    }
+
+    /// Passes a label.
+    fn pass(&mut self, (limit, end): (u32, usize)) -> Result<(), Stop> {
+        self.burn()?;
+        self.passed += 1;
+        if self.passed > limit { Err(Stop::Goto(end)) } else { Ok(()) }
+    }
+
+    fn values(&mut self, all: &[E]) -> Result<Vec<u64>, Stop> {
+        all.iter().map(|e| self.value(e)).collect()
+    }
+
+    /// The program or one of its functions, with variables as they are at its beginning.
+    fn function(&mut self, body: &Block, value: &E) -> Result<u64, Stop> {
+        match self.block(body).and_then(|()| self.value(value)) {
+            Err(Stop::Return(bits)) => Ok(bits),
+            other => other,
+        }
+    }
+
+    fn call_own(&mut self, f: usize, args: &[E]) -> Result<u64, Stop> {
+        if self.depth == 0 {
+            return Ok(0);
+        }
+        let args = self.values(args)?;
+        let locals = self.program.locals.iter().map(|&ty| (ty, 0));
+        let vars = OWN[f].0.iter().copied().zip(args).chain(locals).collect();
+        // Fragments are not for functions: the roots do not matter.
+        let outer = (std::mem::replace(&mut self.vars, vars), self.labels, self.passed);
+        (self.labels, self.passed, self.depth) = (0, 0, self.depth - 1);
+        let Function { body, value } = &self.program.functions[f];
+        let result = self.function(body, value);
+        (self.vars, self.labels, self.passed) = outer;
+        self.depth += 1;
+        result
     }
 }
