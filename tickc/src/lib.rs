@@ -30,6 +30,9 @@
 #[cfg(test)]
 extern crate self as tickc;
 
+#[macro_use]
+mod fault;
+
 mod code_memory;
 mod dump;
 mod dynamic;
@@ -195,6 +198,8 @@ struct Language;
 /// What expansions of `tick!` and `#[derive(Record)]` refer to. Not part of the interface.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(feature = "mutate")]
+    pub use crate::fault::FAULTS;
     pub use crate::emit::{
         Arguments, AsVar, Callable, Emitter, ExternFn, Home, If, Logic, Loop, Match, Named, Pat, Place, Round, Scope,
         Unroll, Val, Var, round, var_of,

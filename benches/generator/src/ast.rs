@@ -322,7 +322,7 @@ pub enum Stmt {
     /// `label.goto()`, of the label of this number in the environment.
     Goto(usize),
     /// `Label::table(index, labels)`
-    Table(E, Vec<usize>),
+    JumpTable(E, Vec<usize>),
 }
 
 /// Segments one after the other, each of which places a label that anything in the region may jump to, as it may to the label at

@@ -557,6 +557,12 @@ impl Run<'_> {
     fn stmt(&mut self, stmt: &Stmt) -> Result<(), Stop> {
         self.burn()?;
         match stmt {
+            Stmt::Assign(place @ Place::Raw(Raw::Volatile | Raw::Unaligned | Raw::Swapped, ..), e) => {
+                // The receiver of a method comes before its argument.
+                let at = self.place(place)?;
+                let v = self.value(e)?;
+                self.set(at, v);
+            }
             Stmt::Assign(place, e) => {
                 // As in Rust, the value comes first.
                 let v = self.value(e)?;
@@ -655,7 +661,7 @@ impl Run<'_> {
             }
             Stmt::Region(region) => self.region(region)?,
             Stmt::Goto(label) => return Err(Stop::Goto(*label)),
-            Stmt::Table(e, labels) => {
+            Stmt::JumpTable(e, labels) => {
                 let i = self.value(e)? as usize;
                 return Err(labels.get(i).map_or(Stop::Index, |&label| Stop::Goto(label)));
             }

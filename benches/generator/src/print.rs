@@ -465,7 +465,7 @@ impl Printer {
             Stmt::Log(e) => format!("lift!(callees.host.log.clone())({})", self.spliced(e)),
             Stmt::Region(region) => self.region(region),
             Stmt::Goto(label) => format!("@(l{label}.goto())"),
-            Stmt::Table(e, labels) => {
+            Stmt::JumpTable(e, labels) => {
                 let labels: Vec<String> = labels.iter().map(|label| format!("l{label}")).collect();
                 format!("@(Label::table({}, &[{}]))", self.expr(e), labels.join(", "))
             }

@@ -210,7 +210,7 @@ fn is_sound(program: &Program) -> bool {
                     &Stmt::ForVar(v, _) => assigned(v, Some(Ty::Usize)),
                     Stmt::Fragment(f) => sound &= *f < fragments,
                     Stmt::Goto(label) => sound &= *label < scope.labels,
-                    Stmt::Table(_, labels) => sound &= labels.iter().all(|&label| label < scope.labels),
+                    Stmt::JumpTable(_, labels) => sound &= labels.iter().all(|&label| label < scope.labels),
                     Stmt::Region(region) => {
                         for segment in &region.segments {
                             if let Segment::Arm(arm) = segment {

@@ -96,7 +96,7 @@ impl Stmt {
             Stmt::Fragment(_) | Stmt::Goto(_) => Vec::new(),
             // As in Rust, the value comes first.
             Stmt::Assign(place, e) | Stmt::AssignOp(_, place, e) => [expr(e)].into_iter().chain(place.parts()).collect(),
-            Stmt::Return(e) | Stmt::Discard(e) | Stmt::Trap(e) | Stmt::Log(e) | Stmt::Table(e, _) => vec![expr(e)],
+            Stmt::Return(e) | Stmt::Discard(e) | Stmt::Trap(e) | Stmt::Log(e) | Stmt::JumpTable(e, _) => vec![expr(e)],
             Stmt::If(c, a, b) => vec![expr(c), block(a), block(b)],
             Stmt::While(_, c, a, skip, b) => vec![expr(c), block(a), expr(skip), block(b)],
             Stmt::Loop(_, a, c, b) => vec![block(a), expr(c), block(b)],

@@ -7,11 +7,18 @@ use tickc_generator::stats::Statistics;
 const EVERYTHING: &str = "\
     I64 I32 U8 F64 F32 U16 I8 Bool U32 U64 I16 Usize Isize \
     Add Sub Mul And Or Xor Div Rem Min Max RemEuclid DivEuclid Shl Shr RotateLeft RotateRight \
-    Neg Not Abs SwapBytes Signum Sqrt Floor Ceil Trunc CountOnes CountZeros CountLeading CountTrailing \
+    SaturatingAdd SaturatingSub MulHi \
+    Neg Not Abs SwapBytes Signum Sqrt Floor Ceil Trunc Round RoundTiesEven CountOnes CountZeros CountLeading CountTrailing \
     Eq Ne Lt Le Gt Ge AddAssign SubAssign MulAssign AndAssign OrAssign XorAssign DivAssign RemAssign ShlAssign ShrAssign \
-    Const Var Bin Twice Un Count Cast Cmp Multiple IsNan ToBits FromBits If Match Block Let LoopValue Load Len \
-    Field Element Call CallCompiled Bare IfConst MatchConst Table Fragment Row ReturnIf \
-    Assign AssignOp Store StoreOp SetField FieldOp SetElement SetRow While Loop For ForVar ForLen Unroll Labelled Return \
+    Const Var Bin Twice Un Count Cast Cmp Multiple IsNan ToBits FromBits If Match Block Let LoopValue Read Len \
+    Call DynCall CallOwn Bare IfConst MatchConst Table Fragment ReturnIf GotoIf \
+    VarWrite VarUpdate ItemRead ItemWrite ItemUpdate PartRead PartWrite PartUpdate FieldRead FieldWrite FieldUpdate \
+    ElementRead ElementWrite ElementUpdate RowRead RowWrite RowUpdate \
+    RawAddRead RawAddWrite RawAddUpdate RawOffsetRead RawOffsetWrite RawOffsetUpdate RawVolatileRead RawVolatileWrite \
+    RawUnalignedRead RawUnalignedWrite RawSwappedRead RawSwappedWrite \
+    Native Compiled Host DynNative DynCompiled DynHost \
+    Assign AssignOp While Loop For ForUnrolled ForVar ForLen Unroll Labelled Return Log \
+    Region BlockSegment LoopSegment ArmSegment Goto JumpTable \
     Discard Trap";
 
 #[test]
@@ -28,7 +35,7 @@ fn every_construct_and_every_end_occurs() {
         for name in EVERYTHING.split_whitespace() {
             assert!(count(name) >= 3, "{name} occurs {} times\n{statistics}", count(name));
         }
-        for name in ["division by zero", "division overflow", "index out of bounds", "trap(code)"] {
+        for name in ["division by zero", "division overflow", "index out of bounds", "trap(code)", "panic of a closure"] {
             assert!(count(name) >= 3, "{name} occurs {} times\n{statistics}", count(name));
         }
         // Most programs come to their end.

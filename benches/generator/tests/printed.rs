@@ -8,6 +8,7 @@ use std::rc::Rc;
 use tickc::prelude::*;
 use tickc_generator::engines;
 use tickc_generator::eval::{self, Stop};
+use tickc_generator::ast::Params;
 use tickc_generator::functions::*;
 use tickc_generator::memory::*;
 use tickc_generator::stats::Statistics;
@@ -39,10 +40,10 @@ macro_rules! programs {
     ($($name:ident $number:literal)*) => {
         const NUMBERS: &[u64] = &[$($number),*];
 
-        fn run_all(jit: &Jit, functions: &'static [Compiled; 2]) {
+        fn run_all(jit: &Jit, callees: &'static Callees) {
             $({
                 let program = engines::program(SEED, $number);
-                let f = $name(jit, functions).expect(stringify!($name));
+                let f = $name(jit, callees).expect(stringify!($name));
                 for (args, memory) in inputs(&program) {
                     let (want, after) = eval::run(&program, &args, memory.clone());
                     if want == Err(Stop::Fuel) {
@@ -50,7 +51,10 @@ macro_rules! programs {
                     }
                     let mut m = memory;
                     let (a, b, c, d) = (args[0] as i64, args[1] as u32, f64::from_bits(args[2]), args[3] as usize);
-                    let got = f.try_call(a, b, c, d, &mut m.s, &mut m.t, &mut m.w, &mut m.q, &mut m.record);
+                    let p = callees.pointer();
+                    let got = callees.with(&mut m, |m| {
+                        f.try_call(a, b, c, d, &mut m.s, &mut m.t, &mut m.w, &mut m.q, &mut m.record, p)
+                    });
                     let agrees = match (&want, got) {
                         (Ok(want), Ok(got)) => same(program.value.ty, *want, got.bits()),
                         (Err(_), Err(_)) => true,
@@ -69,8 +73,7 @@ fn the_source_means_what_the_program_means() {
     engines::with_deep_stack(|| {
         for tier in [Tier::OnePass, Tier::Interp] {
             let jit = Jit::builder().tier(tier).build().unwrap();
-            let functions = Box::leak(Box::new([(); 2].map(|()| Compiled::new(&jit).unwrap())));
-            run_all(&jit, functions);
+            run_all(&jit, Box::leak(Box::new(Callees::new(&jit, &jit).unwrap())));
         }
     });
 }

@@ -71,9 +71,9 @@ impl Choices<'_, '_> {
                 let (c, b) = (self.expr(scope, Ty::Bool, d), self.expr(scope, ty, d));
                 Kind::LoopValue(limit, a, block, c, b)
             }
+            22..=24 | 28 if ty == Ty::Bool => self.comparison(scope, d),
             21..=23 => match self.place(scope, ty, d) {
                 Some(place) => Kind::Read(place),
-                None if ty == Ty::Bool => self.comparison(scope, d),
                 None => return self.leaf(scope, ty),
             },
             25 | 26 => match self.spliced(Some(ty)) {

@@ -310,7 +310,7 @@ impl Choices<'_, '_> {
             (Callee::Compiled(0, _), 1) if tame => self.right(scope, Op::Div, ty, depth),
             (Callee::Compiled(2, _), 0) => self.index(scope, depth),
             (Callee::Compiled(3, _), 2) if tame => node(ty, Kind::Const(0)),
-            (Callee::Host(2), 0) if tame => {
+            (Callee::Host(2), 0) if self.pick(3) != 0 => {
                 let x = self.expr(scope, ty, depth);
                 node(ty, Kind::Bin(Op::And, x, node(ty, Kind::Const(0xfb))))
             }

@@ -107,7 +107,7 @@ impl Choices<'_, '_> {
                     Stmt::Discard(self.expr(scope, ty, depth))
                 }
             },
-            29 | 30 if nested && scope.places_labels && depth > 1 => self.region(scope, d),
+            29 | 30 | 34 if nested && scope.places_labels && depth > 1 => self.region(scope, d),
             31..=33 if scope.labels > 0 => self.jump(scope, d),
             _ => {
                 let (v, ty) = self.target(scope);
@@ -145,7 +145,7 @@ impl Choices<'_, '_> {
             0 => {
                 let index = self.index(&scope.operand(), depth);
                 let count = if self.pick(3) == 0 { self.pick(4) } else { 4 };
-                Stmt::Table(index, (0..count).map(|_| self.pick(scope.labels)).collect())
+                Stmt::JumpTable(index, (0..count).map(|_| self.pick(scope.labels)).collect())
             }
             _ => Stmt::Goto(self.pick(scope.labels)),
         };

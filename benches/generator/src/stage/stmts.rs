@@ -119,7 +119,7 @@ fn stmt(s: &Stmt, env: &Env) -> Code<'static, ()> {
         }
         Stmt::Region(region) => labels::region(region, env),
         Stmt::Goto(label) => env.labels[*label].goto(),
-        Stmt::Table(e, targets) => {
+        Stmt::JumpTable(e, targets) => {
             let targets: Vec<Label> = targets.iter().map(|&label| env.labels[label]).collect();
             Label::table(usize::code(e, env), &targets)
         }
