@@ -198,12 +198,12 @@ struct Language;
 /// What expansions of `tick!` and `#[derive(Record)]` refer to. Not part of the interface.
 #[doc(hidden)]
 pub mod __private {
-    #[cfg(feature = "mutate")]
-    pub use crate::fault::FAULTS;
     pub use crate::emit::{
         Arguments, AsVar, Callable, Emitter, ExternFn, Home, If, Logic, Loop, Match, Named, Pat, Place, Round, Scope,
         Unroll, Val, Var, round, var_of,
     };
+    #[cfg(feature = "mutate")]
+    pub use crate::fault::FAULTS;
     pub use crate::fragment::{
         Captured, Hoist, Hoists, Lift, LiftValue, Lifted, Plain, Splice, flags, lift_capture, quote, splice_capture,
         staged,

@@ -195,6 +195,7 @@ fn picky(x: u32) -> Result<u32, u32> {
 fn peek(s: &[i64], r: &Rec, i: usize) -> i64 {
     s.get(i).map_or(i64::from(r.x), |&v| v ^ i64::from(r.a[3])).wrapping_sub(s.len() as i64)
 }
+#[allow(clippy::too_many_arguments, reason = "some of them go on the stack")]
 fn dozen(a: i32, b: u8, c: f32, d: u64, e: bool, f: i8, g: f64, h: usize, i: u16, j: i64, k: isize, l: i32) -> i16 {
     let ints = [a.into(), b.into(), c as i64, d as i64, e.into(), f.into(), g as i64, h as i64, i.into(), j, k as i64];
     ints.iter().fold(i64::from(l), |s, &v| s.wrapping_mul(37).wrapping_add(v)) as i16
@@ -252,8 +253,14 @@ impl Compiled {
     pub fn new(jit: &Jit) -> Result<Compiled, Error> {
         let mut group = jit.group();
         let (even, odd) = (group.declare::<fn(u32, i16) -> bool>(), group.declare::<fn(i64, u32) -> bool>());
-        group.define(even, tick!(|n: u32, k: i16| -> bool { if n & 31 == 0 { k > 0 } else { $odd(k as i64 + 1, (n & 31) - 1) } }));
-        group.define(odd, tick!(|k: i64, n: u32| -> bool { if n == 0 { k / (k + 3) == 0 } else { $even(n - 1, k as i16) } }));
+        group.define(
+            even,
+            tick!(|n: u32, k: i16| -> bool { if n & 31 == 0 { k > 0 } else { $odd(k as i64 + 1, (n & 31) - 1) } }),
+        );
+        group.define(
+            odd,
+            tick!(|k: i64, n: u32| -> bool { if n == 0 { k / (k + 3) == 0 } else { $even(n - 1, k as i16) } }),
+        );
         let types = [Type::U16, Type::F32, Type::I64, Type::Isize];
         let dynamic = jit.compile_dyn(&types, Type::Isize, |params: &[AnyVar]| {
             let of = "the types are those";

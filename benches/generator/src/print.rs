@@ -367,7 +367,9 @@ impl Printer {
                 };
                 let args: String = args.iter().map(|a| format!("call.arg({}); ", self.expr(a))).collect();
                 let ty = type_name(e.ty);
-                format!("@({{ let mut call = tickc::DynCall::new(&{callee_text}); {memory}{args}call.code::<{ty}>() }})")
+                format!(
+                    "@({{ let mut call = tickc::DynCall::new(&{callee_text}); {memory}{args}call.code::<{ty}>() }})"
+                )
             }
             Kind::CallOwn(f, args) => {
                 let args: Vec<String> = args.iter().map(|a| self.spliced(a)).collect();
@@ -553,9 +555,8 @@ impl Printer {
         let mut code = String::new();
         for (i, segment) in region.segments.iter().enumerate() {
             let (label, limit) = (first + i, region.limit);
-            let here = format!(
-                "@(l{label}.here()); @passed += 1; if @passed > lift!({limit}u32) {{ @(l{end}.goto()) }}"
-            );
+            let here =
+                format!("@(l{label}.here()); @passed += 1; if @passed > lift!({limit}u32) {{ @(l{end}.goto()) }}");
             code += &match segment {
                 Segment::Block(body) => format!("{here} {}; ", self.spliced_block(body)),
                 Segment::Loop(rounds, is_while, a, b) => {

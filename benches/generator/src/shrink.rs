@@ -42,7 +42,7 @@ pub fn shrink(program: Program, mut fails: impl FnMut(&Program) -> bool) -> Prog
             let (mut without_fragment, mut without_function) = (program.clone(), program.clone());
             let fragment = without_fragment.fragments.pop().map(|_| without_fragment);
             let function = without_function.functions.pop().map(|_| without_function);
-            fragment.into_iter().chain(function).find(|candidate| is_sound(candidate))
+            fragment.into_iter().chain(function).find(is_sound)
         };
         while let Some(candidate) = shorter(&best).filter(&mut fails) {
             best = candidate;

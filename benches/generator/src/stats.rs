@@ -104,7 +104,10 @@ impl Statistics {
                         }
                         Stmt::For(_, _, _, 1.., _) => add(&mut self.statements, "ForUnrolled".to_owned()),
                         Stmt::Region(region) => {
-                            region.segments.iter().for_each(|segment| add(&mut self.segments, format!("{}Segment", variant(segment))));
+                            region
+                                .segments
+                                .iter()
+                                .for_each(|segment| add(&mut self.segments, format!("{}Segment", variant(segment))));
                         }
                         _ => {}
                     }

@@ -84,7 +84,9 @@ impl Expr {
                 vec![expr(init), expr(body).binding(ty, true)]
             }
             Kind::LoopValue(_, a, stmts, c, b) => vec![expr(a), block(stmts), expr(c), expr(b)],
-            Kind::Call(_, args) | Kind::DynCall(_, args) | Kind::CallOwn(_, args) => args.iter_mut().map(expr).collect(),
+            Kind::Call(_, args) | Kind::DynCall(_, args) | Kind::CallOwn(_, args) => {
+                args.iter_mut().map(expr).collect()
+            }
         }
     }
 }
@@ -95,7 +97,9 @@ impl Stmt {
         match self {
             Stmt::Fragment(_) | Stmt::Goto(_) => Vec::new(),
             // As in Rust, the value comes first.
-            Stmt::Assign(place, e) | Stmt::AssignOp(_, place, e) => [expr(e)].into_iter().chain(place.parts()).collect(),
+            Stmt::Assign(place, e) | Stmt::AssignOp(_, place, e) => {
+                [expr(e)].into_iter().chain(place.parts()).collect()
+            }
             Stmt::Return(e) | Stmt::Discard(e) | Stmt::Trap(e) | Stmt::Log(e) | Stmt::JumpTable(e, _) => vec![expr(e)],
             Stmt::If(c, a, b) => vec![expr(c), block(a), block(b)],
             Stmt::While(_, c, a, skip, b) => vec![expr(c), block(a), expr(skip), block(b)],

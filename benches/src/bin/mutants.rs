@@ -139,7 +139,13 @@ const CHECKS: &[(&str, fn() -> bool)] = &[("endless recursion is a trap", endles
 fn endless_recursion_is_a_trap() -> bool {
     [Tier::OnePass, Tier::Interp].into_iter().all(|tier| {
         let jit = Jit::builder().tier(tier).build().expect("the tier is there");
-        let f = jit.compile(tick!(fn f(x: i64) -> i64 { f(x + 1) * 3 + 1 })).expect("it compiles");
+        let f = jit
+            .compile(tick!(
+                fn f(x: i64) -> i64 {
+                    f(x + 1) * 3 + 1
+                }
+            ))
+            .expect("it compiles");
         matches!(f.try_call(0), Err(Trap::StackOverflow))
     })
 }

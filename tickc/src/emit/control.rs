@@ -369,7 +369,11 @@ impl Emitter {
         let (home, bound) = (i.operand, self.home(l.bound));
         let one = Operand::constant(1);
         let again = if l.inclusive {
-            let done = self.compare_operands(Compare { op: if fault!(48) { Comparison::Gt } else { Comparison::Ge }, ty: T::TYPE }, home, bound);
+            let done = self.compare_operands(
+                Compare { op: if fault!(48) { Comparison::Gt } else { Comparison::Ge }, ty: T::TYPE },
+                home,
+                bound,
+            );
             let done = self.machine.jump_if_true(done);
             l.breaks = self.machine.merge(l.breaks, done);
             self.assign_operand(Binary { op: BinaryOp::Add, ty: T::TYPE }, home, one);

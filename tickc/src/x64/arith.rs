@@ -307,9 +307,9 @@ impl OnePass {
 
     fn encode_bmi2(&mut self, shift: Shift, ty: Type, d: Reg, a: Reg, count: Reg) {
         let prefix = match shift {
-            Shift::Shl => 1, // 66
+            Shift::Shl => 1,                // 66
             Shift::Sar if !fault!(12) => 2, // f3
-            _ => 3,          // f2
+            _ => 3,                         // f2
         };
         // VEX.LZ.pp.0F38.W F7 /r
         let w = u8::from(is_wide(ty)) << 7;

@@ -136,7 +136,8 @@ impl OnePass {
         let list = match a.reg() {
             cc::ALWAYS => a.false_list(),
             code => {
-                let jump = if code > cc::ALWAYS { self.jump_always() } else { self.jump_on(code ^ u8::from(!fault!(2))) };
+                let jump =
+                    if code > cc::ALWAYS { self.jump_always() } else { self.jump_on(code ^ u8::from(!fault!(2))) };
                 self.prepend(jump, a.false_list())
             }
         };
@@ -160,7 +161,11 @@ impl OnePass {
     #[inline]
     pub(super) fn invert_condition(&mut self, a: Operand) -> Operand {
         let a = self.to_condition(a);
-        if fault!(5) { Operand::condition(a.reg() ^ 1, a.true_list(), a.false_list()) } else { Operand::condition(a.reg() ^ 1, a.false_list(), a.true_list()) }
+        if fault!(5) {
+            Operand::condition(a.reg() ^ 1, a.true_list(), a.false_list())
+        } else {
+            Operand::condition(a.reg() ^ 1, a.false_list(), a.true_list())
+        }
     }
 
     /// The condition that is true if no jump of `list` was taken and `rhs` is true.

@@ -111,7 +111,7 @@ impl OnePass {
         }
 
         // What lives in registers that the call destroys, but for what the call consumes.
-        let live = !self.free & CALLER_SAVED & !owned & !(u32::from(fault!(25)) << RSI);
+        let live = !self.free & CALLER_SAVED & !owned & !(u32::from(fault!(25)) << 6);
         let mut saved = [(0 as Reg, 0u32); 32];
         let mut saves = 0;
         for reg in bits(live) {
@@ -159,7 +159,11 @@ impl OnePass {
         }
         let result = self.call_result(ret, native);
         for &(reg, slot) in saved {
-            self.load(if reg >= XMM0 { Type::F64 } else { Type::U64 }, reg, Operand::slot(slot + u32::from(fault!(26))));
+            self.load(
+                if reg >= XMM0 { Type::F64 } else { Type::U64 },
+                reg,
+                Operand::slot(slot + u32::from(fault!(26))),
+            );
             self.free_slots.push(slot);
         }
         result

@@ -125,7 +125,11 @@ impl OnePass {
             }
             _ => {
                 let unordered = self.jump_on(cc::P);
-                Operand::condition(cc::NE, if fault!(21) { 0 } else { unordered }, if fault!(21) { unordered } else { 0 })
+                Operand::condition(
+                    cc::NE,
+                    if fault!(21) { 0 } else { unordered },
+                    if fault!(21) { unordered } else { 0 },
+                )
             }
         }
     }

@@ -219,7 +219,8 @@ impl OnePass {
         }
         // From here on nothing changes the frame any more.
         let frame = self.frame();
-        let checks_stack = (self.recursive || self.needs_limit) && !fault!(35) || frame.total + self.callee_stack > UNCHECKED_STACK;
+        let checks_stack =
+            (self.recursive || self.needs_limit) && !fault!(35) || frame.total + self.callee_stack > UNCHECKED_STACK;
         self.traps |= checks_stack;
         if let Some(condition) = condition {
             // Without a frame, returning twice is shorter than meeting.
@@ -277,7 +278,7 @@ impl OnePass {
     }
 
     fn frame(&self) -> Frame {
-        let saved = self.used & CALLEE_SAVED & !(u32::from(fault!(32)) << RBX);
+        let saved = self.used & CALLEE_SAVED & !(u32::from(fault!(32)) << 3);
         let pushes = if saved == 0 { 0 } else { saved.count_ones() * 8 };
         let mut bytes = self.slots * 8;
         if self.has_calls && !(8 + pushes + bytes).is_multiple_of(16) {

@@ -28,11 +28,7 @@ impl Choices<'_, '_> {
             9 => {
                 let a = self.expr(scope, ty, d);
                 let op = self.op(ty);
-                if op.takes_count() {
-                    Kind::Twice(Op::Add, a)
-                } else {
-                    Kind::Twice(op, a)
-                }
+                if op.takes_count() { Kind::Twice(Op::Add, a) } else { Kind::Twice(op, a) }
             }
             10 | 11 => self.unary(scope, ty, d),
             12 | 13 => {

@@ -274,14 +274,29 @@ impl Choices<'_, '_> {
 
     /// The second operand of an operation.
     fn right(&mut self, scope: &Scope, op: Op, ty: Ty, depth: u32) -> E {
-        let ty = if op.takes_count() { Ty::U32 } else { ty };
-        if divides(op) && !ty.is_float() && self.pick(4) != 0 {
-            // Mostly divisors that do not trap.
-            let divisor = self.expr(scope, ty, depth);
-            let one = node(ty, Kind::Const(1));
-            return node(ty, Kind::Bin(Op::Or, divisor, one));
+        if op.takes_count() {
+            return match self.pick(3) {
+                0 => node(Ty::U32, Kind::Const(self.pick(70) as u64)),
+                _ => self.expr(scope, Ty::U32, depth),
+            };
         }
-        self.expr(scope, ty, depth)
+        if !divides(op) || ty.is_float() {
+            return self.expr(scope, ty, depth);
+        }
+        // Mostly divisors that do not trap.
+        match self.pick(6) {
+            0 => self.expr(scope, ty, depth),
+            1 => self.constant(ty),
+            2 => {
+                let power = 1u64 << self.pick(8 * crate::eval::size(ty));
+                let power = if self.pick(2) == 0 { power } else { power.wrapping_neg() };
+                node(ty, Kind::Const(crate::eval::canonical(ty, power)))
+            }
+            _ => {
+                let divisor = self.expr(scope, ty, depth);
+                node(ty, Kind::Bin(Op::Or, divisor, node(ty, Kind::Const(1))))
+            }
+        }
     }
 
     /// A usize that is mostly small.

@@ -63,9 +63,9 @@ pub(super) fn built(callee: Callee, args: &[E], env: &Env) -> Any {
         Callee::Native(3) => {
             DynCall::new(&(ten as extern "C" fn(i64, f64, i32, f32, u8, i64, i64, i64, f64, i16) -> f64))
         }
-        Callee::Native(_) => DynCall::new(
-            &(twelve as extern "C" fn(i32, u8, i64, u16, i8, u32, usize, i16, u64, bool, f32, i32) -> i32),
-        ),
+        Callee::Native(_) => {
+            DynCall::new(&(twelve as extern "C" fn(i32, u8, i64, u16, i8, u32, usize, i16, u64, bool, f32, i32) -> i32))
+        }
         Callee::Compiled(f, other) => {
             let compiled = &env.callees.compiled[usize::from(other)];
             match f {

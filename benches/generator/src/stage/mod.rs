@@ -8,8 +8,8 @@ mod values;
 
 use std::rc::Rc;
 
-use tickc::{Declared, DynCall, Group};
 use tickc::prelude::*;
+use tickc::{Declared, DynCall, Group};
 
 use self::stmts::block;
 use self::values::{bool, f32, f64, i8, i16, i32, i64, isize, u8, u16, u32, u64, usize};

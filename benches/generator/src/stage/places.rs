@@ -1,5 +1,8 @@
 //! What is read and written.
-#![allow(unsafe_code, reason = "the memory behind the raw pointer is the program's own, and no access leaves it")]
+#![allow(unsafe_code, reason = "what is accessed lies behind the raw pointer")]
+// SAFETY, of all of them: the pointer is to `RAW` aligned bytes that live as long as the engine, which only programs access while
+// they run; every offset is masked so that what is accessed lies within them, aligned where it has to be; no `bool` is read.
+#![allow(clippy::undocumented_unsafe_blocks, reason = "the reason stands above, for all of them")]
 
 use tickc::prelude::*;
 
