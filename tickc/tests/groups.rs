@@ -1,14 +1,13 @@
 //! Mutually recursive functions: declared before they are defined, compiled as one group, freed together.
 #![forbid(unsafe_code)]
 
+mod support;
+
 use std::panic::Location;
 use std::sync::Arc;
 
+use support::jit;
 use tickc::prelude::*;
-
-fn jit() -> Jit {
-    Jit::new().unwrap()
-}
 
 /// Checks that a message names lines of this file.
 #[track_caller]

@@ -3,13 +3,12 @@
 #![forbid(unsafe_code)]
 #![allow(unused_variables, clippy::diverging_sub_expression, reason = "programs that are refused")]
 
+mod support;
+
 use std::panic::Location;
 
+use support::jit;
 use tickc::prelude::*;
-
-fn jit() -> Jit {
-    Jit::new().unwrap()
-}
 
 /// The line of the caller.
 #[track_caller]
