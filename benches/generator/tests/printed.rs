@@ -1,7 +1,7 @@
 //! Programs as source: rustc takes it, and it means what the program means.
 //!
 //! Whether `printed.txt` is up to date is looked at in `generator.rs`, which can also write it anew.
-#![allow(unused, clippy::all, reason = "generated source")]
+#![allow(unused, unsafe_code, clippy::all, clippy::undocumented_unsafe_blocks, reason = "generated source")]
 
 use std::rc::Rc;
 
