@@ -1,4 +1,4 @@
-//! Makes one line of `tickc` wrong after the other, and tells what finds it: random programs, then named checks.
+//! Makes one line of `tickc` wrong after the other, and tells which random program finds it.
 //!
 //! Each fault has a process of its own, as many of them end in a crash or do not end at all. A fault is found by a program on which
 //! engines differ, by a crash, or by ten seconds without progress. The exit code is 1 if one is not found.
@@ -11,10 +11,9 @@ use std::time::Duration;
 use clap::Parser;
 use comfy_table::{ContentArrangement, Table, presets};
 use tickc::__private::FAULTS;
-use tickc::prelude::*;
 use tickc_generator::engines::{self, Engines};
 
-/// Deliberate faults, one at a time: which program or check finds each?
+/// Deliberate faults, one at a time: which program finds each?
 #[derive(Debug, Parser)]
 #[command(name = "mutants")]
 struct Arguments {
@@ -30,15 +29,14 @@ struct Arguments {
     #[arg(long, value_name = "K")]
     only: Option<u32>,
 
-    /// Run the programs and checks in this process, with the fault that it was started with
+    /// Run the programs in this process, with the fault that it was started with
     #[arg(long, hide = true)]
     child: bool,
 }
 
 /// Exit codes of a child that has found something.
 const DIFFERS: i32 = 10;
-const CHECK: i32 = 11;
-const STUCK: i32 = 12;
+const STUCK: i32 = 11;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -92,14 +90,13 @@ fn run(arguments: &Arguments, fault: u32) -> Result<Option<String>, String> {
     Ok(match child.status.code() {
         Some(0) => None,
         Some(DIFFERS) => Some(format!("{last}: engines differ")),
-        Some(CHECK) => Some(format!("{last}: failed")),
         Some(STUCK) => Some(format!("{last}: does not end")),
         Some(_) => Some(format!("{last}: panic")),
         None => Some(format!("{last}: signal {}", child.status.signal().unwrap_or_default())),
     })
 }
 
-/// Runs programs, then checks, each after its name was printed; does not come back if something is wrong.
+/// Runs programs, each after its number was printed; does not come back if something is wrong.
 fn find(arguments: &Arguments) {
     static PROGRESS: AtomicU64 = AtomicU64::new(0);
     std::thread::spawn(|| {
@@ -114,8 +111,8 @@ fn find(arguments: &Arguments) {
         }
     });
     let engines = Engines::new().unwrap_or_else(|error| {
-        println!("compiling functions: {error}");
-        exit(CHECK)
+        println!("the functions that programs call: {error}");
+        exit(DIFFERS)
     });
     for number in 0..arguments.count {
         println!("program {number}");
@@ -124,28 +121,4 @@ fn find(arguments: &Arguments) {
             exit(DIFFERS);
         }
     }
-    for (name, check) in CHECKS {
-        println!("{name}");
-        PROGRESS.fetch_add(1, Ordering::Relaxed);
-        if !check() {
-            exit(CHECK);
-        }
-    }
-}
-
-/// What random programs leave out, because no engine of the operators of Rust could follow.
-const CHECKS: &[(&str, fn() -> bool)] = &[("endless recursion is a trap", endless_recursion_is_a_trap)];
-
-fn endless_recursion_is_a_trap() -> bool {
-    [Tier::OnePass, Tier::Interp].into_iter().all(|tier| {
-        let jit = Jit::builder().tier(tier).build().expect("the tier is there");
-        let f = jit
-            .compile(tick!(
-                fn f(x: i64) -> i64 {
-                    f(x + 1) * 3 + 1
-                }
-            ))
-            .expect("it compiles");
-        matches!(f.try_call(0), Err(Trap::StackOverflow))
-    })
 }
