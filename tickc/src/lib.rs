@@ -30,6 +30,9 @@
 #[cfg(test)]
 extern crate self as tickc;
 
+#[macro_use]
+mod fault;
+
 mod code_memory;
 #[cfg(feature = "cranelift")]
 mod cranelift;
@@ -202,6 +205,8 @@ pub mod __private {
         Arguments, AsVar, Callable, Emitter, ExternFn, Home, If, Logic, Loop, Match, Named, Pat, Place, Round, Scope,
         Unroll, Val, Var, round, var_of,
     };
+    #[cfg(feature = "mutate")]
+    pub use crate::fault::FAULTS;
     pub use crate::fragment::{
         Captured, Hoist, Hoists, Lift, LiftValue, Lifted, Plain, Splice, flags, lift_capture, quote, splice_capture,
         staged,

@@ -38,6 +38,7 @@ fn wide(n: i64, a: i64, b: u8, c: i32, d: i16, e: u64, s: &[i64], x: f64, y: f32
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "recursion until the stack is used up takes too long")]
 fn recursion_with_arguments_and_the_stack_limit_on_the_stack() {
     let f = jit()
         .compile(tick!(
@@ -129,6 +130,7 @@ fn traps_pass_through_callers_of_every_kind() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "recursion until the stack is used up takes too long")]
 fn stack_overflow_in_functions_of_floats_and_of_nothing() {
     let f = jit()
         .compile(tick!(

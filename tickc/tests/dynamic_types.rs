@@ -4,13 +4,10 @@
 mod support;
 
 use std::sync::{Arc, Mutex};
+use support::jit;
 use support::{QUIET, Rng, on_stack, silence_expected_panics};
 use tickc::prelude::*;
 use tickc::{AnyCode, AnyVar, DynCall, DynFunc, Type, Value};
-
-fn jit() -> Jit {
-    support::jit()
-}
 
 const _: () = {
     const fn thread_safe<T: Send + Sync + 'static>() {}

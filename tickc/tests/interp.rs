@@ -1,10 +1,16 @@
 //! The tests of other files once more, in the interpreter.
 //!
-//! Under Miri: `cargo +nightly miri test -p tickc --test interp`. Tests that call native functions are left out there.
+//! Under Miri: see `docs/TESTING.md`. Tests that call native functions, and those that would take hours, are left out there.
 #![allow(clippy::duplicate_mod, reason = "each file has its own support")]
 
 #[path = "deep_calls.rs"]
 mod deep_calls;
+#[path = "dynamic_types.rs"]
+mod dynamic_types;
+#[path = "groups.rs"]
+mod groups;
+#[path = "labels.rs"]
+mod labels;
 #[path = "language.rs"]
 mod language;
 #[path = "regressions.rs"]

@@ -7,11 +7,8 @@ mod support;
 
 use std::panic::Location;
 
+use support::jit;
 use tickc::prelude::*;
-
-fn jit() -> Jit {
-    support::jit()
-}
 
 /// The line of the caller.
 #[track_caller]

@@ -289,12 +289,17 @@ fn floats() {
 
 #[test]
 fn casts() {
+    fn both_nan<T: PartialOrd>(a: T, b: T) -> bool {
+        a.partial_cmp(&a).is_none() && b.partial_cmp(&b).is_none()
+    }
     macro_rules! check {
         ($($from:ident $values:expr => $($to:ident)*;)*) => {$($({
             let f = jit().compile(tick!(|a: $from| -> $to { a as $to })).unwrap();
             for v in $values {
                 let (got, want) = (f.call(v), v as $to);
-                assert_eq!(Scalar::to_bits(got), Scalar::to_bits(want), "{v} as {}\n{}", stringify!($from => $to), f.disassemble());
+                // Which NaN comes out is nobody's promise.
+                let same = Scalar::to_bits(got) == Scalar::to_bits(want) || both_nan(got, want);
+                assert!(same, "{v} as {}: {got}, not {want}\n{}", stringify!($from => $to), f.disassemble());
             }
         })*)*};
     }
@@ -447,7 +452,7 @@ fn errors() {
     let bad: Code<()> = tick!(return 1u8);
     assert!(matches!(jit().compile(tick!(|| -> i32 { @bad; 3 })), Err(Error::ReturnType { .. })));
     let mut chain = tick!(1i64);
-    for _ in 0..1_000_000 {
+    for _ in 0..if cfg!(miri) { 5_000 } else { 1_000_000 } {
         chain = tick!(@chain + 1);
     }
     assert!(matches!(jit().compile(tick!(|| -> i64 { @chain })), Err(Error::NestingTooDeep { .. })));

@@ -14,8 +14,6 @@ mod groups;
 mod host;
 #[path = "labels.rs"]
 mod labels;
-#[path = "labels_random.rs"]
-mod labels_random;
 #[path = "language.rs"]
 mod language;
 #[path = "lifetime.rs"]

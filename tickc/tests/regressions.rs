@@ -133,3 +133,24 @@ fn a_variable_assigned_from_its_own_last_read() {
         .unwrap();
     assert_eq!(f.call(200), 9u8.wrapping_mul(200).wrapping_sub(200));
 }
+
+#[test]
+fn the_name_of_what_is_matched_stayed_in_scope() {
+    let end = Label::new();
+    let (goto, here) = (end.goto(), end.here());
+    let constant = tick!(match $(1i64) { 0 => {} v => { v; } });
+    let x = Var::<i64>::local();
+    // What is matched has no register.
+    let in_memory = with_crowded_registers(x, tick!({ match @x * 3 { 0 => {} v => { v; } } 0 }));
+    let f = jit()
+        .compile(tick!(|a: i64| -> i64 {
+            @x = a;
+            if a > 3 { @goto }
+            @constant;
+            @x = @in_memory;
+            @here;
+            @x
+        }))
+        .unwrap();
+    assert_eq!((f.call(2), f.call(9)), (sum_of_variables(2), 9));
+}

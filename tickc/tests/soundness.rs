@@ -76,6 +76,7 @@ fn code_in_a_drop_is_dropped_before_what_it_borrows_there() {
 
 /// Fragments in containers in fragments are not dropped by a loop: they must not overflow the stack.
 #[test]
+#[cfg_attr(miri, ignore = "makes 100,000 fragments")]
 fn a_long_chain_through_containers_does_not_overflow_the_stack() {
     let drop_chain = || {
         let mut chain: Code<i64> = tick!(0);
@@ -125,6 +126,7 @@ fn a_fragment_that_drops_itself_while_it_is_instantiated_lives_on() {
 
 /// Once nesting was too deep, emission went on with all the branches of the recursion: for ever.
 #[test]
+#[cfg_attr(miri, ignore = "reaches the limit of nesting")]
 fn endless_recursion_with_two_branches_is_an_error() {
     fn twice<'a>(x: Var<i64>) -> Code<'a, i64> {
         tick!({ let y = @x + 1; @(twice(y)) + @(twice(y)) })
@@ -146,6 +148,7 @@ struct Wide {
 
 /// Displacements past 2 GiB wrapped, to memory before the slice.
 #[test]
+#[cfg_attr(miri, ignore = "an element is of 2 GiB")]
 fn parts_of_huge_elements_are_found() {
     const LEN: usize = 5 << 30;
     let mut memory = Vec::<u8>::new();
@@ -177,6 +180,7 @@ fn elements_of_size_zero_are_checked_and_have_nothing_in_them() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "reaches limits of millions")]
 fn fragments_that_double_at_each_level_never_ended() {
     let jit = jit();
     // With code: the function becomes too large.

@@ -8,7 +8,7 @@ use tickc::prelude::*;
 
 use crate::ast::{Program, Ty};
 use crate::eval::{self, Stop};
-use crate::functions::Compiled;
+use crate::functions::Callees;
 use crate::memory::{Input, Memory, inputs, same, same_memory};
 use crate::stage;
 
@@ -19,7 +19,7 @@ const TIERS: [Tier; 4] = [Tier::OnePass, Tier::LinearScan, Tier::Interp, Tier::C
 struct Engine {
     tier: Tier,
     jit: Jit,
-    functions: Rc<[Compiled; 2]>,
+    callees: Rc<Callees>,
 }
 
 /// The engines: every tier, and the operators of Rust, which they are held to.
@@ -62,8 +62,8 @@ impl Engines {
             let jit = Jit::builder().tier(tier).build()?;
             let other = tiers.iter().copied().find(|&other| other != tier).unwrap_or(tier);
             let other = Jit::builder().tier(other).build()?;
-            let functions = Rc::new([Compiled::new(&jit)?, Compiled::new(&other)?]);
-            Ok(Engine { tier, jit, functions })
+            let callees = Rc::new(Callees::new(&jit, &other)?);
+            Ok(Engine { tier, jit, callees })
         };
         Ok(Engines { tiers: tiers.iter().map(engine).collect::<Result<_, Error>>()? })
     }
@@ -96,7 +96,7 @@ impl Engines {
 impl Engine {
     fn check(&self, program: &Program, inputs: &[Input], expected: &[Outcome]) -> Result<(), Box<Difference>> {
         let difference = |input, message| Err(Box::new(Difference { tier: self.tier, input, message }));
-        let compiled = match stage::compile(&self.jit, &self.functions, program) {
+        let compiled = match stage::compile(&self.jit, &self.callees, program) {
             Ok(compiled) => compiled,
             Err(error) => return difference(None, format!("not compiled: {error}")),
         };
@@ -111,7 +111,7 @@ impl Engine {
                 continue;
             }
             let mut written = memory.clone();
-            let got = (compiled.call)(args, &mut written);
+            let got = self.callees.with(&mut written, |memory| (compiled.call)(args, memory));
             if !same_result(program.value.ty, value, &got) || !same_memory(after, &written) {
                 let message = format!("expected {value:x?}\n{after:?}\ngot {got:x?}\n{written:?}");
                 return difference(Some((args.clone(), memory.clone())), message);

@@ -21,7 +21,6 @@
 //! | [`stats`] | what was generated |
 //!
 //! A new construct of the language is a variant in [`ast`], and an arm in each of `generate`, `eval`, `stage`, `visit`, `print`.
-#![forbid(unsafe_code)]
 #![allow(missing_docs, reason = "the names say it, and only tests use it")]
 #![allow(clippy::unnecessary_cast, reason = "some of the types that a macro goes through are the same")]
 

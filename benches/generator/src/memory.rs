@@ -2,7 +2,7 @@
 
 use tickc::prelude::*;
 
-use crate::ast::{Program, Ty};
+use crate::ast::{Program, RAW, Ty};
 use crate::eval;
 
 /// The record of every program, and the element of its slice `q`.
@@ -23,6 +23,10 @@ pub struct Memory {
     pub w: Vec<f32>,
     pub q: Vec<Rec>,
     pub record: Rec,
+    /// What lies behind the raw pointer.
+    pub raw: [u8; RAW],
+    /// What the closure has noted that is called with numbers: a hash, which depends on their order.
+    pub journal: u64,
 }
 
 /// Arguments, as canonical bits, and memory.
@@ -55,6 +59,8 @@ pub fn inputs(program: &Program) -> Vec<Input> {
                 w: vec![0.5, -2.0, 1e9, f32::INFINITY],
                 q: (1..5).map(rec).collect(),
                 record: rec(0),
+                raw: std::array::from_fn(|i| (i * i * 37 + k * 11) as u8),
+                journal: k as u64,
             };
             (args.collect(), memory)
         })
@@ -85,4 +91,5 @@ pub fn same_memory(a: &Memory, b: &Memory) -> bool {
         && a.w.iter().zip(&b.w).all(|(&a, &b)| same_float(a.into(), b.into()))
         && a.q.iter().zip(&b.q).all(|(a, b)| same_record(a, b))
         && same_record(&a.record, &b.record)
+        && (a.raw, a.journal) == (b.raw, b.journal)
 }

@@ -37,11 +37,14 @@ pub fn shrink(program: Program, mut fails: impl FnMut(&Program) -> bool) -> Prog
                 smaller = true;
             }
         }
-        while let [fragments @ .., _] = &best.fragments[..] {
-            let candidate = Program { fragments: fragments.to_vec(), ..best.clone() };
-            if !(is_sound(&candidate) && fails(&candidate)) {
-                break;
-            }
+        // What is not mentioned any more, from the last one.
+        let shorter = |program: &Program| {
+            let (mut without_fragment, mut without_function) = (program.clone(), program.clone());
+            let fragment = without_fragment.fragments.pop().map(|_| without_fragment);
+            let function = without_function.functions.pop().map(|_| without_function);
+            fragment.into_iter().chain(function).find(is_sound)
+        };
+        while let Some(candidate) = shorter(&best).filter(&mut fails) {
             best = candidate;
             smaller = true;
         }
@@ -125,12 +128,16 @@ fn of_block(b: &Block) -> Vec<Block> {
             Stmt::Discard(e) => Rc::make_mut(e).parts(),
             stmt => stmt.parts(),
         };
+        let unlabelled = match &b[i] {
+            Stmt::Region(region) => without_labels(region),
+            _ => Vec::new(),
+        };
         let inner = discarded.iter_mut().filter_map(|part| match &part.node {
             Node::Block(inner) => Some(inner.to_vec()),
             Node::Expr(e) if matches!(e.kind, Kind::Const(_)) => None,
             Node::Expr(e) => Some(vec![Stmt::Discard((*e).clone())]),
         });
-        for stmts in std::iter::once(Vec::new()).chain(inner) {
+        for stmts in std::iter::once(Vec::new()).chain(inner).chain(unlabelled) {
             let mut block = b.to_vec();
             block.splice(i..=i, stmts);
             all.push(Rc::new(block));
@@ -139,11 +146,27 @@ fn of_block(b: &Block) -> Vec<Block> {
     all
 }
 
+/// The region with one of its loops or arms replaced by what stands in it.
+fn without_labels(region: &Region) -> Vec<Vec<Stmt>> {
+    let replaced = (0..region.segments.len()).filter_map(|i| {
+        let simple = match &region.segments[i] {
+            Segment::Block(_) => return None,
+            Segment::Loop(_, _, a, b) => [&a[..], b].concat(),
+            Segment::Arm(arm) => [&arm.b[..], &arm.d].concat(),
+        };
+        let mut region = region.clone();
+        region.segments[i] = Segment::Block(Rc::new(simple));
+        Some(vec![Stmt::Region(Rc::new(region))])
+    });
+    replaced.collect()
+}
+
 /// The program without a local, whose number may still be used: then it is not sound.
 fn without_local(program: &Program, local: usize) -> Program {
     let mut candidate = program.clone();
-    let index = candidate.params.scalars().len() + local;
-    walk(&mut candidate, &mut |node, _| {
+    let first_of_main = candidate.params.scalars().len();
+    walk(&mut candidate, &mut |node, scope| {
+        let index = local + scope.function.map_or(first_of_main, |f| OWN[f].0.len());
         let renumber = |v: &mut usize| match (*v).cmp(&index) {
             std::cmp::Ordering::Less => {}
             std::cmp::Ordering::Equal => *v = usize::MAX,
@@ -155,7 +178,7 @@ fn without_local(program: &Program, local: usize) -> Program {
                     renumber(v);
                 }
             }
-            Node::Block(b) => Rc::make_mut(b).iter_mut().filter_map(Stmt::variable).for_each(renumber),
+            Node::Block(b) => Rc::make_mut(b).iter_mut().flat_map(Stmt::variables).for_each(renumber),
         }
     });
     candidate.locals.remove(local);
@@ -163,32 +186,39 @@ fn without_local(program: &Program, local: usize) -> Program {
 }
 
 /// Whether every variable that is mentioned is in scope there, of the right type, and assignable where it is assigned; and every
-/// fragment exists.
+/// label, function and fragment exists.
 fn is_sound(program: &Program) -> bool {
     let mut sound = true;
-    let fragments = program.fragments.len();
+    let (fragments, functions) = (program.fragments.len(), program.functions.len());
     walk(&mut program.clone(), &mut |node, scope| match node {
         Node::Expr(e) => match e.kind {
-            Kind::Var(v) => sound &= scope.get(v).is_some_and(|&(ty, _)| ty == e.ty),
+            Kind::Var(v) => sound &= scope.vars.get(v).is_some_and(|&(ty, _)| ty == e.ty),
             Kind::Fragment(f) => sound &= f < fragments,
+            Kind::CallOwn(f, _) => sound &= f < functions,
+            Kind::GotoIf(_, label, _) => sound &= label < scope.labels,
             _ => {}
         },
         Node::Block(b) => {
             for stmt in b.iter() {
-                let wanted = match stmt {
-                    Stmt::Assign(v, e) => Some((v, Some(e.ty))),
-                    Stmt::AssignOp(Op::Shl | Op::Shr, v, _) => Some((v, None)),
-                    Stmt::AssignOp(_, v, e) => Some((v, Some(e.ty))),
-                    Stmt::ForVar(v, _) => Some((v, Some(Ty::Usize))),
-                    Stmt::Fragment(f) => {
-                        sound &= *f < fragments;
-                        None
-                    }
-                    _ => None,
-                };
-                if let Some((&v, ty)) = wanted {
+                let mut assigned = |v: usize, ty: Option<Ty>| {
                     let fits = |&(of, assignable): &(Ty, bool)| assignable && ty.is_none_or(|ty| ty == of);
-                    sound &= scope.get(v).is_some_and(fits);
+                    sound &= scope.vars.get(v).is_some_and(fits);
+                };
+                match stmt {
+                    &Stmt::Assign(Place::Var(v), ref e) => assigned(v, Some(e.ty)),
+                    &Stmt::AssignOp(op, Place::Var(v), ref e) => assigned(v, (!op.takes_count()).then_some(e.ty)),
+                    &Stmt::ForVar(v, _) => assigned(v, Some(Ty::Usize)),
+                    Stmt::Fragment(f) => sound &= *f < fragments,
+                    Stmt::Goto(label) => sound &= *label < scope.labels,
+                    Stmt::JumpTable(_, labels) => sound &= labels.iter().all(|&label| label < scope.labels),
+                    Stmt::Region(region) => {
+                        for segment in &region.segments {
+                            if let Segment::Arm(arm) = segment {
+                                assigned(arm.var, Some(arm.x.ty));
+                            }
+                        }
+                    }
+                    _ => {}
                 }
             }
         }
@@ -196,21 +226,32 @@ fn is_sound(program: &Program) -> bool {
     sound
 }
 
-/// What is called with every node, and with the variables in scope there.
-type Visit<'a> = dyn FnMut(&mut Node<'_>, &[(Ty, bool)]) + 'a;
+/// What is in scope at a node.
+struct Scope {
+    /// Types, and whether they may be assigned.
+    vars: Vec<(Ty, bool)>,
+    labels: usize,
+    /// The program's function of which the node is a part.
+    function: Option<usize>,
+}
+
+/// What is called with every node.
+type Visit<'a> = dyn FnMut(&mut Node<'_>, &Scope) + 'a;
 
 /// Visits every node, in the order of the program, outer ones first.
 fn walk(program: &mut Program, visit: &mut Visit<'_>) {
-    let params = program.params.scalars().iter().chain(&program.locals);
-    let mut scope: Vec<(Ty, bool)> = params.map(|&ty| (ty, true)).collect();
-    for root in program.parts() {
-        walk_part(root, &mut scope, visit);
+    let functions = program.functions.len();
+    for (number, root) in program.roots().into_iter().enumerate() {
+        let vars = root.vars.iter().map(|&ty| (ty, true)).collect();
+        let mut scope = Scope { vars, labels: 0, function: (number < functions).then_some(number) };
+        root.parts.into_iter().for_each(|part| walk_part(part, &mut scope, visit));
     }
 }
 
-fn walk_part(part: Part<'_>, scope: &mut Vec<(Ty, bool)>, visit: &mut Visit<'_>) {
-    let Part { mut node, binds } = part;
-    scope.extend(binds);
+fn walk_part(part: Part<'_>, scope: &mut Scope, visit: &mut Visit<'_>) {
+    let Part { mut node, binds, labels } = part;
+    scope.vars.extend(binds);
+    scope.labels += labels;
     visit(&mut node, scope);
     match node {
         Node::Expr(e) => Rc::make_mut(e).parts().into_iter().for_each(|inner| walk_part(inner, scope, visit)),
@@ -220,8 +261,9 @@ fn walk_part(part: Part<'_>, scope: &mut Vec<(Ty, bool)>, visit: &mut Visit<'_>)
             }
         }
     }
+    scope.labels -= labels;
     if binds.is_some() {
-        scope.pop();
+        scope.vars.pop();
     }
 }
 

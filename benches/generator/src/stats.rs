@@ -17,6 +17,10 @@ pub struct Statistics {
     expressions: BTreeMap<String, u64>,
     operations: BTreeMap<String, u64>,
     statements: BTreeMap<String, u64>,
+    /// What is read, and what is written.
+    places: BTreeMap<String, u64>,
+    callees: BTreeMap<String, u64>,
+    segments: BTreeMap<String, u64>,
     types: BTreeMap<String, u64>,
 }
 
@@ -53,13 +57,23 @@ impl Statistics {
                 Err(Stop::Index) => "index out of bounds",
                 Err(Stop::Code(_)) => "trap(code)",
                 Err(Stop::Return(_)) => "return",
+                Err(Stop::Panic(_)) => "panic of a closure",
+                Err(Stop::Goto(_)) => unreachable!("a jump stays in the program"),
                 Err(Stop::Fuel) => "too long, not run",
             };
             *self.outcomes.entry(name).or_default() += 1;
         }
-        for part in program.clone().parts() {
+        for part in program.clone().roots().into_iter().flat_map(|root| root.parts) {
             self.visit(part.node);
         }
+    }
+
+    fn place(&mut self, place: &Place, access: &str) {
+        let name = match place {
+            Place::Raw(raw, ..) => format!("Raw{}", variant(raw)),
+            place => variant(place),
+        };
+        add(&mut self.places, name + access);
     }
 
     fn visit(&mut self, node: Node<'_>) {
@@ -71,6 +85,9 @@ impl Statistics {
                     Kind::Bin(op, ..) | Kind::Twice(op, _) => add(&mut self.operations, variant(op)),
                     Kind::Un(un, _) => add(&mut self.operations, variant(un)),
                     Kind::Cmp(cmp, ..) => add(&mut self.operations, variant(cmp)),
+                    Kind::Read(place) => self.place(place, "Read"),
+                    Kind::Call(callee, _) => add(&mut self.callees, variant(callee)),
+                    Kind::DynCall(callee, _) => add(&mut self.callees, format!("Dyn{}", variant(callee))),
                     Kind::Count(count, _) => add(&mut self.operations, format!("Count{}", variant(count))),
                     _ => {}
                 }
@@ -79,8 +96,20 @@ impl Statistics {
             Node::Block(b) => {
                 for stmt in Rc::make_mut(b) {
                     add(&mut self.statements, variant(stmt));
-                    if let Stmt::AssignOp(op, ..) | Stmt::StoreOp(op, ..) | Stmt::FieldOp(op, ..) = stmt {
-                        add(&mut self.operations, format!("{}Assign", variant(op)));
+                    match stmt {
+                        Stmt::Assign(place, _) => self.place(place, "Write"),
+                        Stmt::AssignOp(op, place, _) => {
+                            add(&mut self.operations, format!("{}Assign", variant(op)));
+                            self.place(place, "Update");
+                        }
+                        Stmt::For(_, _, _, 1.., _) => add(&mut self.statements, "ForUnrolled".to_owned()),
+                        Stmt::Region(region) => {
+                            region
+                                .segments
+                                .iter()
+                                .for_each(|segment| add(&mut self.segments, format!("{}Segment", variant(segment))));
+                        }
+                        _ => {}
                     }
                     stmt.parts().into_iter().for_each(|part| self.visit(part.node));
                 }
@@ -104,6 +133,9 @@ impl fmt::Display for Statistics {
             ("types", &self.types),
             ("expressions", &self.expressions),
             ("statements", &self.statements),
+            ("places", &self.places),
+            ("callees", &self.callees),
+            ("segments", &self.segments),
             ("operations", &self.operations),
         ] {
             line(f, title, counts.iter().map(|(name, &count)| (&name[..], count)).collect())?;
@@ -116,7 +148,8 @@ impl Statistics {
     /// How often each variant occurred: expressions, statements, operations, types, outcomes.
     pub fn counts(&self) -> impl Iterator<Item = (&str, u64)> {
         let named = [&self.expressions, &self.statements, &self.operations, &self.types];
-        let named = named.into_iter().flatten().map(|(name, &count)| (&name[..], count));
+        let named = named.into_iter().chain([&self.places, &self.callees, &self.segments]);
+        let named = named.flatten().map(|(name, &count)| (&name[..], count));
         named.chain(self.outcomes.iter().map(|(&name, &count)| (name, count)))
     }
 }

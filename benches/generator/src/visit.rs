@@ -1,11 +1,23 @@
 //! The parts of a node, whatever it is: what counting and shrinking need to know of the tree.
 
+use std::rc::Rc;
+
 use crate::ast::*;
 
-/// A part of a node, and the variable that it sees beside those of the node: type, and whether it may be assigned.
+/// A part of a node, and what it sees beside what the node sees.
 pub struct Part<'a> {
     pub node: Node<'a>,
+    /// A variable: type, and whether it may be assigned.
     pub binds: Option<(Ty, bool)>,
+    /// How many labels.
+    pub labels: usize,
+}
+
+/// Fragments, functions and the program itself: each a tree of its own.
+pub struct Root<'a> {
+    /// The types of the variables, all of which may be assigned.
+    pub vars: Vec<Ty>,
+    pub parts: Vec<Part<'a>>,
 }
 
 pub enum Node<'a> {
@@ -14,11 +26,11 @@ pub enum Node<'a> {
 }
 
 fn expr(e: &mut E) -> Part<'_> {
-    Part { node: Node::Expr(e), binds: None }
+    Part { node: Node::Expr(e), binds: None, labels: 0 }
 }
 
 fn block(b: &mut Block) -> Part<'_> {
-    Part { node: Node::Block(b), binds: None }
+    Part { node: Node::Block(b), binds: None, labels: 0 }
 }
 
 impl<'a> Part<'a> {
@@ -27,17 +39,30 @@ impl<'a> Part<'a> {
     }
 }
 
+impl Place {
+    /// The parts in the order of the program.
+    fn parts(&mut self) -> Vec<Part<'_>> {
+        match self {
+            Place::Var(_) | Place::Field(_) => Vec::new(),
+            Place::Item(_, i) | Place::Element(i) | Place::Row(i, _) | Place::Raw(_, _, i) => vec![expr(i)],
+            Place::Part(_, from, i) => vec![expr(from), expr(i)],
+        }
+    }
+}
+
 impl Expr {
     /// The parts in the order of the program.
     pub fn parts(&mut self) -> Vec<Part<'_>> {
         match &mut self.kind {
-            Kind::Const(_) | Kind::Var(_) | Kind::Len(_) | Kind::Field(_) | Kind::Fragment(_) => Vec::new(),
+            Kind::Const(_) | Kind::Var(_) | Kind::Len(_) | Kind::Fragment(_) => Vec::new(),
+            Kind::Read(place) => place.parts(),
             Kind::Bin(_, a, b)
             | Kind::Cmp(_, a, b)
             | Kind::Multiple(a, b, _)
             | Kind::And(a, b)
             | Kind::Or(a, b)
-            | Kind::IfConst(_, a, b) => vec![expr(a), expr(b)],
+            | Kind::IfConst(_, a, b)
+            | Kind::GotoIf(a, _, b) => vec![expr(a), expr(b)],
             Kind::Twice(_, a)
             | Kind::Un(_, a)
             | Kind::Count(_, a)
@@ -45,10 +70,7 @@ impl Expr {
             | Kind::IsNan(a)
             | Kind::ToBits(a)
             | Kind::FromBits(a)
-            | Kind::Load(_, a)
-            | Kind::Element(a)
-            | Kind::Table(_, a)
-            | Kind::Row(a, _) => vec![expr(a)],
+            | Kind::Table(_, a) => vec![expr(a)],
             Kind::If(a, b, c) | Kind::Bare(a, b, c) | Kind::ReturnIf(a, b, c) | Kind::MatchConst(_, a, b, c) => {
                 vec![expr(a), expr(b), expr(c)]
             }
@@ -62,7 +84,9 @@ impl Expr {
                 vec![expr(init), expr(body).binding(ty, true)]
             }
             Kind::LoopValue(_, a, stmts, c, b) => vec![expr(a), block(stmts), expr(c), expr(b)],
-            Kind::Call(_, args) | Kind::CallCompiled(_, _, args) => args.iter_mut().map(expr).collect(),
+            Kind::Call(_, args) | Kind::DynCall(_, args) | Kind::CallOwn(_, args) => {
+                args.iter_mut().map(expr).collect()
+            }
         }
     }
 }
@@ -71,21 +95,16 @@ impl Stmt {
     /// The parts in the order of the program.
     pub fn parts(&mut self) -> Vec<Part<'_>> {
         match self {
-            Stmt::Fragment(_) => Vec::new(),
-            Stmt::Assign(_, e)
-            | Stmt::AssignOp(_, _, e)
-            | Stmt::SetField(_, e)
-            | Stmt::FieldOp(_, _, e)
-            | Stmt::Return(e)
-            | Stmt::Discard(e)
-            | Stmt::Trap(e) => vec![expr(e)],
-            Stmt::Store(_, a, b) | Stmt::StoreOp(_, _, a, b) | Stmt::SetElement(a, b) | Stmt::SetRow(a, _, b) => {
-                vec![expr(a), expr(b)]
+            Stmt::Fragment(_) | Stmt::Goto(_) => Vec::new(),
+            // As in Rust, the value comes first.
+            Stmt::Assign(place, e) | Stmt::AssignOp(_, place, e) => {
+                [expr(e)].into_iter().chain(place.parts()).collect()
             }
+            Stmt::Return(e) | Stmt::Discard(e) | Stmt::Trap(e) | Stmt::Log(e) | Stmt::JumpTable(e, _) => vec![expr(e)],
             Stmt::If(c, a, b) => vec![expr(c), block(a), block(b)],
             Stmt::While(_, c, a, skip, b) => vec![expr(c), block(a), expr(skip), block(b)],
             Stmt::Loop(_, a, c, b) => vec![block(a), expr(c), block(b)],
-            Stmt::For(from, to, _, body) => {
+            Stmt::For(from, to, _, _, body) => {
                 let ty = from.ty;
                 vec![expr(from), expr(to), block(body).binding(ty, false)]
             }
@@ -95,25 +114,60 @@ impl Stmt {
                 vec![block(body).binding(ty, false)]
             }
             Stmt::Labelled(_, c, d, body) => vec![expr(c), expr(d), block(body).binding(Ty::Usize, false)],
+            Stmt::Region(region) => {
+                let segments = &mut Rc::make_mut(region).segments;
+                let labels = segments.len() + 1;
+                let mut parts: Vec<Part<'_>> = segments.iter_mut().flat_map(Segment::parts).collect();
+                parts.iter_mut().for_each(|part| part.labels = labels);
+                parts
+            }
         }
     }
 
-    /// The variable that the statement assigns, or that counts its rounds.
-    pub fn variable(&mut self) -> Option<&mut usize> {
+    /// The variables that the statement assigns, or that count its rounds.
+    pub fn variables(&mut self) -> Vec<&mut usize> {
         match self {
-            Stmt::Assign(v, _) | Stmt::AssignOp(_, v, _) | Stmt::ForVar(v, _) => Some(v),
-            _ => None,
+            Stmt::Assign(Place::Var(v), _) | Stmt::AssignOp(_, Place::Var(v), _) | Stmt::ForVar(v, _) => vec![v],
+            Stmt::Region(region) => {
+                let arm = |segment| match segment {
+                    &mut Segment::Arm(ref mut arm) => Some(&mut Rc::make_mut(arm).var),
+                    _ => None,
+                };
+                Rc::make_mut(region).segments.iter_mut().filter_map(arm).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl Segment {
+    /// The parts in the order of the program.
+    fn parts(&mut self) -> Vec<Part<'_>> {
+        match self {
+            Segment::Block(body) => vec![block(body)],
+            Segment::Loop(_, _, a, b) => vec![block(a), block(b)],
+            Segment::Arm(arm) => {
+                let Arm { c, a, x, b, d, y, .. } = Rc::make_mut(arm);
+                vec![expr(c), block(a), expr(x), block(b), block(d), expr(y)]
+            }
         }
     }
 }
 
 impl Program {
-    /// The roots of the tree: fragments, body, value.
-    pub fn parts(&mut self) -> Vec<Part<'_>> {
+    /// The roots: functions, fragments, body and value.
+    pub fn roots(&mut self) -> Vec<Root<'_>> {
+        let with_locals = |params: &[Ty]| -> Vec<Ty> { params.iter().chain(&self.locals).copied().collect() };
+        let vars = with_locals(self.params.scalars());
+        let functions = self.functions.iter_mut().enumerate().map(|(f, function)| Root {
+            vars: with_locals(OWN[f].0),
+            parts: vec![block(&mut function.body), expr(&mut function.value)],
+        });
         let fragments = self.fragments.iter_mut().map(|fragment| match fragment {
             Fragment::Value(e) => expr(e),
             Fragment::Block(b) => block(b),
         });
-        fragments.chain([block(&mut self.body), expr(&mut self.value)]).collect()
+        let parts = fragments.chain([block(&mut self.body), expr(&mut self.value)]).collect();
+        functions.chain([Root { vars: vars.clone(), parts }]).collect()
     }
 }

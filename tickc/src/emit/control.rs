@@ -369,7 +369,11 @@ impl Emitter {
         let (home, bound) = (i.operand, self.home(l.bound));
         let one = Operand::constant(1);
         let again = if l.inclusive {
-            let done = self.compare_operands(Compare { op: Comparison::Ge, ty: T::TYPE }, home, bound);
+            let done = self.compare_operands(
+                Compare { op: if fault!(48) { Comparison::Gt } else { Comparison::Ge }, ty: T::TYPE },
+                home,
+                bound,
+            );
             let done = self.machine.jump_if_true(done);
             l.breaks = self.machine.merge(l.breaks, done);
             self.assign_operand(Binary { op: BinaryOp::Add, ty: T::TYPE }, home, one);
@@ -530,18 +534,19 @@ impl Emitter {
 
     /// The value of the whole.
     pub fn match_end<S: Int, T: DynamicType>(&mut self, m: Match<S, T>) -> Val<T> {
-        if m.scrutinee.is_const() {
-            return match m.only {
+        let value = if m.scrutinee.is_const() {
+            match m.only {
                 Some(only) => only,
                 None => self.never(),
-            };
-        }
-        debug_assert!(m.last, "the last arm of a dynamic match is irrefutable");
-        self.machine.land(m.to_end);
-        self.nesting -= 1;
-        let value = self.joined(m.join);
-        let scrutinee = self.take_hidden(self.home_of::<S>(m.index));
-        self.discard(scrutinee);
+            }
+        } else {
+            debug_assert!(m.last, "the last arm of a dynamic match is irrefutable");
+            self.machine.land(m.to_end);
+            self.nesting -= 1;
+            self.joined(m.join)
+        };
+        // The last arm may have given what is matched a name.
+        self.end_variable(m.index);
         value
     }
 

@@ -91,7 +91,7 @@ impl Emitter {
         let x = self.held(native, x);
         let result = match (part, rounding, signed) {
             (Part::Remainder, _, false) | (Part::Remainder, Rounding::Euclid, _) if magnitude.is_power_of_two() => {
-                self.step_by(BinaryOp::And, native, x, magnitude - 1)
+                self.step_by(BinaryOp::And, native, x, magnitude - u64::from(!fault!(47)))
             }
             (Part::Remainder, Rounding::Truncate, true) if magnitude.is_power_of_two() => {
                 let bias = self.bias(native, x, magnitude.trailing_zeros());
@@ -158,7 +158,7 @@ impl Emitter {
                 Rounding::Euclid => x,
             };
             let quotient = self.step_by(BinaryOp::Shr, native, dividend, u64::from(k));
-            return if negative { self.machine.unary(UnaryOp::Neg, native, quotient) } else { quotient };
+            return if negative && !fault!(45) { self.machine.unary(UnaryOp::Neg, native, quotient) } else { quotient };
         }
         match rounding {
             Rounding::Truncate => self.signed_quotient(native, x, d, negative, ty.bits()),
@@ -244,7 +244,7 @@ impl Emitter {
             self.step_by(BinaryOp::Shr, work, product, u64::from(k))
         };
         // That rounds down; one more where x is negative.
-        let sign = self.step_by(BinaryOp::Shr, work, x, u64::from(work.bits() - 1));
+        let sign = self.step_by(BinaryOp::Shr, work, x, u64::from(work.bits() - 1 - u32::from(fault!(46))));
         let quotient = if negative {
             self.step(BinaryOp::Sub, work, sign, product)
         } else {

@@ -17,7 +17,7 @@ pub(crate) fn fold_binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> Result<u64,
         Type::F64 => return Ok(fold_f64(op, f64::from_bits(a), f64::from_bits(b)).to_bits()),
         _ => {}
     }
-    let count = b as u32 & (ty.bits() - 1);
+    let count = b as u32 & (if fault!(42) { 63 } else { ty.bits() - 1 });
     let bits = match op {
         BinaryOp::Add => a.wrapping_add(b),
         BinaryOp::Sub => a.wrapping_sub(b),
@@ -28,7 +28,7 @@ pub(crate) fn fold_binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> Result<u64,
         BinaryOp::MulHigh if ty.is_signed() => ((i128::from(a as i64) * i128::from(b as i64)) >> 64) as u64,
         BinaryOp::MulHigh => ((u128::from(a) * u128::from(b)) >> 64) as u64,
         BinaryOp::Shl => a << count,
-        BinaryOp::Shr if ty.is_signed() => ((a as i64) >> count) as u64,
+        BinaryOp::Shr if ty.is_signed() && !fault!(43) => ((a as i64) >> count) as u64,
         BinaryOp::Shr => a >> count,
         BinaryOp::RotateLeft => rotate_left(ty, a, count),
         BinaryOp::RotateRight => rotate_left(ty, a, ty.bits() - count),
@@ -58,7 +58,7 @@ fn fold_division(op: BinaryOp, ty: Type, a: u64, b: u64) -> Result<u64, TrapKind
     if !ty.is_signed() {
         return Ok(if op == BinaryOp::Div { a / b } else { a % b });
     }
-    if b as i64 == -1 && a == min_value(ty) {
+    if b as i64 == -1 && a == min_value(ty) && !fault!(44) {
         return Err(TrapKind::DivisionOverflow);
     }
     let (a, b) = (a as i64, b as i64);

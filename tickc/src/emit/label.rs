@@ -80,7 +80,7 @@ impl Emitter {
             self.labels.used = true;
             self.machine.has_labels();
             // From here on nothing is sure to be reached once in each call (L3).
-            self.nesting += 1;
+            self.nesting += u32::from(!fault!(50));
         }
         let new = || State { made: label.made, placed: None, pending: 0, fewest: None };
         self.labels.states.entry(label.number).or_insert_with(new)
@@ -101,7 +101,7 @@ impl Emitter {
         }
         state.placed = Some(Placed { place, at, last });
         let (pending, fewest) = (std::mem::take(&mut state.pending), state.fewest);
-        self.machine.land(pending);
+        self.machine.land(if fault!(51) { 0 } else { pending });
         self.labelled = self.vars.len();
         if let (Some(last), Some((seen, used))) = (last, fewest)
             && last >= seen

@@ -102,14 +102,21 @@ impl Emitter {
                 return Operand::constant(0);
             }
             // Constant index, variable length: trap if len <= i.
-            let outside = self.machine.compare_wide(Compare { op: Comparison::Le, ty: Type::Usize }, len, i);
+            let outside = self.machine.compare_wide(
+                Compare { op: if fault!(37) { Comparison::Lt } else { Comparison::Le }, ty: Type::Usize },
+                len,
+                i,
+            );
             self.machine.trap_if(outside, TrapKind::IndexOutOfBounds);
             return i;
         }
         // The index is used twice, so it must be a register that the comparison does not consume.
         let i = self.machine.in_register(Type::Usize, i);
-        let outside =
-            self.machine.compare_wide(Compare { op: Comparison::Ge, ty: Type::Usize }, self.machine.borrowed(i), len);
+        let outside = self.machine.compare_wide(
+            Compare { op: if fault!(38) { Comparison::Gt } else { Comparison::Ge }, ty: Type::Usize },
+            self.machine.borrowed(i),
+            len,
+        );
         self.machine.trap_if(outside, TrapKind::IndexOutOfBounds);
         i
     }

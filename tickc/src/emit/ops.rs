@@ -190,7 +190,7 @@ impl Emitter {
     fn compare_same(&mut self, op: Comparison, a: Operand, b: Operand) -> Operand {
         self.machine.release(a);
         self.machine.release(b);
-        Operand::constant(u64::from(matches!(op, Comparison::Eq | Comparison::Le | Comparison::Ge)))
+        Operand::constant(u64::from(matches!(op, Comparison::Eq | Comparison::Le | Comparison::Ge) && !fault!(40)))
     }
 
     /// A comparison of `bool`s, or with a constant on the left.
@@ -201,7 +201,7 @@ impl Emitter {
                 return Operand::constant(u64::from(fold::fold_compare(o.op, o.ty, a.body, b.body)));
             }
             std::mem::swap(&mut a, &mut b);
-            o.op = o.op.swapped();
+            o.op = if fault!(41) { o.op } else { o.op.swapped() };
         }
         if o.ty == Type::Bool {
             return self.compare_bool(o.op, a, b);

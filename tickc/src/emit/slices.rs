@@ -97,7 +97,7 @@ impl Emitter {
             }
         };
         if let Some(from) = from {
-            within &= self.trap_where(Comparison::Gt, from, end);
+            within &= fault!(39) || self.trap_where(Comparison::Gt, from, end);
         }
         let from = from.unwrap_or(zero);
         if !within {

@@ -123,7 +123,7 @@ impl Emitter {
         let left = self.convert(ty, unsigned, left);
         let few = Compare { op: Comparison::Lt, ty: unsigned };
         let few = self.compare(few, left, Operand::constant(factor));
-        unroll.short = self.machine.jump_if_true(few);
+        unroll.short = if fault!(49) { 0 } else { self.machine.jump_if_true(few) };
         let factor_of_type = Operand::constant(ty.canonical(factor));
         let limit = self.binary(Binary { op: BinaryOp::Sub, ty }, bound, factor_of_type);
         let limit = if limit.is_const() { limit } else { self.machine.declare(ty, limit) };

@@ -458,15 +458,22 @@ impl Emitter {
     /// Closes a scope whose block has no value.
     #[inline]
     pub fn end_scope_unit(&mut self, scope: Scope) {
-        for slot in &mut self.vars.slots[scope.first as usize..] {
-            let kept = slot.kind == SlotKind::Kept;
-            if !kept && !matches!(slot.home.kind(), kind::DEAD | kind::CONST | kind::UNIT) {
-                let temporary = self.machine.take(slot.home);
-                self.machine.release(temporary);
-            }
-            if !kept {
-                slot.home = Operand::DEAD;
-            }
+        for index in scope.first..self.vars.len() {
+            self.end_variable(index);
+        }
+    }
+
+    /// Ends the scope of the variable at `index`.
+    #[inline]
+    pub(super) fn end_variable(&mut self, index: u32) {
+        let slot = &mut self.vars.slots[index as usize];
+        if slot.kind == SlotKind::Kept {
+            return;
+        }
+        let home = std::mem::replace(&mut slot.home, Operand::DEAD);
+        if !matches!(home.kind(), kind::DEAD | kind::CONST | kind::UNIT) {
+            let temporary = self.machine.take(home);
+            self.machine.release(temporary);
         }
     }
 

@@ -83,7 +83,7 @@ fn run_frames(mut program: &Program, words: &mut Vec<u64>) -> Result<u64, u64> {
                 words.truncate(base);
                 (program, base, pc) = (caller.program, caller.base, caller.pc);
                 if let Some(result) = caller.result {
-                    words[base + result as usize] = value;
+                    words[base + result as usize * usize::from(!fault!(58))] = value;
                 }
             }
         }
@@ -132,7 +132,7 @@ fn run_frame<'a>(program: &'a Program, mut pc: usize, regs: &mut [u64]) -> Resul
                 continue;
             }
             Op::TrapIf => {
-                if holds(r.condition(), r.ty, reg(r.a), reg(r.b)) {
+                if holds(r.condition(), r.ty, reg(r.a), reg(r.b)) != fault!(60) {
                     return Err(u64::from(r.dst));
                 }
                 continue;
@@ -220,7 +220,7 @@ fn binary(op: BinaryOp, ty: Type, a: u64, b: u64) -> Result<u64, u64> {
             BinaryOp::Or => return Ok(a | b),
             BinaryOp::Xor => return Ok(a ^ b),
             BinaryOp::Shl => return Ok(a.wrapping_shl(b as u32)),
-            BinaryOp::Shr if ty.is_signed() => return Ok((a as i64).wrapping_shr(b as u32) as u64),
+            BinaryOp::Shr if ty.is_signed() && !fault!(56) => return Ok((a as i64).wrapping_shr(b as u32) as u64),
             BinaryOp::Shr => return Ok(a.wrapping_shr(b as u32)),
             _ => {}
         }
@@ -234,7 +234,7 @@ fn holds(condition: Condition, ty: Type, a: u64, b: u64) -> bool {
         Some(comparison) if ty.is_float() => fold::fold_compare(comparison, ty, a, b),
         Some(comparison) => {
             // In canonical form, signed integers are in order once their sign is turned round.
-            let sign = u64::from(ty.is_signed()) << 63;
+            let sign = u64::from(ty.is_signed() && !fault!(57)) << 63;
             let (a, b) = (a ^ sign, b ^ sign);
             match comparison {
                 Comparison::Eq => a == b,
@@ -281,7 +281,7 @@ unsafe fn load(ty: Type, address: u64) -> u64 {
             _ => p.cast::<u64>().read_unaligned(),
         }
     };
-    ty.canonical(bits)
+    if fault!(59) { bits } else { ty.canonical(bits) }
 }
 
 /// Stores a value.

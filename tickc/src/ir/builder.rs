@@ -283,7 +283,7 @@ impl Builder {
             return self.emit(plain, ty, 0, dst, m.base, m.disp as u32);
         };
         if let Some(sub) = Indexed::new(m.log2, m.disp) {
-            return self.emit(indexed, ty, sub.0, dst, m.base, index);
+            return self.emit(indexed, ty, if fault!(53) { u16::from(m.log2) } else { sub.0 }, dst, m.base, index);
         }
         let base = self.new_vreg(Type::Ptr);
         self.emit(Op::Lea, Type::Ptr, 0, base, m.base, m.disp as u32);
@@ -347,7 +347,7 @@ impl Builder {
         );
         let record = &mut self.records[p.index as usize];
         record.op = if record.op == Op::BranchImm { immediate } else { plain };
-        if (p.code == code::TAKEN) != where_true {
+        if (p.code == code::TAKEN) != (where_true && !fault!(52)) {
             record.sub = record.condition().inverse().0;
         }
         record.dst = dst;
@@ -747,7 +747,7 @@ impl Machine for Builder {
     fn pin(&mut self, ty: Type, a: Operand) -> Operand {
         match a.kind() {
             kind::CONST | kind::UNIT => a,
-            kind::REG if a.is_vreg_temp() || a.is_in_place() => a,
+            kind::REG if a.is_vreg_temp() || a.is_in_place() || fault!(55) => a,
             _ => {
                 let dst = self.new_vreg(ty);
                 self.emit_into(ty, dst, a);
@@ -939,7 +939,7 @@ impl Machine for Builder {
     }
 
     fn merge(&mut self, a: JumpList, b: JumpList) -> JumpList {
-        if a == 0 || b == 0 || self.overflowed {
+        if a == 0 || b == 0 || self.overflowed || fault!(54) {
             return a | b;
         }
         let records = &mut self.records;

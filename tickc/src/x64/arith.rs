@@ -70,7 +70,7 @@ impl OnePass {
         self.alu(alu, ty, a.reg(), b);
         self.release_operand(b);
         // Bit operations on extended values give extended values.
-        if is_narrow(ty) && (alu == Alu::ADD || alu == Alu::SUB) {
+        if is_narrow(ty) && (alu == Alu::ADD || alu == Alu::SUB) && !fault!(7) {
             self.extend(ty, a.reg());
         }
         a
@@ -80,7 +80,7 @@ impl OnePass {
     #[inline(never)]
     fn alu_fresh(&mut self, o: Binary, a: Operand, b: Operand) -> Operand {
         let alu = Alu::of(o.op).unwrap_or(Alu::ADD);
-        if o.op.commutes() && b.is_temp() {
+        if (o.op.commutes() || fault!(8)) && b.is_temp() {
             return self.alu_into(alu, o.ty, b, a);
         }
         if let Some(sum) = self.lea_sum(o, a, b) {
@@ -101,7 +101,7 @@ impl OnePass {
         if b.is_const() {
             let addend = if o.op == BinaryOp::Add { b.body } else { b.body.wrapping_neg() };
             m.disp = addend as i32;
-            if !fits_imm32(o.ty, addend) {
+            if !fits_imm32(o.ty, addend) && !fault!(6) {
                 return None;
             }
         } else if b.is_reg() && o.op == BinaryOp::Add {
@@ -205,7 +205,7 @@ impl OnePass {
         if by_lea {
             let m = Mem { base: a.reg(), index: a.reg(), scale: odd.ilog2() as u8, disp: 0, in_frame: false };
             self.buf.lea(wide, d.reg(), m);
-            if shift != 0 {
+            if shift != 0 && !fault!(13) {
                 self.buf.shift_ri(Shift::Shl, ty.size(), d.reg(), shift as u8);
             }
         } else {
@@ -246,7 +246,7 @@ impl OnePass {
         };
         let in_cl = b.is_reg() && b.reg() == RCX;
         let busy = !in_cl && self.free & 1 << RCX == 0 && b.owned() & 1 << RCX == 0;
-        if busy {
+        if busy && !fault!(10) {
             self.buf.mov_rr(true, SCRATCH, RCX);
         }
         if !in_cl {
@@ -254,7 +254,7 @@ impl OnePass {
             self.used |= 1 << RCX;
         }
         if is_narrow(ty) && !rotates {
-            let mask = ty.bits() as i32 - 1;
+            let mask = ty.bits() as i32 / (1 + i32::from(fault!(9))) - 1;
             if in_cl && b.owned() == 0 {
                 self.buf.mov_rr(true, SCRATCH, RCX);
             }
@@ -273,7 +273,7 @@ impl OnePass {
         let rotates = matches!(shift, Shift::Rol | Shift::Ror);
         // Rotations need the type's own width; the others work on the extended form.
         self.buf.shift_ri(shift, if rotates { ty.size() } else { ty.size().max(4) }, d, count);
-        if rotates || shift == Shift::Shl {
+        if rotates || shift == Shift::Shl && !fault!(11) {
             self.extend(ty, d);
         }
     }
@@ -312,9 +312,9 @@ impl OnePass {
 
     fn encode_bmi2(&mut self, shift: Shift, ty: Type, d: Reg, a: Reg, count: Reg) {
         let prefix = match shift {
-            Shift::Shl => 1, // 66
-            Shift::Sar => 2, // f3
-            _ => 3,          // f2
+            Shift::Shl => 1,                // 66
+            Shift::Sar if !fault!(12) => 2, // f3
+            _ => 3,                         // f2
         };
         // VEX.LZ.pp.0F38.W F7 /r
         let w = u8::from(is_wide(ty)) << 7;

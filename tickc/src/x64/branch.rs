@@ -34,7 +34,7 @@ pub(super) fn code_of(op: Comparison, signed: bool) -> u8 {
     /// Unsigned, signed.
     static CODES: [[u8; 2]; 6] =
         [[cc::E; 2], [cc::NE; 2], [cc::B, cc::L], [cc::BE, cc::LE], [cc::A, cc::G], [cc::AE, cc::GE]];
-    CODES[op as usize][usize::from(signed)]
+    CODES[op as usize][usize::from(signed && !fault!(1))]
 }
 
 impl Operand {
@@ -103,7 +103,7 @@ impl OnePass {
         }
         let false_list = self.jump_false(a);
         self.buf.mov_ri(reg, 1);
-        if false_list != 0 {
+        if false_list != 0 && !fault!(4) {
             let end = self.jump_always();
             self.land_list(false_list);
             self.buf.zero(reg);
@@ -142,7 +142,8 @@ impl OnePass {
         let list = match a.reg() {
             cc::ALWAYS => a.false_list(),
             code => {
-                let jump = if code > cc::ALWAYS { self.jump_always() } else { self.jump_on(code ^ 1) };
+                let jump =
+                    if code > cc::ALWAYS { self.jump_always() } else { self.jump_on(code ^ u8::from(!fault!(2))) };
                 self.prepend(jump, a.false_list())
             }
         };
@@ -166,7 +167,11 @@ impl OnePass {
     #[inline]
     pub(super) fn invert_condition(&mut self, a: Operand) -> Operand {
         let a = self.to_condition(a);
-        Operand::condition(a.reg() ^ 1, a.false_list(), a.true_list())
+        if fault!(5) {
+            Operand::condition(a.reg() ^ 1, a.true_list(), a.false_list())
+        } else {
+            Operand::condition(a.reg() ^ 1, a.false_list(), a.true_list())
+        }
     }
 
     /// The condition that is true if no jump of `list` was taken and `rhs` is true.
@@ -185,7 +190,7 @@ impl OnePass {
 
     #[inline(never)]
     fn merge_both(&mut self, a: JumpList, b: JumpList) -> JumpList {
-        if self.buf.overflowed() {
+        if self.buf.overflowed() || fault!(3) {
             return a;
         }
         let (first_of_a, first_of_b) = (self.buf.read_u32(a), self.buf.read_u32(b));

@@ -34,7 +34,7 @@ impl Convention {
                 self.floats += 1;
                 return Location::Reg(XMM0 + self.floats - 1);
             }
-        } else if self.ints + (first_of_pair as usize) < ARGUMENTS.len() {
+        } else if self.ints + usize::from(first_of_pair && !fault!(30)) < ARGUMENTS.len() {
             self.ints += 1;
             return Location::Reg(ARGUMENTS[self.ints - 1]);
         }
@@ -111,7 +111,7 @@ impl OnePass {
         }
 
         // What lives in registers that the call destroys, but for what the call consumes.
-        let live = !self.free & CALLER_SAVED & !owned;
+        let live = !self.free & CALLER_SAVED & !owned & !(u32::from(fault!(25)) << 6);
         let mut saved = [(0 as Reg, 0u32); 32];
         let mut saves = 0;
         for reg in bits(live) {
@@ -146,7 +146,7 @@ impl OnePass {
             self.release_operand(operand);
         }
         (self.operands, self.locations) = (operands, locations);
-        if traps {
+        if traps && !fault!(29) {
             // The status lies beside the value: in rdx, or in rax if the value is a float.
             let status = if ret.is_float() { RAX } else { RDX };
             self.buf.test_rr(true, status, status);
@@ -159,7 +159,11 @@ impl OnePass {
         }
         let result = self.call_result(ret, native);
         for &(reg, slot) in saved {
-            self.load(if reg >= XMM0 { Type::F64 } else { Type::U64 }, reg, Operand::slot(slot));
+            self.load(
+                if reg >= XMM0 { Type::F64 } else { Type::U64 },
+                reg,
+                Operand::slot(slot + u32::from(fault!(26))),
+            );
             self.free_slots.push(slot);
         }
         result
@@ -171,7 +175,7 @@ impl OnePass {
             return Operand::UNIT;
         }
         let home = if ret.is_float() { XMM0 } else { RAX };
-        if native {
+        if native && !fault!(27) {
             // C leaves the upper part of narrow results open.
             self.extend(if ret == Type::Bool { Type::U8 } else { ret }, home);
         }
@@ -256,7 +260,7 @@ impl OnePass {
         while count > 0 {
             let ready = (0..count).find(|&i| {
                 let to = 1 << moves[i].to;
-                (0..count).all(|j| j == i || moves[j].from.reads() & to == 0)
+                (0..count).all(|j| j == i || fault!(28) || moves[j].from.reads() & to == 0)
             });
             match ready {
                 Some(i) => {

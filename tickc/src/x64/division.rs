@@ -36,7 +36,7 @@ impl OnePass {
             self.load(ty, SCRATCH, b);
             SCRATCH
         };
-        if !known {
+        if !known && !fault!(14) {
             self.buf.test_rr(wide, divisor, divisor);
             let zero = self.jump_on(cc::E);
             self.add_trap(TrapKind::DivisionByZero, zero);
@@ -45,7 +45,7 @@ impl OnePass {
         // The dividend may have lived in rdx or rax, which still hold it.
         self.load(ty, RAX, a);
         if signed {
-            if !known {
+            if !known && !fault!(15) {
                 self.check_overflow(ty, divisor);
             }
             if wide {
@@ -55,12 +55,12 @@ impl OnePass {
             }
             self.buf.rr(super::encode::op(0xf7), wide, 7, divisor, false);
         } else {
-            self.buf.zero(RDX);
+            self.buf.zero(if fault!(17) { SCRATCH } else { RDX });
             self.buf.rr(super::encode::op(0xf7), wide, 6, divisor, false);
         }
         self.release_operand(a);
         self.release_operand(b);
-        self.result_of_rax_rdx(ty, if op == BinaryOp::Div { RAX } else { RDX }, a, aside)
+        self.result_of_rax_rdx(ty, if op == BinaryOp::Div || fault!(18) { RAX } else { RDX }, a, aside)
     }
 
     /// Traps if rax is the smallest integer and the divisor -1.
@@ -95,7 +95,7 @@ impl OnePass {
         };
         let aside = self.clear_rax_rdx(a, b);
         self.load(ty, RAX, x);
-        self.buf.rr(op(0xf7), true, if ty.is_signed() { 5 } else { 4 }, factor, false);
+        self.buf.rr(op(0xf7), true, if ty.is_signed() && !fault!(19) { 5 } else { 4 }, factor, false);
         self.release_operand(a);
         self.release_operand(b);
         self.result_of_rax_rdx(ty, RDX, a, aside)
@@ -154,7 +154,7 @@ impl OnePass {
     /// Moves what lives in rax and rdx out of the way, but for what the operands are about to give up.
     fn clear_rax_rdx(&mut self, a: Operand, b: Operand) -> SetAside {
         let given_up = a.owned() | b.owned() | if a.is_temp() { 1 << a.reg() } else { 0 };
-        let busy = !self.free & !given_up;
+        let busy = !self.free & !given_up & !(u32::from(fault!(16)) << RDX);
         // Not a register that an operand still has to be read from, nor one of the two.
         let taken = self.free & (1 << RAX | 1 << RDX);
         self.free &= !taken;

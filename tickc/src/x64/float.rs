@@ -125,7 +125,7 @@ impl OnePass {
         self.release_operand(a);
         self.release_operand(b);
         match op {
-            Comparison::Gt => Operand::condition(cc::A, 0, 0),
+            Comparison::Gt => Operand::condition(if fault!(20) { cc::NE } else { cc::A }, 0, 0),
             Comparison::Ge => Operand::condition(cc::AE, 0, 0),
             // Equality also needs order: the unordered case jumps.
             Comparison::Eq => {
@@ -134,7 +134,11 @@ impl OnePass {
             }
             _ => {
                 let unordered = self.jump_on(cc::P);
-                Operand::condition(cc::NE, unordered, 0)
+                Operand::condition(
+                    cc::NE,
+                    if fault!(21) { 0 } else { unordered },
+                    if fault!(21) { unordered } else { 0 },
+                )
             }
         }
     }
@@ -181,7 +185,7 @@ impl OnePass {
         self.buf.byte(0x3a);
         self.buf.byte(if ty == Type::F32 { 0x0a } else { 0x0b });
         self.buf.byte(0xc0 | (reg & 7) << 3 | reg & 7);
-        self.buf.byte(mode | 8);
+        self.buf.byte(if fault!(24) { mode ^ 3 | 8 } else { mode | 8 });
         self.result(ty, d, crowded)
     }
 
@@ -208,7 +212,7 @@ impl OnePass {
         match from {
             Type::U64 | Type::Usize | Type::Ptr => {
                 self.buf.test_rr(true, a.reg(), a.reg());
-                let large = self.jump_on(cc::S);
+                let large = self.jump_on(if fault!(22) { cc::O } else { cc::S });
                 self.cvt(convert.prefix, 0x2a, true, d, a.reg());
                 let done = self.jump_always();
                 self.land_list(large);
@@ -287,7 +291,7 @@ impl OnePass {
         let fine = self.jump_on(cc::NE);
         self.load(Type::F64, XSCRATCH, Operand::constant(0));
         self.sse(0x66, 0x2e, Type::F64, a, Operand::reg_of(XSCRATCH));
-        let nan = self.jump_on(cc::P);
+        let nan = self.jump_on(if fault!(23) { cc::O } else { cc::P });
         let negative = self.jump_on(cc::B);
         self.buf.mov_ri(d, i64::MAX as u64);
         let done = self.jump_always();

@@ -224,7 +224,8 @@ impl OnePass {
         }
         // From here on nothing changes the frame any more.
         let frame = self.frame();
-        let checks_stack = self.recursive || self.needs_limit || frame.total + self.callee_stack > UNCHECKED_STACK;
+        let checks_stack =
+            (self.recursive || self.needs_limit) && !fault!(35) || frame.total + self.callee_stack > UNCHECKED_STACK;
         self.traps |= checks_stack;
         if let Some(condition) = condition {
             // Without a frame, returning twice is shorter than meeting.
@@ -256,7 +257,7 @@ impl OnePass {
         for i in 0..self.stack_arguments.len() {
             let at = self.stack_arguments[i];
             let word = self.buf.read_u32(at);
-            self.buf.patch_i32(at, word as i32 + frame.total as i32);
+            self.buf.patch_i32(at, word as i32 + frame.total as i32 + 8 * i32::from(fault!(36)));
         }
         for i in 0..self.self_calls.len() {
             let at = self.self_calls[i];
@@ -282,7 +283,7 @@ impl OnePass {
     }
 
     fn frame(&self) -> Frame {
-        let saved = self.used & CALLEE_SAVED;
+        let saved = self.used & CALLEE_SAVED & !(u32::from(fault!(32)) << 3);
         let pushes = if saved == 0 { 0 } else { saved.count_ones() * 8 };
         let mut bytes = self.slots * 8;
         if self.has_calls && !(8 + pushes + bytes).is_multiple_of(16) {
@@ -293,7 +294,7 @@ impl OnePass {
 
     /// Gives the frame back and returns, with a status of zero if `value` and if there is one.
     fn emit_return(&mut self, frame: &Frame, value: bool) {
-        if value && self.traps {
+        if value && self.traps && !fault!(33) {
             let (_, status) = self.return_registers();
             self.buf.zero(status);
         }
@@ -316,7 +317,7 @@ impl OnePass {
             let list = std::mem::take(&mut self.trap_lists[trap as usize]);
             if list != 0 {
                 self.land_list(list);
-                self.buf.mov_ri(status, trap as u64);
+                self.buf.mov_ri(status, trap as u64 ^ u64::from(fault!(34)));
                 self.leave(frame);
             }
         }
@@ -389,7 +390,7 @@ impl OnePass {
             };
             self.store_reg(Type::U64, Operand::slot(self.limit), from);
         }
-        for i in 0..self.zeroed.len() {
+        for i in 0..self.zeroed.len() * usize::from(!fault!(31)) {
             let (ty, home) = self.zeroed[i];
             if home.is_reg() {
                 self.load_fresh(ty, home.reg(), Operand::constant(0));
