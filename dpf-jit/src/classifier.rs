@@ -144,7 +144,7 @@ impl Classifier {
     /// Which filter a packet matches: of several that of the highest priority, then that of most atoms, then the oldest.
     ///
     /// `frame` may have any length and content.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn classify(&self, frame: &[u8]) -> Verdict {
         self.program.verdict(self.program.answer(frame), frame)

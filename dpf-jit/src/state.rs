@@ -14,7 +14,7 @@ use crate::filter::{Atom, Field, load};
 use crate::table::index::random;
 use crate::table::layout::Key;
 use crate::table::zeroed::zeroed_u64;
-use crate::verdict::ParkKey;
+use crate::verdict::{Datagram, ParkKey};
 
 /// Entries of a bucket.
 pub(crate) const WAYS: usize = 4;
@@ -47,7 +47,7 @@ impl State {
 
     /// What the filter of this index records of `packet`.
     pub(crate) fn recorded_key(&self, index: usize, recipes: &[Recipe], packet: &[u8]) -> Option<ParkKey> {
-        recipes[(self.actions[index].load(Ordering::Acquire) >> 32) as usize].key(packet)
+        recipes[(self.actions[index].load(Ordering::Acquire) >> 32) as usize].key(packet).map(Datagram::park_key)
     }
 
     /// Records what the filter of this index records of `packet`, which it matches.
@@ -93,8 +93,8 @@ impl Recipe {
         Some(key)
     }
 
-    /// The key of a packet; `None` past its end.
-    pub(crate) fn key(&self, packet: &[u8]) -> Option<ParkKey> {
+    /// What is recorded of a packet, or looked up; `None` past its end.
+    pub(crate) fn key(&self, packet: &[u8]) -> Option<Datagram> {
         let mut base = 0;
         for atom in &self.shifts {
             if let Atom::Shift { field, mask, left } = *atom {
@@ -103,7 +103,7 @@ impl Recipe {
         }
         let Recipe { field, mask, .. } = *self;
         let value = load(packet, base + u64::from(field.offset), field.width)? & mask;
-        Some(ParkKey { field, mask, value })
+        Some(Datagram { field, mask, value })
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicU64;
 
 use tickc::prelude::*;
 
-use super::load::{Base, load_bytes, load_number, load_short};
+use super::load::{Base, load_bytes, load_number, word_is};
 use super::plan::{Arm, Kind, LEVELS, Needs, Node, Test, as_loaded, common};
 use crate::filter::Rank;
 use crate::state::{ENTRY, Recorded, TIME_TO_LIVE, WAYS};
@@ -26,7 +26,7 @@ use crate::table::records::WORDS;
 use crate::trie::FilterSet;
 use crate::trie::group::{Group, Member};
 use crate::trie::set::is_match_recorded;
-use crate::verdict::PARK;
+use crate::verdict::{PARK, parked_digit};
 
 /// A packet, from its first byte, and its length; what the classifier answers (see [`super::program`]).
 pub(crate) type Classify = fn(*const u8, usize) -> u64;
@@ -52,8 +52,10 @@ pub(super) struct Emitter<'a> {
 struct Here {
     /// Each level's base; those not reached yet are the frame's.
     bases: [Base; 8],
-    /// Address behind the packet.
-    end: Var<usize>,
+    /// Length of the packet.
+    len: Var<usize>,
+    /// Address behind the packet, which is needed behind a shift.
+    end: Option<Var<usize>>,
     level: usize,
     /// Bytes behind each base that are known to be there.
     known: Needs,
@@ -102,12 +104,10 @@ pub(super) fn function<'a>(
     let (best, best_rank, parked) = (Var::local(), Var::local(), Var::local());
     let emitter = Emitter { set, later, best, best_rank, parked, parks };
     tick!(move |packet: *const u8, len: usize| -> u64 {
-        let end = packet as usize + len;
-        // SAFETY: L3.
-        let two_in = unsafe { packet.add(2) };
         @(emitter.alternatives(nodes, Here {
-            bases: [Base { two_in, own: Some(packet) }; LEVELS],
-            end,
+            bases: [packet; LEVELS],
+            len,
+            end: None,
             level: 0,
             known: [0; LEVELS],
             before: false,
@@ -185,9 +185,12 @@ impl<'a> Emitter<'a> {
         }
         let mut inside = here;
         inside.known[level] = need;
-        let (two_in, end, need) = (here.bases[level].two_in, here.end, (need as usize).wrapping_sub(2));
+        let (base, need, len) = (here.bases[level], need as usize, here.len);
         let then = then(inside);
-        tick!(if @two_in as usize + $need <= @end { @then; })
+        match here.end {
+            Some(end) if level > 0 => tick!(if @base as usize + $need <= @end { @then; }),
+            _ => tick!(if @len >= $need { @then; }),
+        }
     }
 
     fn node(self, node: &'a Node, here: Here) -> Code<'a, ()> {
@@ -221,17 +224,28 @@ impl<'a> Emitter<'a> {
                 let (level, base) = (here.level, here.bases[here.level]);
                 let value = load_number(base, field.offset, field.width, here.known[level]);
                 let (mask, left) = (u64::from(*mask), u32::from(*left));
-                let two_in = base.two_in;
-                tick!(move {
-                    // SAFETY: L3.
-                    let next = unsafe { @two_in.add(((@value & $mask) << $left) as usize) };
-                    @({
-                        let mut inside = Here { level: level + 1, ..here };
-                        inside.bases[level + 1] = Base { two_in: next, own: None };
-                        inside.known[level + 1] = 0;
-                        self.behind_shift(then, inside)
-                    });
-                })
+                let behind = move |end: Var<usize>| {
+                    tick!(move {
+                        // SAFETY: L3.
+                        let next = unsafe { @base.add(((@value & $mask) << $left) as usize) };
+                        @({
+                            let mut inside = Here { level: level + 1, end: Some(end), ..here };
+                            inside.bases[level + 1] = next;
+                            inside.known[level + 1] = 0;
+                            self.behind_shift(then, inside)
+                        });
+                    })
+                };
+                match here.end {
+                    Some(end) => behind(end),
+                    None => {
+                        let (packet, len) = (here.bases[0], here.len);
+                        tick!(move {
+                            let end = @packet as usize + @len;
+                            @(behind(end));
+                        })
+                    }
+                }
             }),
             Kind::Leaf { group, position } => {
                 let group = self.set.group(*group);
@@ -321,7 +335,7 @@ impl<'a> Emitter<'a> {
                 // SAFETY: L2.
                 entry = unsafe { entry.add($ENTRY) };
             }
-            if left != 0 { @(found(channel)); } else { @parked |= $(1u64 << number); }
+            if left != 0 { @(found(channel)); } else { @parked |= $(1u64 << parked_digit(number)); }
         })
     }
 
@@ -474,13 +488,8 @@ fn conjunction<'a>(tests: &'a [Test], here: Here) -> Option<Code<'a, bool>> {
             let word = load_bytes(base, offset, 8, mask, limit);
             tick!(@word == $value)
         }
-        // In 32 bits, for which the machine has immediate operands.
-        Test::Word { offset, width, mask, value } => {
-            let word = load_short(base, offset, width);
-            let all = u32::MAX >> (32 - 8 * u32::from(width));
-            let word = if mask as u32 == all { word } else { tick!(@word & $(mask as u32)) };
-            tick!(@word == $(value as u32))
-        }
+        // In at most 32 bits, for which the machine has immediate operands.
+        Test::Word { offset, width, mask, value } => word_is(base, offset, width, mask as u32, value as u32),
         Test::Range { field, mask, low, high } => {
             let number = load_number(base, field.offset, field.width, limit);
             let number = if mask == u64::MAX { number } else { tick!(@number & $mask) };

@@ -64,7 +64,7 @@ impl FilterSet {
             let (Some(key), Some(state)) = (recipe.key(packet), self.state()) else { return };
             match state.recorded.channel(recipe.site, words(key.field, key.value)) {
                 Some(recorded) => channel = recorded,
-                None => return sink.unrecorded(key),
+                None => return sink.unrecorded(key.park_key()),
             }
             let differs = |&(atom, value): &(u8, u128)| usize::from(atom) == number && value != channel.into();
             if group.consts.iter().any(differs) {
