@@ -6,8 +6,8 @@
 //!
 //! **Invariants**, on which the quotations' unsafe code rests.
 //! - L1. A load of a packet's bytes stands under a check of its length (see [`load`](super::load)).
-//! - L2. Slots, records, ranks and recorded keys are memory that the [`Program`](super::program::Program) keeps while its code can
-//!   run; a hash has as many digits as name slots, probing ends before the slots do (X2), and a slot names a record that exists.
+//! - L2. Slots, ranks and recorded keys are memory that the [`Program`](super::program::Program) keeps while its code can run; a
+//!   hash has as many digits as name slots, and probing ends before the slots do (X2).
 //! - L3. An address is computed from a packet's by a shift, and compared with the packet's end before it is used.
 #![allow(unsafe_code, reason = "quotations that read packets and tables by address, under the checks they emit")]
 
@@ -20,9 +20,8 @@ use super::plan::{Arm, Kind, LEVELS, Needs, Node, Test, as_loaded, common};
 use crate::filter::Rank;
 use crate::state::{ENTRY, Recorded, TIME_TO_LIVE, WAYS};
 use crate::table::Table;
-use crate::table::index::{DISPLACED, RECORD};
+use crate::table::index::{DISPLACED, FIRST, ID, RANK, REST, SECOND, SLOT};
 use crate::table::layout::{Chunk, Source};
-use crate::table::records::WORDS;
 use crate::trie::FilterSet;
 use crate::trie::group::{Group, Member};
 use crate::trie::set::is_match_recorded;
@@ -366,37 +365,31 @@ impl<'a> Emitter<'a> {
             let parts = chunks.iter().filter(|chunk| chunk.word == word).map(|chunk| part(chunk, channel, here));
             symbol.into_iter().chain(parts).reduce(|all, part| tick!(@all | @part))
         };
-        let far = self.set.memory().far();
         let last = stage + 1 == group.tables.len();
         let returns = here.after == After::Nothing;
-        // A record freed meanwhile has id 0: no match, and none is to come.
-        let direct = last && returns && !here.before;
-        let found = move |record: Var<*const u64>, id: Option<Var<u64>>| -> Code<'a, ()> {
-            // SAFETY: L2.
-            let Some(id) = id else { return tick!(return unsafe { *@record.add(1) }) };
+        let found = move |slot: Var<*const u8>, id: Var<u64>| -> Code<'a, ()> {
             if last {
                 // SAFETY: L2.
-                self.matched(tick!(@id), move || tick!(unsafe { *@record.add($(far + 1)) }), returns, position, here)
+                let rank = move || tick!(unsafe { *(@slot.add($REST) as *const u64) } >> $RANK);
+                self.matched(tick!(@id), rank, returns, position, here)
             } else {
                 self.stage(group, stage + 1, Some(id), position, channel, here)
             }
         };
-        self.probe(&group.tables[stage], key(0).unwrap_or_else(|| tick!(0u64)), key(1), direct, found)
+        self.probe(&group.tables[stage], key(0).unwrap_or_else(|| tick!(0u64)), key(1), found)
     }
 
-    /// Looks a key up: `found` with its record and, unless that is all that counts, id.
+    /// Looks a key up: `found` with its slot and id.
     fn probe(
         self,
         table: &Table,
         k0: Code<'a, u64>,
         k1: Option<Code<'a, u64>>,
-        direct: bool,
-        found: impl Fn(Var<*const u64>, Option<Var<u64>>) -> Code<'a, ()> + 'a,
+        found: impl Fn(Var<*const u8>, Var<u64>) -> Code<'a, ()> + 'a,
     ) -> Code<'a, ()> {
         let index = table.index();
         let (slots, hash) = (index.slots().address(), index.hash());
-        let ([m0, m1], shift) = (hash.multipliers, hash.shift);
-        let (records, far) = (self.set.memory().address().cast::<u8>(), self.set.memory().far());
+        let ([m0, m1], shift) = (hash.multipliers, hash.shift - SLOT.ilog2());
         let (two, k1) = (k1.is_some(), k1.unwrap_or_else(|| tick!(0u64)));
         tick!(move {
             let k0 = @k0;
@@ -404,31 +397,24 @@ impl<'a> Emitter<'a> {
             let mut hash = k0 * $m0;
             if $(two) { hash += k1 * $m1; }
             // SAFETY: L2.
-            let mut slot = unsafe { $slots.add((hash >> $shift) as usize) };
+            let mut slot = unsafe { $slots.add(((hash >> $shift) & $(!(SLOT as u64 - 1))) as usize) };
             loop {
+                // Before the key (X1).
                 // SAFETY: L2.
-                let word = unsafe { *slot } as u64;
-                if (word ^ hash) & $(u64::from(!(RECORD | DISPLACED))) == 0 {
-                    let offset = (word & $(u64::from(RECORD))) << $((WORDS * 8).ilog2());
+                let id = unsafe { *(slot.add($ID) as *const u64) };
+                // SAFETY: L2.
+                if unsafe { *(slot.add($FIRST) as *const u64) } == k0
                     // SAFETY: L2.
-                    let record = unsafe { $records.add(offset as usize) as *const u64 };
-                    // SAFETY: L2.
-                    if unsafe { *record } == k0 && (!$two || unsafe { *record.add($far) } == k1) {
-                        if $(direct) {
-                            @(found(record, None));
-                        } else {
-                            // SAFETY: L2.
-                            let id = unsafe { *record.add(1) };
-                            if id != 0 {
-                                @(found(record, Some(id)));
-                                break;
-                            }
-                        }
-                    }
+                    && (!$two || unsafe { *(slot.add($SECOND) as *const u64) } == k1)
+                    && id != 0
+                {
+                    @(found(slot, id));
+                    break;
                 }
-                if word as u32 & $DISPLACED == 0 { break; }
                 // SAFETY: L2.
-                slot = unsafe { slot.add(1) };
+                if unsafe { *(slot.add($REST) as *const u64) } & $DISPLACED == 0 { break; }
+                // SAFETY: L2.
+                slot = unsafe { slot.add($SLOT) };
             }
         })
     }

@@ -11,7 +11,6 @@ use super::plan::Plan;
 use crate::error::Error;
 use crate::state::{Recipe, State};
 use crate::table::index::Slots;
-use crate::table::records::Memory;
 use crate::trie::FilterSet;
 use crate::trie::set::is_match_recorded;
 use crate::verdict::{parked_digit, Datagram, FilterId, PARK, ParkKey, STATEFUL, Verdict};
@@ -30,7 +29,6 @@ pub(crate) struct Program {
     state: Option<Arc<State>>,
     /// Kept because the code has their addresses.
     _tables: Vec<Arc<Slots>>,
-    _memory: Arc<Memory>,
 }
 
 impl Program {
@@ -50,7 +48,6 @@ impl Program {
             recipes: set.recipes().clone(),
             state: set.state().cloned(),
             _tables: tables,
-            _memory: set.memory().clone(),
         };
         program.update_ranks(set);
         Ok(program)
