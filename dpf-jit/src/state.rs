@@ -3,7 +3,7 @@
 //! A table of fixed size, four entries to a bucket: a key that finds its bucket full takes the place of the oldest, and an entry
 //! is forgotten after a time to live. So memory is bounded whatever packets come. Classifying threads write it without a lock.
 //!
-//! An entry is four words: two of the key, the *mark*, and the second in which it was recorded.
+//! An entry is four words: two of the key, the *mark*, and the last second of its life.
 //!
 //! **Invariant.** S1. The mark is [`BUSY`] while the other words change, and has another sequence number afterwards; who reads the
 //! same mark before and after the other words has read them as they belong together.
@@ -164,9 +164,9 @@ impl Recorded {
         let now = self.now.load(Ordering::Relaxed);
         self.bucket(site, key).chunks_exact(ENTRY).find_map(|entry| {
             let mark = Self::is_of(entry, site, key)?;
-            let time = entry[3].load(Ordering::Acquire);
+            let last = entry[3].load(Ordering::Acquire);
             let whole = entry[2].load(Ordering::Acquire) == mark;
-            (whole && time + TIME_TO_LIVE >= now).then_some(mark as u32)
+            (whole && last >= now).then_some(mark as u32)
         })
     }
 
@@ -186,7 +186,7 @@ impl Recorded {
         if mark == BUSY || entry[2].compare_exchange(mark, BUSY, Ordering::AcqRel, Ordering::Relaxed).is_err() {
             return;
         }
-        entry[3].store(now, Ordering::Release);
+        entry[3].store(now.saturating_add(TIME_TO_LIVE), Ordering::Release);
         entry[0].store(key[0], Ordering::Release);
         entry[1].store(key[1], Ordering::Release);
         let sequence = (mark >> 48).wrapping_add(1) & 0xffff;

@@ -1,6 +1,7 @@
 //! [`Program`]: compiled code, with all that it reads.
 #![allow(unsafe_code, reason = "calls compiled code by its address")]
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +13,6 @@ use crate::error::Error;
 use crate::state::{Recipe, State};
 use crate::table::index::Slots;
 use crate::trie::FilterSet;
-use crate::trie::set::is_match_recorded;
 use crate::verdict::{parked_digit, Datagram, FilterId, PARK, ParkKey, STATEFUL, Verdict};
 
 /// The code for a structure of filters. What changes in the tables of that structure it sees at once.
@@ -37,8 +37,8 @@ impl Program {
         let plan = Plan::new(set);
         let later: Box<[AtomicU64]> = plan.leaves.iter().map(|_| AtomicU64::new(0)).collect();
         let groups = || plan.leaves.iter().map(|&group| set.group(group));
-        let parks = groups().any(|group| set.shape(group.shape).iter().any(is_match_recorded));
-        let code = jit.compile(emit::function(set, &plan.root, &later, parks))?;
+        let aside = RefCell::default();
+        let code = jit.compile(emit::function(set, &plan.root, &later, &aside))?;
         let tables = groups().flat_map(|group| &group.tables).map(|table| table.index().slots().clone()).collect();
         let program = Program {
             entry: code.as_pointer(),
