@@ -25,6 +25,9 @@ const BUCKETS: usize = 1 << 14;
 /// Seconds until an entry is forgotten: the report's.
 pub(crate) const TIME_TO_LIVE: u64 = 10;
 
+/// The digits of a mark that are its site; below is its sequence number, and below that the channel.
+pub(crate) const SITE: u32 = 48;
+const SEQUENCE: u32 = 32;
 /// The mark of an entry that is being written: no site's.
 const BUSY: u64 = 1;
 
@@ -153,7 +156,7 @@ impl Recorded {
 
     fn is_of(entry: &[AtomicU64], site: u16, key: Key) -> Option<u64> {
         let mark = entry[2].load(Ordering::Acquire);
-        let same = (mark >> 32) as u16 == site
+        let same = mark >> SITE == site.into()
             && entry[0].load(Ordering::Acquire) == key[0]
             && entry[1].load(Ordering::Acquire) == key[1];
         same.then_some(mark)
@@ -172,24 +175,37 @@ impl Recorded {
 
     /// Records a key under a channel.
     pub(crate) fn record(&self, site: u16, key: Key, channel: u32) {
-        let now = self.now.load(Ordering::Relaxed);
+        let last = self.now.load(Ordering::Relaxed).saturating_add(TIME_TO_LIVE);
         let bucket = self.bucket(site, key);
-        let entries = || bucket.chunks_exact(ENTRY);
-        let place = entries().find(|entry| Self::is_of(entry, site, key).is_some()).or_else(|| {
-            // An unused entry has time 0.
-            entries().min_by_key(|entry| (entry[2].load(Ordering::Relaxed) != 0, entry[3].load(Ordering::Relaxed)))
-        });
-        let entry = place.expect("a bucket has entries");
+        // Without branches, as nobody can predict which way it is: the entry of the key, or the one that dies first. An unused one
+        // has died in second 0.
+        let (mut same, mut oldest) = (WAYS, u64::MAX);
+        for (way, entry) in bucket.chunks_exact(ENTRY).enumerate() {
+            let word = |at: usize| entry[at].load(Ordering::Acquire);
+            let difference = (word(0) ^ key[0]) | (word(1) ^ key[1]) | (word(2) >> SITE ^ u64::from(site));
+            same = if difference == 0 { way } else { same };
+            oldest = oldest.min(word(3) << WAYS.ilog2() | way as u64);
+        }
+        let way = if same < WAYS { same } else { oldest as usize % WAYS };
+        let entry = &bucket[way * ENTRY..][..ENTRY];
+        if same < WAYS && entry[2].load(Ordering::Relaxed) as u32 == channel {
+            // Lives longer. Another thread may be putting another key there, of which the same is true: it is as young.
+            return entry[3].store(last, Ordering::Release);
+        }
+        Self::write(entry, site, key, channel, last);
+    }
+
+    fn write(entry: &[AtomicU64], site: u16, key: Key, channel: u32, last: u64) {
         let mark = entry[2].load(Ordering::Relaxed);
         // Whoever makes the mark busy writes the entry (S1). Another thread that is faster has recorded in our place: this
         // datagram's fragments will be parked, and dropped in time, as those of a datagram whose head is lost.
         if mark == BUSY || entry[2].compare_exchange(mark, BUSY, Ordering::AcqRel, Ordering::Relaxed).is_err() {
             return;
         }
-        entry[3].store(now.saturating_add(TIME_TO_LIVE), Ordering::Release);
+        entry[3].store(last, Ordering::Release);
         entry[0].store(key[0], Ordering::Release);
         entry[1].store(key[1], Ordering::Release);
-        let sequence = (mark >> 48).wrapping_add(1) & 0xffff;
-        entry[2].store(sequence << 48 | u64::from(site) << 32 | u64::from(channel), Ordering::Release);
+        let sequence = (mark >> SEQUENCE).wrapping_add(1) & 0xffff;
+        entry[2].store(u64::from(site) << SITE | sequence << SEQUENCE | u64::from(channel), Ordering::Release);
     }
 }

@@ -19,7 +19,7 @@ use tickc::prelude::*;
 use super::load::{Base, load_bytes, load_number, word_is};
 use super::plan::{Arm, Kind, LEVELS, Needs, Node, Test, as_loaded, common};
 use crate::filter::{Field, Rank};
-use crate::state::{ENTRY, Recorded, WAYS};
+use crate::state::{ENTRY, Recorded, SITE, WAYS};
 use crate::table::Table;
 use crate::table::index::{DISPLACED, FIRST, ID, RANK, REST, SECOND, SLOT};
 use crate::table::layout::{Chunk, Source};
@@ -33,6 +33,9 @@ pub(crate) type Classify = fn(*const u8, usize) -> u64;
 
 /// Values up to which a dispatch compares with one after the other; beyond, it halves them.
 const CHAIN: usize = 4;
+
+/// Bytes of a bucket of recorded keys, as a power of two.
+const BUCKET: u32 = (WAYS * ENTRY * 8).ilog2();
 
 /// What all of the code knows.
 #[derive(Clone, Copy)]
@@ -457,6 +460,7 @@ impl<'a> Emitter<'a> {
         let recipe = &self.set.recipes()[number];
         let state = self.set.state().expect("made when the filter was inserted");
         let (words, clock) = state.recorded.addresses();
+        let words = words.cast::<u8>();
         let [m0, m1] = state.recorded.multipliers;
         let site = u64::from(recipe.site);
         let masks = recipe.masks;
@@ -476,32 +480,37 @@ impl<'a> Emitter<'a> {
             (false, _) => tick!(@parked |= $bit),
         };
         tick!(move {
-            let k0 = @k0;
-            let k1 = @k1;
-            let bucket = (k0 * $m0 + (k1 + $site) * $m1) >> $(Recorded::SHIFT);
-            // SAFETY: L2.
-            let mut entry = unsafe { $words.add((bucket * $((WAYS * ENTRY) as u64)) as usize) };
             let mut left = $(WAYS as u32);
-            loop {
+            let mut channel = 0u32;
+            {
+                let k0 = @k0;
+                let k1 = @k1;
+                let bucket = (k0 * $m0 + (k1 + $site) * $m1) >> $(Recorded::SHIFT - BUCKET);
                 // SAFETY: L2.
-                let mark = unsafe { *entry.add(2) };
-                // SAFETY: L2.
-                if unsafe { *entry } == k0 && unsafe { *entry.add(1) } == k1 && (mark >> 32) & 0xffff == $site
+                let mut entry = unsafe { $words.add((bucket & $(!0u64 << BUCKET)) as usize) };
+                loop {
                     // SAFETY: L2.
-                    && unsafe { *entry.add(3) } >= unsafe { *$clock } && unsafe { *entry.add(2) } == mark
-                {
-                    let channel = mark as u32;
-                    @(found(channel));
-                    break;
-                }
-                // SAFETY: L2.
-                entry = unsafe { entry.add($ENTRY) };
-                left -= 1;
-                if left == 0 {
-                    @missing;
-                    break;
+                    let mark = unsafe { *(entry.add(16) as *const u64) };
+                    // SAFETY: L2.
+                    if unsafe { *(entry as *const u64) } == k0 && unsafe { *(entry.add(8) as *const u64) } == k1
+                        && (mark >> $SITE) as u32 == $(site as u32)
+                        // SAFETY: L2.
+                        && unsafe { *(entry.add(24) as *const u64) } >= unsafe { *$clock }
+                        // SAFETY: L2.
+                        && unsafe { *(entry.add(16) as *const u64) } == mark
+                    {
+                        channel = mark as u32;
+                        break;
+                    }
+                    // SAFETY: L2.
+                    entry = unsafe { entry.add($(ENTRY * 8)) };
+                    left -= 1;
+                    if left == 0 {
+                        break;
+                    }
                 }
             }
+            if left != 0 { @(found(channel)); } else { @missing; }
         })
     }
 
