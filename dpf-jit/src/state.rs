@@ -177,22 +177,18 @@ impl Recorded {
     pub(crate) fn record(&self, site: u16, key: Key, channel: u32) {
         let last = self.now.load(Ordering::Relaxed).saturating_add(TIME_TO_LIVE);
         let bucket = self.bucket(site, key);
-        // Without branches, as nobody can predict which way it is: the entry of the key, or the one that dies first. An unused one
-        // has died in second 0.
-        let (mut same, mut oldest) = (WAYS, u64::MAX);
-        for (way, entry) in bucket.chunks_exact(ENTRY).enumerate() {
-            let word = |at: usize| entry[at].load(Ordering::Acquire);
-            let difference = (word(0) ^ key[0]) | (word(1) ^ key[1]) | (word(2) >> SITE ^ u64::from(site));
-            same = if difference == 0 { way } else { same };
-            oldest = oldest.min(word(3) << WAYS.ilog2() | way as u64);
-        }
-        let way = if same < WAYS { same } else { oldest as usize % WAYS };
-        let entry = &bucket[way * ENTRY..][..ENTRY];
-        if same < WAYS && entry[2].load(Ordering::Relaxed) as u32 == channel {
+        let mut entries = bucket.chunks_exact(ENTRY);
+        match entries.find_map(|entry| Some((entry, Self::is_of(entry, site, key)?))) {
             // Lives longer. Another thread may be putting another key there, of which the same is true: it is as young.
-            return entry[3].store(last, Ordering::Release);
+            Some((entry, mark)) if mark as u32 == channel => entry[3].store(last, Ordering::Release),
+            Some((entry, _)) => Self::write(entry, site, key, channel, last),
+            None => {
+                // The one that dies first, without branches, as nobody can predict which it is. An unused one has died in second 0.
+                let death = |way: usize| bucket[way * ENTRY + 3].load(Ordering::Relaxed) << WAYS.ilog2() | way as u64;
+                let way = (1..WAYS).fold(death(0), |oldest, way| oldest.min(death(way))) as usize % WAYS;
+                Self::write(&bucket[way * ENTRY..][..ENTRY], site, key, channel, last);
+            }
         }
-        Self::write(entry, site, key, channel, last);
     }
 
     fn write(entry: &[AtomicU64], site: u16, key: Key, channel: u32, last: u64) {

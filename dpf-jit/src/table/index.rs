@@ -66,6 +66,12 @@ impl Slots {
     pub(crate) fn address(&self) -> *const u8 {
         self.0.as_ptr().cast()
     }
+
+    /// Gives back the memory of some slots, which nobody looks at any more; whether there are more behind them.
+    pub(crate) fn give_back(&self, slots: std::ops::Range<usize>) -> bool {
+        let more = slots.end < self.0.len();
+        more && self.0.zero(slots)
+    }
 }
 
 /// What a key stands for.
@@ -139,7 +145,7 @@ impl Index {
     }
 
     /// An index of `keys`, with multipliers chosen among `tries` pairs.
-    pub(crate) fn with_keys(keys: &[(Key, Found)], records: &Records, tries: u32, seed: &mut u64) -> Index {
+    pub(crate) fn with_keys(keys: &[(Key, Found)], records: &Records, tries: usize, seed: &mut u64) -> Index {
         let mut best: Option<(usize, Index)> = None;
         for _ in 0..tries.max(1) {
             let mut index = Index::new(keys.len() * 2 + 1, seed);

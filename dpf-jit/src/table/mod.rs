@@ -10,15 +10,20 @@ pub(crate) mod layout;
 pub(crate) mod records;
 pub(crate) mod zeroed;
 
-use index::{Found, Index};
+use std::sync::Arc;
+
+use index::{Found, Index, Slots};
 use layout::Key;
 use records::Records;
 
 /// Slots of the old index that each change carries over to a larger one: few, as each key lands in another page of it, which
 /// the system then has to provide.
 const STRIDE: usize = 16;
-/// Pairs of multipliers tried for a table of few keys.
-const TRIES: u32 = 32;
+/// Slots whose memory each change gives back.
+const GIVEN_BACK: usize = 1024;
+/// Keys that are hashed at most to find multipliers for a table of few keys, and pairs that are tried at most.
+const HASHED: usize = 512;
+const TRIES: usize = 32;
 /// Keys up to which several multipliers are tried.
 const FEW: usize = 128;
 
@@ -27,6 +32,8 @@ const FEW: usize = 128;
 pub(crate) struct Table {
     index: Index,
     next: Option<Box<Next>>,
+    /// Slots that were replaced, of which those from the number on still take memory.
+    old: Option<(Arc<Slots>, usize)>,
 }
 
 /// An index of another size that is being filled: it holds what the slots below `cursor` of the old one hold.
@@ -39,13 +46,13 @@ struct Next {
 impl Table {
     /// An empty table.
     pub(crate) fn new(seed: &mut u64) -> Table {
-        Table { index: Index::new(1, seed), next: None }
+        Table { index: Index::new(1, seed), next: None, old: None }
     }
 
     /// A table of `keys`.
     fn with_keys(keys: &[(Key, Found)], records: &Records, seed: &mut u64) -> Table {
-        let tries = if keys.len() <= FEW { TRIES } else { 1 };
-        Table { index: Index::with_keys(keys, records, tries, seed), next: None }
+        let tries = (HASHED / keys.len().max(1)).clamp(1, TRIES);
+        Table { index: Index::with_keys(keys, records, tries, seed), next: None, old: None }
     }
 
     /// The index that packets are looked up in.
@@ -109,8 +116,20 @@ impl Table {
         self.carry_over(records)
     }
 
+    /// Gives back some of the memory of slots that were replaced, once no program has them: all at once takes too long.
+    fn give_back(&mut self) {
+        let Some((slots, from)) = &mut self.old else { return };
+        if Arc::strong_count(slots) == 1 {
+            *from += GIVEN_BACK;
+            if !slots.give_back(*from - GIVEN_BACK..*from) {
+                self.old = None;
+            }
+        }
+    }
+
     /// Goes on with a replacement; whether it is complete.
     fn carry_over(&mut self, records: &Records) -> bool {
+        self.give_back();
         let Some(next) = &mut self.next else { return false };
         let all = self.index.all();
         let shrinks = next.index.capacity() < self.index.capacity();
@@ -127,7 +146,8 @@ impl Table {
             return false;
         }
         let done = self.next.take().expect("it was there above");
-        self.index = done.index;
+        let old = std::mem::replace(&mut self.index, done.index);
+        self.old = Some((old.slots().clone(), 0));
         true
     }
 

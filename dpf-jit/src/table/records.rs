@@ -20,7 +20,7 @@ struct Record {
 }
 
 /// Records that are allocated together, so that none is ever copied to a larger place.
-const CHUNK: usize = 1024;
+const CHUNK: usize = 128;
 
 /// See the module.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 #![allow(unsafe_code, reason = "all zeros is a valid value of atomic integers; a view of mapped memory")]
 
 use std::marker::PhantomData;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::atomic::AtomicU64;
 
-use memmap2::{MmapMut, MmapRaw};
+use memmap2::{MmapMut, MmapRaw, UncheckedAdvice};
 
 use super::index::Slot;
 
@@ -37,6 +37,16 @@ impl<T: Zeroable> Zeroed<T> {
         }
         // SAFETY: all zeros is valid (`Zeroable`).
         Zeroed::Heap(unsafe { Box::new_zeroed_slice(len).assume_init() })
+    }
+}
+
+impl<T: Zeroable> Zeroed<T> {
+    /// Makes a range of values zero again and gives back the whole pages that they take, if there are any to be given back.
+    pub(crate) fn zero(&self, range: Range<usize>) -> bool {
+        let Zeroed::Mapped(map, _) = self else { return false };
+        let (from, len) = (range.start * size_of::<T>(), range.len() * size_of::<T>());
+        // SAFETY: what private anonymous pages hold after this is zeros, which `Zeroable` allows any time.
+        unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, from, len) }.is_ok()
     }
 }
 

@@ -41,7 +41,7 @@ struct Entry {
 }
 
 /// Entries that are allocated together, so that none is ever copied to a larger place.
-const CHUNK: usize = 1024;
+const CHUNK: usize = 128;
 
 /// What a change asks of compiled code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
