@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::state::{Recipe, State};
 use crate::table::index::Slots;
 use crate::trie::FilterSet;
-use crate::verdict::{parked_digit, Datagram, FilterId, PARK, ParkKey, STATEFUL, Verdict};
+use crate::verdict::{Datagram, FilterId, PARK, ParkKey, STATEFUL, Verdict, parked_digit};
 
 /// The code for a structure of filters. What changes in the tables of that structure it sees at once.
 #[derive(Debug)]

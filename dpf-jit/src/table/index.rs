@@ -146,23 +146,27 @@ impl Index {
 
     /// An index of `keys`, with multipliers chosen among `tries` pairs.
     pub(crate) fn with_keys(keys: &[(Key, Found)], records: &Records, tries: usize, seed: &mut u64) -> Index {
-        let mut best: Option<(usize, Index)> = None;
-        for _ in 0..tries.max(1) {
-            let mut index = Index::new(keys.len() * 2 + 1, seed);
-            let distance =
-                |(key, found): &(Key, Found)| Some(index.insert(records, *key, *found).ok()? - index.hash.slot(*key));
-            let Some(collisions) = keys.iter().map(distance).sum::<Option<usize>>() else { continue };
-            if best.as_ref().is_none_or(|(least, _)| collisions < *least) {
-                best = Some((collisions, index));
-            }
-            if collisions == 0 {
-                break;
-            }
+        let mut index = Index::new(keys.len() * 2 + 1, seed);
+        let collisions = |hash: Hash| {
+            let mut taken = vec![0u64; index.capacity().div_ceil(64)];
+            keys.iter()
+                .filter(|(key, _)| {
+                    let slot = hash.slot(*key);
+                    let (word, bit) = (&mut taken[slot / 64], 1 << (slot % 64));
+                    let was = *word & bit != 0;
+                    *word |= bit;
+                    was
+                })
+                .count()
+        };
+        let hashes: Vec<Hash> = (0..tries.max(1)).map(|_| Hash::random(index.capacity(), seed)).collect();
+        if let Some(best) = hashes.into_iter().min_by_key(|hash| collisions(*hash)) {
+            index.hash = best;
         }
-        match best {
-            Some((_, index)) => index,
-            // Crowded every time: practically impossible, and cured by other multipliers.
-            None => Index::with_keys(keys, records, tries, seed),
+        match keys.iter().try_for_each(|(key, found)| index.insert(records, *key, *found).map(|_| ())) {
+            Ok(()) => index,
+            // Practically impossible, and cured by other multipliers.
+            Err(Crowded) => Index::with_keys(keys, records, tries, seed),
         }
     }
 

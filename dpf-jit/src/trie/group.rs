@@ -7,8 +7,8 @@
 use smallvec::SmallVec;
 
 use crate::filter::{Atom, Filter, Rank};
-use crate::table::index::Found as Entry;
 use crate::table::Table;
+use crate::table::index::Found as Entry;
 use crate::table::layout::{KeyBytes, Layout, value_of};
 use crate::table::records::Records;
 

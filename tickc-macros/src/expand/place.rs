@@ -191,7 +191,9 @@ impl Expander<'_> {
         let method = Ident::new(method, span);
         let place = quote_spanned!(span=> __e.#method(#(#operands),*));
         match root {
-            Root::PointerIndex(_, _, _, Some(ty)) => quote_spanned!(span=> { let __p = #place; __e.place_as::<_, _, #ty>(__p) }),
+            Root::PointerIndex(_, _, _, Some(ty)) => {
+                quote_spanned!(span=> { let __p = #place; __e.place_as::<_, _, #ty>(__p) })
+            }
             _ => place,
         }
     }

@@ -79,7 +79,9 @@ fn chains(table: &mut Table, case: &str, fresh: bool) -> Result<(), Failure> {
         ),
     ];
     prepare();
-    if let Some(frame) = frames.borrow().iter().find(|frame| !matches!(classifier.classify(&frame[..]), Verdict::Match(_))) {
+    if let Some(frame) =
+        frames.borrow().iter().find(|frame| !matches!(classifier.classify(&frame[..]), Verdict::Match(_)))
+    {
         return Err(Failure::Wrong(format!("the fragment {frame:?} is of no endpoint")));
     }
     table.measure_prepared(case, usize::from(PORTS), None, number, prepare, engines)
