@@ -25,7 +25,7 @@ const CHUNK: usize = 128;
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Records {
-    chunks: Vec<Box<[Record; CHUNK]>>,
+    chunks: Vec<Box<[Record]>>,
     /// Records in use or freed lie below.
     top: u32,
     capacity: u32,
@@ -37,7 +37,7 @@ pub(crate) struct Records {
 impl Records {
     /// At most `capacity` records.
     pub(crate) fn new(capacity: u32) -> Self {
-        let chunks = vec![Box::new([Record::default(); CHUNK])];
+        let chunks = vec![vec![Record::default(); CHUNK].into()];
         Records { chunks, top: 1, capacity, free: Vec::new(), limbo: Vec::new() }
     }
 
@@ -72,7 +72,7 @@ impl Records {
         let number = self.free.pop().unwrap_or_else(|| {
             assert!(self.top <= self.capacity, "callers ask what is available");
             if self.top as usize / CHUNK == self.chunks.len() {
-                self.chunks.push(Box::new([Record::default(); CHUNK]));
+                self.chunks.push(vec![Record::default(); CHUNK].into());
             }
             self.top += 1;
             self.top - 1

@@ -63,7 +63,7 @@ pub(crate) struct FilterSet {
     free_groups: Vec<u32>,
     tree: Tree,
     records: Records,
-    entries: Vec<Box<[Entry; CHUNK]>>,
+    entries: Vec<Box<[Entry]>>,
     free_entries: Vec<u32>,
     /// Entries that have ever been used.
     top: u32,
@@ -274,7 +274,7 @@ impl FilterSet {
         if self.free_entries.pop().is_none() {
             self.top += 1;
             if index as usize / CHUNK == self.entries.len() {
-                self.entries.push(Box::new([Entry { id: 0, group: 0, record: 0 }; CHUNK]));
+                self.entries.push(vec![Entry { id: 0, group: 0, record: 0 }; CHUNK].into());
             }
         }
         Ok(id)
