@@ -229,29 +229,6 @@ impl OnePass {
         }
     }
 
-    /// Makes the jumps of a list to a bare `ret` returns themselves, but for conditional ones: these are what is left.
-    pub(super) fn return_at_once(&mut self, list: JumpList) -> JumpList {
-        const JMP: u8 = 0xe9;
-        if list == 0 || self.buf.overflowed() {
-            return list;
-        }
-        let (mut at, mut left) = (list, 0);
-        loop {
-            let next = self.buf.read_u32(at);
-            if at < super::buffer::TABLES && self.buf.read_u32(at - 4).to_le_bytes()[3] == JMP {
-                // And a `nop` of four bytes.
-                self.buf.patch(at - 1, &[super::frame::RET, 0x0f, 0x1f, 0x40, 0x00]);
-            } else {
-                self.buf.patch_i32(at, at as i32);
-                left = self.merge_lists(left, at);
-            }
-            if next == list {
-                return left;
-            }
-            at = next;
-        }
-    }
-
     /// Patches the jumps that landed last.
     #[inline]
     pub(super) fn settle_jumps(&mut self) {

@@ -19,7 +19,7 @@ const GAP: u32 = 96;
 /// Functions that need more stack than this check that it is there.
 const UNCHECKED_STACK: u32 = 4096;
 /// The instruction `ret`.
-pub(super) const RET: u8 = 0xc3;
+const RET: u8 = 0xc3;
 /// A displacement to be patched.
 const UNKNOWN: i32 = i32::MAX;
 
@@ -221,9 +221,6 @@ impl OnePass {
         let frame = self.frame();
         let checks_stack = self.recursive || self.needs_limit || frame.total + self.callee_stack > UNCHECKED_STACK;
         self.traps |= checks_stack;
-        if frame.total == 8 && !self.traps {
-            self.returns = self.return_at_once(self.returns);
-        }
         if let Some(condition) = condition {
             // Without a frame, returning twice is shorter than meeting.
             let is_false = self.jump_false(condition);
