@@ -39,8 +39,7 @@ impl ClassifierBuilder {
         self
     }
 
-    /// How many filters there may be: 1 to [`MAX_CAPACITY`]. 32 bytes of address space are reserved for each; memory is used for
-    /// those that are there.
+    /// How many filters there may be: 1 to [`MAX_CAPACITY`].
     pub fn capacity(mut self, filters: usize) -> Self {
         self.capacity = filters;
         self
@@ -57,7 +56,7 @@ impl ClassifierBuilder {
         };
         // Room beside the filters for widening and for keys that filters share.
         let capacity = self.capacity.clamp(1, MAX_CAPACITY) as u32;
-        let set = FilterSet::new(capacity)?;
+        let set = FilterSet::new(capacity);
         let program = Program::compile(&jit, &set)?;
         Ok(Classifier { jit, set, program, dirty: false })
     }
@@ -144,7 +143,7 @@ impl Classifier {
     /// Which filter a packet matches: of several that of the highest priority, then that of most atoms, then the oldest.
     ///
     /// `frame` may have any length and content.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn classify(&self, frame: &[u8]) -> Verdict {
         self.program.verdict(self.program.answer(frame), frame)

@@ -160,7 +160,4 @@ pub enum Error {
     /// The filters could not be compiled.
     #[error("compiling the filters: {0}")]
     Compile(#[from] tickc::Error),
-    /// No memory for the tables.
-    #[error("memory for the tables: {0}")]
-    Memory(#[from] std::io::Error),
 }

@@ -3,14 +3,14 @@
 use rustc_hash::FxHashMap;
 
 use crate::filter::{Atom, Filter, load};
-use crate::verdict::{FilterId, ParkKey, Verdict};
+use crate::verdict::{Datagram, FilterId, ParkKey, Verdict};
 
 /// A list of filters, tried one after the other: the meaning of a classifier, in its simplest form.
 #[derive(Clone, Debug, Default)]
 pub struct Naive {
     filters: Vec<(FilterId, Filter)>,
     /// Channel of each recorded key.
-    recorded: FxHashMap<ParkKey, u32>,
+    recorded: FxHashMap<Datagram, u32>,
 }
 
 /// How a filter meets a packet.
@@ -88,7 +88,7 @@ impl Naive {
 }
 
 /// What a filter that matches `packet` records, and where.
-pub(crate) fn record_of(atoms: &[Atom], packet: &[u8]) -> Option<(u32, ParkKey)> {
+pub(crate) fn record_of(atoms: &[Atom], packet: &[u8]) -> Option<(u32, Datagram)> {
     let mut base = 0;
     for atom in atoms {
         match *atom {
@@ -97,7 +97,7 @@ pub(crate) fn record_of(atoms: &[Atom], packet: &[u8]) -> Option<(u32, ParkKey)>
             }
             Atom::Record { channel, field, mask } => {
                 let value = load(packet, base + u64::from(field.offset), field.width)? & mask;
-                return Some((channel, ParkKey { field, mask, value }));
+                return Some((channel, Datagram { field, mask, value }));
             }
             _ => {}
         }
@@ -105,7 +105,7 @@ pub(crate) fn record_of(atoms: &[Atom], packet: &[u8]) -> Option<(u32, ParkKey)>
     None
 }
 
-fn evaluate(filter: &Filter, packet: &[u8], recorded: &FxHashMap<ParkKey, u32>) -> Outcome {
+fn evaluate(filter: &Filter, packet: &[u8], recorded: &FxHashMap<Datagram, u32>) -> Outcome {
     let mut base = 0;
     let mut unrecorded: Option<ParkKey> = None;
     for atom in filter.atoms() {
@@ -119,10 +119,11 @@ fn evaluate(filter: &Filter, packet: &[u8], recorded: &FxHashMap<ParkKey, u32>) 
                 true
             }
             Atom::MatchRecorded { channel, mask, .. } => {
-                let key = ParkKey { field, mask, value: loaded & mask };
+                let key = Datagram { field, mask, value: loaded & mask };
                 match recorded.get(&key) {
                     Some(recorded) => *recorded == channel,
                     None => {
+                        let key = key.park_key();
                         unrecorded = Some(unrecorded.map_or(key, |other| other.min(key)));
                         true
                     }

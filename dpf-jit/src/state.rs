@@ -3,7 +3,7 @@
 //! A table of fixed size, four entries to a bucket: a key that finds its bucket full takes the place of the oldest, and an entry
 //! is forgotten after a time to live. So memory is bounded whatever packets come. Classifying threads write it without a lock.
 //!
-//! An entry is four words: two of the key, the *mark*, and the second in which it was recorded.
+//! An entry is four words: two of the key, the *mark*, and the last second of its life.
 //!
 //! **Invariant.** S1. The mark is [`BUSY`] while the other words change, and has another sequence number afterwards; who reads the
 //! same mark before and after the other words has read them as they belong together.
@@ -14,7 +14,7 @@ use crate::filter::{Atom, Field, load};
 use crate::table::index::random;
 use crate::table::layout::Key;
 use crate::table::zeroed::zeroed_u64;
-use crate::verdict::ParkKey;
+use crate::verdict::{Datagram, ParkKey};
 
 /// Entries of a bucket.
 pub(crate) const WAYS: usize = 4;
@@ -25,6 +25,9 @@ const BUCKETS: usize = 1 << 14;
 /// Seconds until an entry is forgotten: the report's.
 pub(crate) const TIME_TO_LIVE: u64 = 10;
 
+/// The digits of a mark that are its site; below is its sequence number, and below that the channel.
+pub(crate) const SITE: u32 = 48;
+const SEQUENCE: u32 = 32;
 /// The mark of an entry that is being written: no site's.
 const BUSY: u64 = 1;
 
@@ -47,7 +50,7 @@ impl State {
 
     /// What the filter of this index records of `packet`.
     pub(crate) fn recorded_key(&self, index: usize, recipes: &[Recipe], packet: &[u8]) -> Option<ParkKey> {
-        recipes[(self.actions[index].load(Ordering::Acquire) >> 32) as usize].key(packet)
+        recipes[(self.actions[index].load(Ordering::Acquire) >> 32) as usize].key(packet).map(Datagram::park_key)
     }
 
     /// Records what the filter of this index records of `packet`, which it matches.
@@ -93,8 +96,8 @@ impl Recipe {
         Some(key)
     }
 
-    /// The key of a packet; `None` past its end.
-    pub(crate) fn key(&self, packet: &[u8]) -> Option<ParkKey> {
+    /// What is recorded of a packet, or looked up; `None` past its end.
+    pub(crate) fn key(&self, packet: &[u8]) -> Option<Datagram> {
         let mut base = 0;
         for atom in &self.shifts {
             if let Atom::Shift { field, mask, left } = *atom {
@@ -103,7 +106,7 @@ impl Recipe {
         }
         let Recipe { field, mask, .. } = *self;
         let value = load(packet, base + u64::from(field.offset), field.width)? & mask;
-        Some(ParkKey { field, mask, value })
+        Some(Datagram { field, mask, value })
     }
 }
 
@@ -153,7 +156,7 @@ impl Recorded {
 
     fn is_of(entry: &[AtomicU64], site: u16, key: Key) -> Option<u64> {
         let mark = entry[2].load(Ordering::Acquire);
-        let same = (mark >> 32) as u16 == site
+        let same = mark >> SITE == site.into()
             && entry[0].load(Ordering::Acquire) == key[0]
             && entry[1].load(Ordering::Acquire) == key[1];
         same.then_some(mark)
@@ -164,32 +167,41 @@ impl Recorded {
         let now = self.now.load(Ordering::Relaxed);
         self.bucket(site, key).chunks_exact(ENTRY).find_map(|entry| {
             let mark = Self::is_of(entry, site, key)?;
-            let time = entry[3].load(Ordering::Acquire);
+            let last = entry[3].load(Ordering::Acquire);
             let whole = entry[2].load(Ordering::Acquire) == mark;
-            (whole && time + TIME_TO_LIVE >= now).then_some(mark as u32)
+            (whole && last >= now).then_some(mark as u32)
         })
     }
 
     /// Records a key under a channel.
     pub(crate) fn record(&self, site: u16, key: Key, channel: u32) {
-        let now = self.now.load(Ordering::Relaxed);
+        let last = self.now.load(Ordering::Relaxed).saturating_add(TIME_TO_LIVE);
         let bucket = self.bucket(site, key);
-        let entries = || bucket.chunks_exact(ENTRY);
-        let place = entries().find(|entry| Self::is_of(entry, site, key).is_some()).or_else(|| {
-            // An unused entry has time 0.
-            entries().min_by_key(|entry| (entry[2].load(Ordering::Relaxed) != 0, entry[3].load(Ordering::Relaxed)))
-        });
-        let entry = place.expect("a bucket has entries");
+        let mut entries = bucket.chunks_exact(ENTRY);
+        match entries.find_map(|entry| Some((entry, Self::is_of(entry, site, key)?))) {
+            // Lives longer. Another thread may be putting another key there, of which the same is true: it is as young.
+            Some((entry, mark)) if mark as u32 == channel => entry[3].store(last, Ordering::Release),
+            Some((entry, _)) => Self::write(entry, site, key, channel, last),
+            None => {
+                // The one that dies first, without branches, as nobody can predict which it is. An unused one has died in second 0.
+                let death = |way: usize| bucket[way * ENTRY + 3].load(Ordering::Relaxed) << WAYS.ilog2() | way as u64;
+                let way = (1..WAYS).fold(death(0), |oldest, way| oldest.min(death(way))) as usize % WAYS;
+                Self::write(&bucket[way * ENTRY..][..ENTRY], site, key, channel, last);
+            }
+        }
+    }
+
+    fn write(entry: &[AtomicU64], site: u16, key: Key, channel: u32, last: u64) {
         let mark = entry[2].load(Ordering::Relaxed);
         // Whoever makes the mark busy writes the entry (S1). Another thread that is faster has recorded in our place: this
         // datagram's fragments will be parked, and dropped in time, as those of a datagram whose head is lost.
         if mark == BUSY || entry[2].compare_exchange(mark, BUSY, Ordering::AcqRel, Ordering::Relaxed).is_err() {
             return;
         }
-        entry[3].store(now, Ordering::Release);
+        entry[3].store(last, Ordering::Release);
         entry[0].store(key[0], Ordering::Release);
         entry[1].store(key[1], Ordering::Release);
-        let sequence = (mark >> 48).wrapping_add(1) & 0xffff;
-        entry[2].store(sequence << 48 | u64::from(site) << 32 | u64::from(channel), Ordering::Release);
+        let sequence = (mark >> SEQUENCE).wrapping_add(1) & 0xffff;
+        entry[2].store(u64::from(site) << SITE | sequence << SEQUENCE | u64::from(channel), Ordering::Release);
     }
 }

@@ -430,6 +430,21 @@ macro_rules! arities {
                 Err(unsafe { trap_of_status(status) })
             }
 
+            /// The function as a pointer, for callers that count cycles: machine code that cannot trap. `None` if it can, or if it
+            /// is interpreted.
+            ///
+            /// Calling it is sound, for arguments that [`call`](Self::call) takes, while this handle or a clone lives.
+            #[must_use]
+            pub fn as_pointer(&self) -> Option<unsafe extern "C" fn($($p::Abi),*) -> R> {
+                if self.owner.data().finished.traps || self.owner.data().program().is_some() {
+                    return None;
+                }
+                // SAFETY: the code was compiled for this signature; that it is still there is the caller's promise.
+                Some(unsafe {
+                    std::mem::transmute::<*const u8, unsafe extern "C" fn($($p::Abi),*) -> R>(self.owner.entry())
+                })
+            }
+
             /// Calls an interpreted function. Out of the way of calls of machine code.
             #[inline(never)]
             #[allow(clippy::too_many_arguments, reason = "as many as the signature has")]

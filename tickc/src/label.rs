@@ -96,6 +96,33 @@ impl Label {
         })
     }
 
+    /// The statement that jumps to the label if `condition` holds: one jump, where `if` around [`goto`](Label::goto) takes two.
+    ///
+    /// ```
+    /// use tickc::prelude::*;
+    ///
+    /// let odd = Label::new();
+    /// let x = Var::<u64>::local();
+    /// let f = Jit::new()?.compile(tick!(|n: u64| -> u64 {
+    ///     @x = n;
+    ///     @(odd.goto_if(tick!(@x & 1 != 0)));
+    ///     return n / 2;
+    ///     @(odd.here());
+    ///     3 * n + 1
+    /// }))?;
+    /// assert_eq!((f.call(6), f.call(7)), (3, 22));
+    /// # Ok::<(), tickc::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn goto_if<'a>(self, condition: Code<'a, bool>) -> Code<'a, ()> {
+        let (id, at) = (self.id, Location::caller());
+        quote((condition, ()), flags::EFFECTS, move |e: &mut Emitter, hoists: &(Code<'a, bool>, ())| {
+            let condition = hoists.0.instantiate(e, false);
+            e.label_goto_if(condition, id, at);
+            e.unit()
+        })
+    }
+
     /// The statement that jumps to the label of number `index`, by a table; an index past the end traps. 'C's `jump labels[i]`.
     ///
     /// A label may stand in the table several times. In machine code it is an indirect jump into a table of jumps.

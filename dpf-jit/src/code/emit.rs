@@ -6,33 +6,36 @@
 //!
 //! **Invariants**, on which the quotations' unsafe code rests.
 //! - L1. A load of a packet's bytes stands under a check of its length (see [`load`](super::load)).
-//! - L2. Slots, records, ranks and recorded keys are memory that the [`Program`](super::program::Program) keeps while its code can
-//!   run; a hash has as many digits as name slots, probing ends before the slots do (X2), and a slot names a record that exists.
+//! - L2. Slots, ranks and recorded keys are memory that the [`Program`](super::program::Program) keeps while its code can run; a
+//!   hash has as many digits as name slots, and probing ends before the slots do (X2).
 //! - L3. An address is computed from a packet's by a shift, and compared with the packet's end before it is used.
 #![allow(unsafe_code, reason = "quotations that read packets and tables by address, under the checks they emit")]
 
+use std::cell::RefCell;
 use std::sync::atomic::AtomicU64;
 
 use tickc::prelude::*;
 
-use super::load::{Base, load_bytes, load_number, load_short};
+use super::load::{Base, load_bytes, load_number, word_is};
 use super::plan::{Arm, Kind, LEVELS, Needs, Node, Test, as_loaded, common};
-use crate::filter::Rank;
-use crate::state::{ENTRY, Recorded, TIME_TO_LIVE, WAYS};
+use crate::filter::{Field, Rank};
+use crate::state::{ENTRY, Recorded, SITE, WAYS};
 use crate::table::Table;
-use crate::table::index::{DISPLACED, RECORD};
+use crate::table::index::{DISPLACED, FIRST, ID, RANK, REST, SECOND, SLOT};
 use crate::table::layout::{Chunk, Source};
-use crate::table::records::WORDS;
 use crate::trie::FilterSet;
 use crate::trie::group::{Group, Member};
 use crate::trie::set::is_match_recorded;
-use crate::verdict::PARK;
+use crate::verdict::{PARK, parked_digit};
 
 /// A packet, from its first byte, and its length; what the classifier answers (see [`super::program`]).
 pub(crate) type Classify = fn(*const u8, usize) -> u64;
 
 /// Values up to which a dispatch compares with one after the other; beyond, it halves them.
 const CHAIN: usize = 4;
+
+/// Bytes of a bucket of recorded keys, as a power of two.
+const BUCKET: u32 = (WAYS * ENTRY * 8).ilog2();
 
 /// What all of the code knows.
 #[derive(Clone, Copy)]
@@ -44,7 +47,30 @@ pub(super) struct Emitter<'a> {
     best_rank: Var<u64>,
     /// A bit for each recipe whose key was not recorded.
     parked: Var<u64>,
+    /// Whether that is used.
     parks: bool,
+    /// Whether a packet that falls out of the code matches nothing, whatever was before.
+    pure: bool,
+    /// What stands behind the rest, so that packets which go another way pass it without a jump.
+    aside: &'a RefCell<Vec<Aside<'a>>>,
+}
+
+/// Code that jumps go to from anywhere: nothing comes after it, and it knows the frame alone.
+#[derive(Clone, Copy)]
+pub(super) struct Aside<'a> {
+    label: Label,
+    here: Here,
+    what: What<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum What<'a> {
+    /// The packet matches the filter of this id.
+    Match(u64),
+    /// The packet is one of these arms of a dispatch, or none.
+    Arms(Field, u64, &'a [(Arm, Vec<Node>)]),
+    /// A shift, where the packet may be too short for some of what follows it.
+    Short(&'a Node),
 }
 
 /// Where the code stands.
@@ -52,8 +78,10 @@ pub(super) struct Emitter<'a> {
 struct Here {
     /// Each level's base; those not reached yet are the frame's.
     bases: [Base; 8],
-    /// Address behind the packet.
-    end: Var<usize>,
+    /// Length of the packet.
+    len: Var<usize>,
+    /// Address behind the packet, which is needed behind a shift.
+    end: Option<Var<usize>>,
     level: usize,
     /// Bytes behind each base that are known to be there.
     known: Needs,
@@ -97,23 +125,27 @@ pub(super) fn function<'a>(
     set: &'a FilterSet,
     nodes: &'a [Node],
     later: &'a [AtomicU64],
-    parks: bool,
+    aside: &'a RefCell<Vec<Aside<'a>>>,
 ) -> Staged<'a, Classify> {
     let (best, best_rank, parked) = (Var::local(), Var::local(), Var::local());
-    let emitter = Emitter { set, later, best, best_rank, parked, parks };
+    let mut emitter = Emitter { set, later, best, best_rank, parked, parks: false, pure: false, aside };
+    emitter.parks = emitter.park_any(nodes, false, After::Nothing);
+    emitter.pure = !emitter.parks && !emitter.keep_any(nodes, After::Nothing);
     tick!(move |packet: *const u8, len: usize| -> u64 {
-        let end = packet as usize + len;
-        // SAFETY: L3.
-        let two_in = unsafe { packet.add(2) };
         @(emitter.alternatives(nodes, Here {
-            bases: [Base { two_in, own: Some(packet) }; LEVELS],
-            end,
+            bases: [packet; LEVELS],
+            len,
+            end: None,
             level: 0,
             known: [0; LEVELS],
             before: false,
             after: After::Nothing,
         }));
-        @(emitter.answer(nodes))
+        @({
+            // When the code above has been instantiated.
+            let _ = packet;
+            emitter.ending(nodes)
+        })
     })
 }
 
@@ -131,6 +163,91 @@ impl<'a> Emitter<'a> {
             (false, true) => tick!(if @parked == 0 { 0u64 } else { @parked | $PARK }),
             (true, true) => tick!(if @best != 0 || @parked == 0 { @best } else { @parked | $PARK }),
         }
+    }
+
+    /// The answer of a packet that falls out of the code, and what stands aside.
+    fn ending(self, nodes: &'a [Node]) -> Code<'a, u64> {
+        let answer = self.answer(nodes);
+        if self.aside.borrow().is_empty() {
+            return answer;
+        }
+        let asides = self.asides();
+        tick!({ return @answer; @asides; 0u64 })
+    }
+
+    /// What stands aside when this is called, and what it puts aside itself.
+    fn asides(self) -> Code<'a, ()> {
+        let mut code = nothing();
+        loop {
+            let Some(aside) = self.aside.borrow_mut().pop() else { return code };
+            let one = self.stand_aside(aside);
+            code = tick!(move {
+                @code;
+                @one;
+                return 0u64;
+                for round in $(0..1) {
+                    @({
+                        // When the code above has been instantiated.
+                        let _ = round;
+                        self.asides()
+                    });
+                }
+            });
+        }
+    }
+
+    fn stand_aside(self, Aside { label, here, what }: Aside<'a>) -> Code<'a, ()> {
+        let label = label.here();
+        match what {
+            What::Match(id) => tick!({ @label; return $id; }),
+            What::Arms(field, mask, arms) => {
+                let then = self.dispatching(field, mask, arms, here);
+                tick!({ @label; @then; })
+            }
+            What::Short(shift) => {
+                let then = self.shift(shift, true, here);
+                tick!({ @label; @then; })
+            }
+        }
+    }
+
+    /// Whether nothing comes after, and nothing but the frame is known.
+    fn may_stand_aside(self, here: Here) -> bool {
+        self.pure && here.after == After::Nothing && !here.before && here.end.is_none()
+    }
+
+    /// Puts code aside, and says what jumps there.
+    fn put_aside(self, what: What<'a>, here: Here, condition: Code<'a, bool>) -> Code<'a, ()> {
+        let label = Label::new();
+        self.aside.borrow_mut().push(Aside { label, here, what });
+        label.goto_if(condition)
+    }
+
+    /// The id of the filter that nodes are, if that is all that they are and nothing can be preferred to it.
+    fn certain(self, nodes: &[Node], here: Here) -> Option<u64> {
+        let [Node { kind: Kind::Leaf { group, .. }, .. }] = nodes else { return None };
+        let group = self.set.group(*group);
+        let looks_up = self.set.shape(group.shape).iter().any(is_match_recorded);
+        let only = group.only.filter(|_| !looks_up && !here.before && returns(group.only, here.after))?;
+        Some(only.id)
+    }
+
+    /// Whether any of some alternatives goes on when it finds a key missing, given whether a match may be kept before them and
+    /// what comes after them.
+    fn park_any(self, nodes: &[Node], mut before: bool, after: After) -> bool {
+        (0..nodes.len()).any(|at| {
+            let after = nodes[at + 1..].iter().fold(after, |after, node| after.or(self.outcome(node)));
+            let parks = match &nodes[at].kind {
+                Kind::Run { then, .. } | Kind::Shift { then, .. } => self.park_any(then, before, after),
+                Kind::Dispatch { arms, .. } => arms.iter().any(|(_, arm)| self.park_any(arm, before, after)),
+                Kind::Leaf { group, .. } => {
+                    let shape = self.set.shape(self.set.group(*group).shape);
+                    (before || after != After::Nothing) && shape.iter().any(is_match_recorded)
+                }
+            };
+            before |= self.keeps(&nodes[at], after);
+            parks
+        })
     }
 
     /// Tries nodes one after the other.
@@ -185,59 +302,109 @@ impl<'a> Emitter<'a> {
         }
         let mut inside = here;
         inside.known[level] = need;
-        let (two_in, end, need) = (here.bases[level].two_in, here.end, (need as usize).wrapping_sub(2));
+        let (base, need, len) = (here.bases[level], need as usize, here.len);
         let then = then(inside);
-        tick!(if @two_in as usize + $need <= @end { @then; })
+        match here.end {
+            Some(end) if level > 0 => tick!(if @base as usize + $need <= @end { @then; }),
+            _ => tick!(if @len >= $need { @then; }),
+        }
     }
 
     fn node(self, node: &'a Node, here: Here) -> Code<'a, ()> {
-        match &node.kind {
-            Kind::Run { tests, then } => self.checked(&node.needs, here, move |here| {
-                let then = self.alternatives(then, here);
-                match conjunction(tests, here) {
-                    Some(holds) => tick!(if @holds { @then; }),
-                    None => then,
+        self.checked(&node.needs, here, move |here| match &node.kind {
+            Kind::Run { tests, then } => match (conjunction(tests, here), self.certain(then, here)) {
+                (Some(holds), Some(id)) => self.put_aside(What::Match(id), here, holds),
+                (Some(holds), None) => {
+                    let then = self.alternatives(then, here);
+                    tick!(if @holds { @then; })
                 }
-            }),
-            Kind::Dispatch { field, mask, arms } => self.checked(&node.needs, here, move |here| {
-                let base = here.bases[here.level];
-                let mut sorted: Vec<_> = arms.iter().collect();
-                // Compared as it is loaded where only equality counts, and one after the other; else as a number.
-                let as_number = arms.len() > CHAIN || arms.iter().any(|(arm, _)| arm.low != arm.high);
-                let value = if as_number {
-                    sorted.sort_by_key(|(arm, _)| arm.low);
-                    let number = load_number(base, field.offset, field.width, here.known[here.level]);
-                    if u128::from(*mask) == field.ones() { number } else { tick!(@number & $(*mask)) }
-                } else {
-                    load_bytes(base, field.offset, field.width, as_loaded(field.width, (*mask).into()), 0)
-                };
-                let width = (!as_number).then_some(field.width);
+                (None, _) => self.alternatives(then, here),
+            },
+            Kind::Dispatch { field, mask, arms } => self.dispatching(*field, *mask, arms, here),
+            Kind::Shift { .. } => self.shift(node, false, here),
+            Kind::Leaf { group, position } => self.leaf(self.set.group(*group), *position as usize, here),
+        })
+    }
+
+    fn dispatching(self, field: Field, mask: u64, arms: &'a [(Arm, Vec<Node>)], here: Here) -> Code<'a, ()> {
+        let base = here.bases[here.level];
+        // Compared as it is loaded where only equality counts, and one after the other; else as a number.
+        if arms.len() > CHAIN || arms.iter().any(|(arm, _)| arm.low != arm.high) {
+            let mut sorted: Vec<_> = arms.iter().collect();
+            sorted.sort_by_key(|(arm, _)| arm.low);
+            let number = load_number(base, field.offset, field.width, here.known[here.level]);
+            let number = if u128::from(mask) == field.ones() { number } else { tick!(@number & $mask) };
+            return tick!(move {
+                let value = @number;
+                @(self.dispatch(value, None, &sorted, here));
+            });
+        }
+        let value = load_bytes(base, field.offset, field.width, as_loaded(field.width, mask.into()), 0);
+        if let [(first, then), rest @ ..] = arms
+            && !rest.is_empty()
+            && self.may_stand_aside(here)
+        {
+            let other = as_loaded(field.width, first.low.into());
+            let others = self.put_aside(What::Arms(field, mask, rest), here, tick!(@value != $other));
+            let then = self.alternatives(then, here);
+            return tick!({ @others; @then; });
+        }
+        let arms: Vec<_> = arms.iter().collect();
+        tick!(move {
+            let value = @value;
+            @(self.dispatch(value, Some(field.width), &arms, here));
+        })
+    }
+
+    /// A shift: `short` if the packet may be too short for some of what follows, although more is tried first.
+    fn shift(self, node: &'a Node, short: bool, here: Here) -> Code<'a, ()> {
+        let Kind::Shift { field, mask, left, then } = &node.kind else { unreachable!("the caller has looked") };
+        let (level, base) = (here.level, here.bases[here.level]);
+        let value = load_number(base, field.offset, field.width, here.known[level]);
+        let (mask, left) = (u64::from(*mask), u32::from(*left));
+        let behind = move |end: Var<usize>| {
+            tick!(move {
+                // SAFETY: L3.
+                let next = unsafe { @base.add(((@value & $mask) << $left) as usize) };
+                @({
+                    let mut inside = Here { level: level + 1, end: Some(end), ..here };
+                    inside.bases[level + 1] = next;
+                    inside.known[level + 1] = 0;
+                    match self.all_needs(then, level + 1) {
+                        Some(all) if !short && self.may_stand_aside(here) => {
+                            let is_short = tick!(@next as usize + $(all as usize) > @end);
+                            let short = self.put_aside(What::Short(node), here, is_short);
+                            inside.known[level + 1] = all;
+                            let then = self.alternatives(then, inside);
+                            tick!({ @short; @then; })
+                        }
+                        _ => self.behind_shift(then, inside),
+                    }
+                });
+            })
+        };
+        match here.end {
+            Some(end) => behind(end),
+            None => {
+                let (packet, len) = (here.bases[0], here.len);
                 tick!(move {
-                    let value = @value;
-                    @(self.dispatch(value, width, &sorted, here));
+                    let end = @packet as usize + @len;
+                    @(behind(end));
                 })
-            }),
-            Kind::Shift { field, mask, left, then } => self.checked(&node.needs, here, move |here| {
-                let (level, base) = (here.level, here.bases[here.level]);
-                let value = load_number(base, field.offset, field.width, here.known[level]);
-                let (mask, left) = (u64::from(*mask), u32::from(*left));
-                let two_in = base.two_in;
-                tick!(move {
-                    // SAFETY: L3.
-                    let next = unsafe { @two_in.add(((@value & $mask) << $left) as usize) };
-                    @({
-                        let mut inside = Here { level: level + 1, ..here };
-                        inside.bases[level + 1] = Base { two_in: next, own: None };
-                        inside.known[level + 1] = 0;
-                        self.behind_shift(then, inside)
-                    });
-                })
-            }),
-            Kind::Leaf { group, position } => {
-                let group = self.set.group(*group);
-                self.checked(&node.needs, here, move |here| self.leaf(group, *position as usize, here))
             }
         }
+    }
+
+    /// The bytes that suffice for all of a few single filters, if some need fewer than others.
+    fn all_needs(self, nodes: &[Node], level: usize) -> Option<u32> {
+        let is_single = |node: &Node| match &node.kind {
+            Kind::Run { then, .. } => matches!(then.as_slice(), [Node { kind: Kind::Leaf { group, .. }, .. }]
+                if self.set.group(*group).only.is_some()),
+            _ => false,
+        };
+        let needs = || nodes.iter().map(|node| node.needs[level]);
+        let (least, most) = (needs().min()?, needs().max()?);
+        (least < most && nodes.len() <= CHAIN && nodes.iter().all(is_single)).then_some(most)
     }
 
     /// What all alternatives behind a shift need is checked once.
@@ -255,13 +422,19 @@ impl<'a> Emitter<'a> {
             return tick!(if @value < $middle { @low; } else { @high; });
         }
         arms.iter().rev().fold(nothing(), |rest, (arm, then)| {
-            let (Arm { low, high }, then) = (*arm, self.alternatives(then, here));
-            if low == high {
+            let Arm { low, high } = *arm;
+            let is_arm = if low == high {
                 let own = loaded.map_or(low, |width| as_loaded(width, low.into()));
-                tick!(if @value == $own { @then; } else { @rest; })
+                tick!(@value == $own)
             } else {
-                tick!(if @value - $low <= $(high - low) { @then; } else { @rest; })
+                tick!(@value - $low <= $(high - low))
+            };
+            if let Some(id) = self.certain(then, here) {
+                let matched = self.put_aside(What::Match(id), here, is_arm);
+                return tick!({ @matched; @rest; });
             }
+            let then = self.alternatives(then, here);
+            tick!(if @is_arm { @then; } else { @rest; })
         })
     }
 
@@ -287,6 +460,7 @@ impl<'a> Emitter<'a> {
         let recipe = &self.set.recipes()[number];
         let state = self.set.state().expect("made when the filter was inserted");
         let (words, clock) = state.recorded.addresses();
+        let words = words.cast::<u8>();
         let [m0, m1] = state.recorded.multipliers;
         let site = u64::from(recipe.site);
         let masks = recipe.masks;
@@ -297,31 +471,46 @@ impl<'a> Emitter<'a> {
             0 => tick!(0u64),
             rest => load_bytes(base, recipe.field.offset + 8, rest, masks[1], limit),
         };
+        // Nothing can match any more, or something may.
+        let bit = 1u64 << parked_digit(number);
         let parked = self.parked;
+        let missing = match (here.after == After::Nothing && !here.before, self.parks) {
+            (true, false) => tick!(return $(PARK | bit)),
+            (true, true) => tick!(return @parked | $(PARK | bit)),
+            (false, _) => tick!(@parked |= $bit),
+        };
         tick!(move {
-            let k0 = @k0;
-            let k1 = @k1;
-            let bucket = (k0 * $m0 + (k1 + $site) * $m1) >> $(Recorded::SHIFT);
-            // SAFETY: L2.
-            let mut entry = unsafe { $words.add((bucket * $((WAYS * ENTRY) as u64)) as usize) };
             let mut left = $(WAYS as u32);
             let mut channel = 0u32;
-            while left != 0 {
+            {
+                let k0 = @k0;
+                let k1 = @k1;
+                let bucket = (k0 * $m0 + (k1 + $site) * $m1) >> $(Recorded::SHIFT - BUCKET);
                 // SAFETY: L2.
-                let mark = unsafe { *entry.add(2) };
-                // SAFETY: L2.
-                if unsafe { *entry } == k0 && unsafe { *entry.add(1) } == k1 && (mark >> 32) & 0xffff == $site
+                let mut entry = unsafe { $words.add((bucket & $(!0u64 << BUCKET)) as usize) };
+                loop {
                     // SAFETY: L2.
-                    && unsafe { *entry.add(3) } + $TIME_TO_LIVE >= unsafe { *$clock } && unsafe { *entry.add(2) } == mark
-                {
-                    channel = mark as u32;
-                    break;
+                    let mark = unsafe { *(entry.add(16) as *const u64) };
+                    // SAFETY: L2.
+                    if unsafe { *(entry as *const u64) } == k0 && unsafe { *(entry.add(8) as *const u64) } == k1
+                        && (mark >> $SITE) as u32 == $(site as u32)
+                        // SAFETY: L2.
+                        && unsafe { *(entry.add(24) as *const u64) } >= unsafe { *$clock }
+                        // SAFETY: L2.
+                        && unsafe { *(entry.add(16) as *const u64) } == mark
+                    {
+                        channel = mark as u32;
+                        break;
+                    }
+                    // SAFETY: L2.
+                    entry = unsafe { entry.add($(ENTRY * 8)) };
+                    left -= 1;
+                    if left == 0 {
+                        break;
+                    }
                 }
-                left -= 1;
-                // SAFETY: L2.
-                entry = unsafe { entry.add($ENTRY) };
             }
-            if left != 0 { @(found(channel)); } else { @parked |= $(1u64 << number); }
+            if left != 0 { @(found(channel)); } else { @missing; }
         })
     }
 
@@ -352,37 +541,31 @@ impl<'a> Emitter<'a> {
             let parts = chunks.iter().filter(|chunk| chunk.word == word).map(|chunk| part(chunk, channel, here));
             symbol.into_iter().chain(parts).reduce(|all, part| tick!(@all | @part))
         };
-        let far = self.set.memory().far();
         let last = stage + 1 == group.tables.len();
         let returns = here.after == After::Nothing;
-        // A record freed meanwhile has id 0: no match, and none is to come.
-        let direct = last && returns && !here.before;
-        let found = move |record: Var<*const u64>, id: Option<Var<u64>>| -> Code<'a, ()> {
-            // SAFETY: L2.
-            let Some(id) = id else { return tick!(return unsafe { *@record.add(1) }) };
+        let found = move |slot: Var<*const u8>, id: Var<u64>| -> Code<'a, ()> {
             if last {
                 // SAFETY: L2.
-                self.matched(tick!(@id), move || tick!(unsafe { *@record.add($(far + 1)) }), returns, position, here)
+                let rank = move || tick!(unsafe { *(@slot.add($REST) as *const u64) } >> $RANK);
+                self.matched(tick!(@id), rank, returns, position, here)
             } else {
                 self.stage(group, stage + 1, Some(id), position, channel, here)
             }
         };
-        self.probe(&group.tables[stage], key(0).unwrap_or_else(|| tick!(0u64)), key(1), direct, found)
+        self.probe(&group.tables[stage], key(0).unwrap_or_else(|| tick!(0u64)), key(1), found)
     }
 
-    /// Looks a key up: `found` with its record and, unless that is all that counts, id.
+    /// Looks a key up: `found` with its slot and id.
     fn probe(
         self,
         table: &Table,
         k0: Code<'a, u64>,
         k1: Option<Code<'a, u64>>,
-        direct: bool,
-        found: impl Fn(Var<*const u64>, Option<Var<u64>>) -> Code<'a, ()> + 'a,
+        found: impl Fn(Var<*const u8>, Var<u64>) -> Code<'a, ()> + 'a,
     ) -> Code<'a, ()> {
         let index = table.index();
         let (slots, hash) = (index.slots().address(), index.hash());
-        let ([m0, m1], shift) = (hash.multipliers, hash.shift);
-        let (records, far) = (self.set.memory().address().cast::<u8>(), self.set.memory().far());
+        let ([m0, m1], shift) = (hash.multipliers, hash.shift - SLOT.ilog2());
         let (two, k1) = (k1.is_some(), k1.unwrap_or_else(|| tick!(0u64)));
         tick!(move {
             let k0 = @k0;
@@ -390,31 +573,24 @@ impl<'a> Emitter<'a> {
             let mut hash = k0 * $m0;
             if $(two) { hash += k1 * $m1; }
             // SAFETY: L2.
-            let mut slot = unsafe { $slots.add((hash >> $shift) as usize) };
+            let mut slot = unsafe { $slots.add(((hash >> $shift) & $(!(SLOT as u64 - 1))) as usize) };
             loop {
+                // Before the key (X1).
                 // SAFETY: L2.
-                let word = unsafe { *slot } as u64;
-                if (word ^ hash) & $(u64::from(!(RECORD | DISPLACED))) == 0 {
-                    let offset = (word & $(u64::from(RECORD))) << $((WORDS * 8).ilog2());
+                let id = unsafe { *(slot.add($ID) as *const u64) };
+                // SAFETY: L2.
+                if unsafe { *(slot.add($FIRST) as *const u64) } == k0
                     // SAFETY: L2.
-                    let record = unsafe { $records.add(offset as usize) as *const u64 };
-                    // SAFETY: L2.
-                    if unsafe { *record } == k0 && (!$two || unsafe { *record.add($far) } == k1) {
-                        if $(direct) {
-                            @(found(record, None));
-                        } else {
-                            // SAFETY: L2.
-                            let id = unsafe { *record.add(1) };
-                            if id != 0 {
-                                @(found(record, Some(id)));
-                                break;
-                            }
-                        }
-                    }
+                    && (!$two || unsafe { *(slot.add($SECOND) as *const u64) } == k1)
+                    && id != 0
+                {
+                    @(found(slot, id));
+                    break;
                 }
-                if word as u32 & $DISPLACED == 0 { break; }
                 // SAFETY: L2.
-                slot = unsafe { slot.add(1) };
+                if unsafe { *(slot.add($REST) as *const u64) } & $DISPLACED == 0 { break; }
+                // SAFETY: L2.
+                slot = unsafe { slot.add($SLOT) };
             }
         })
     }
@@ -474,13 +650,8 @@ fn conjunction<'a>(tests: &'a [Test], here: Here) -> Option<Code<'a, bool>> {
             let word = load_bytes(base, offset, 8, mask, limit);
             tick!(@word == $value)
         }
-        // In 32 bits, for which the machine has immediate operands.
-        Test::Word { offset, width, mask, value } => {
-            let word = load_short(base, offset, width);
-            let all = u32::MAX >> (32 - 8 * u32::from(width));
-            let word = if mask as u32 == all { word } else { tick!(@word & $(mask as u32)) };
-            tick!(@word == $(value as u32))
-        }
+        // In at most 32 bits, for which the machine has immediate operands.
+        Test::Word { offset, width, mask, value } => word_is(base, offset, width, mask as u32, value as u32),
         Test::Range { field, mask, low, high } => {
             let number = load_number(base, field.offset, field.width, limit);
             let number = if mask == u64::MAX { number } else { tick!(@number & $mask) };

@@ -6,65 +6,41 @@
 
 use tickc::prelude::*;
 
-/// Where a level's fields are counted from. A load whose distance from an address is a multiple of its width needs no address
-/// computed. Fields of Ethernet payloads lie two bytes off, so there is an address two bytes in; the frame has both.
-#[derive(Clone, Copy)]
-pub(super) struct Base {
-    /// Two bytes behind the base.
-    pub(super) two_in: Var<*const u8>,
-    /// The base itself, of the frame.
-    pub(super) own: Option<Var<*const u8>>,
-}
+/// The address from which a level's fields are counted.
+pub(super) type Base = Var<*const u8>;
 
-impl Base {
-    /// An address, and how far from it the field is.
-    fn near(self, offset: u32, width: u8) -> (Var<*const u8>, isize) {
-        match self.own {
-            Some(own) if offset.is_multiple_of(u32::from(width)) => (own, offset as isize),
-            _ => (self.two_in, offset as isize - 2),
-        }
-    }
-}
-
-/// The word of 1, 2 or 4 bytes at `offset`, as the machine loads it.
-pub(super) fn load_short<'a>(base: Base, offset: u32, width: u8) -> Code<'a, u32> {
-    let (near, distance) = base.near(offset, width);
-    let steps = distance / isize::from(width);
-    let exact = distance % isize::from(width) == 0;
+/// Whether the word of 1, 2 or 4 bytes at `offset` behind `base`, as the machine loads it, is `value` under `mask`.
+pub(super) fn word_is<'a>(base: Base, offset: u32, width: u8, mask: u32, value: u32) -> Code<'a, bool> {
+    let offset = offset as usize;
+    let whole = mask == u32::MAX >> (32 - 8 * u32::from(width));
     match width {
         // SAFETY: L1.
-        1 => tick!(unsafe { *@near.offset($distance) } as u32),
+        1 if whole => tick!(unsafe { *@base.add($offset) } == $(value as u8)),
         // SAFETY: L1.
-        2 if exact => tick!(unsafe { *(@near as *const u16).offset($steps) } as u32),
+        2 if whole => tick!(unsafe { *(@base.add($offset) as *const u16) } == $(value as u16)),
         // SAFETY: L1.
-        2 => tick!(unsafe { *(@near.offset($distance) as *const u16) } as u32),
+        4 if whole => tick!(unsafe { *(@base.add($offset) as *const u32) } == $value),
         // SAFETY: L1.
-        _ if exact => tick!(unsafe { *(@near as *const u32).offset($steps) }),
+        1 => tick!(unsafe { *@base.add($offset) } as u32 & $mask == $value),
         // SAFETY: L1.
-        _ => tick!(unsafe { *(@near.offset($distance) as *const u32) }),
+        2 => tick!(unsafe { *(@base.add($offset) as *const u16) } as u32 & $mask == $value),
+        // SAFETY: L1.
+        _ => tick!(unsafe { *(@base.add($offset) as *const u32) } & $mask == $value),
     }
 }
 
-/// The word of 1, 2, 4 or 8 bytes at `offset`, as the machine loads it.
+/// The word of 1, 2, 4 or 8 bytes at `offset` behind `base`, as the machine loads it.
 pub(super) fn load<'a>(base: Base, offset: u32, width: u8) -> Code<'a, u64> {
-    let (near, distance) = base.near(offset, width);
-    let steps = distance / isize::from(width);
-    let exact = distance % isize::from(width) == 0;
+    let offset = offset as usize;
     match width {
         // SAFETY: L1.
-        1 => tick!(unsafe { *@near.offset($distance) } as u64),
+        1 => tick!(unsafe { *@base.add($offset) } as u64),
         // SAFETY: L1.
-        2 if exact => tick!(unsafe { *(@near as *const u16).offset($steps) } as u64),
+        2 => tick!(unsafe { *(@base.add($offset) as *const u16) } as u64),
         // SAFETY: L1.
-        2 => tick!(unsafe { *(@near.offset($distance) as *const u16) } as u64),
+        4 => tick!(unsafe { *(@base.add($offset) as *const u32) } as u64),
         // SAFETY: L1.
-        4 if exact => tick!(unsafe { *(@near as *const u32).offset($steps) } as u64),
-        // SAFETY: L1.
-        4 => tick!(unsafe { *(@near.offset($distance) as *const u32) } as u64),
-        // SAFETY: L1.
-        _ if exact => tick!(unsafe { *(@near as *const u64).offset($steps) }),
-        // SAFETY: L1.
-        _ => tick!(unsafe { *(@near.offset($distance) as *const u64) }),
+        _ => tick!(unsafe { *(@base.add($offset) as *const u64) }),
     }
 }
 

@@ -1,5 +1,7 @@
 //! [`Program`]: compiled code, with all that it reads.
+#![allow(unsafe_code, reason = "calls compiled code by its address")]
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,15 +12,15 @@ use super::plan::Plan;
 use crate::error::Error;
 use crate::state::{Recipe, State};
 use crate::table::index::Slots;
-use crate::table::records::Memory;
 use crate::trie::FilterSet;
-use crate::trie::set::is_match_recorded;
-use crate::verdict::{FilterId, PARK, ParkKey, Verdict};
+use crate::verdict::{Datagram, FilterId, PARK, ParkKey, STATEFUL, Verdict, parked_digit};
 
 /// The code for a structure of filters. What changes in the tables of that structure it sees at once.
 #[derive(Debug)]
 pub(crate) struct Program {
     code: Func<Classify>,
+    /// The code as a pointer, unless it is interpreted.
+    entry: Option<unsafe extern "C" fn(*const u8, usize) -> u64>,
     /// Where each group stands in the code.
     leaves: Vec<u32>,
     /// By leaf: the best rank of all leaves behind it. Never less than that, so that no match is missed.
@@ -27,7 +29,6 @@ pub(crate) struct Program {
     state: Option<Arc<State>>,
     /// Kept because the code has their addresses.
     _tables: Vec<Arc<Slots>>,
-    _memory: Arc<Memory>,
 }
 
 impl Program {
@@ -36,17 +37,17 @@ impl Program {
         let plan = Plan::new(set);
         let later: Box<[AtomicU64]> = plan.leaves.iter().map(|_| AtomicU64::new(0)).collect();
         let groups = || plan.leaves.iter().map(|&group| set.group(group));
-        let parks = groups().any(|group| set.shape(group.shape).iter().any(is_match_recorded));
-        let code = jit.compile(emit::function(set, &plan.root, &later, parks))?;
+        let aside = RefCell::default();
+        let code = jit.compile(emit::function(set, &plan.root, &later, &aside))?;
         let tables = groups().flat_map(|group| &group.tables).map(|table| table.index().slots().clone()).collect();
         let program = Program {
+            entry: code.as_pointer(),
             code,
             leaves: plan.leaves,
             later,
             recipes: set.recipes().clone(),
             state: set.state().cloned(),
             _tables: tables,
-            _memory: set.memory().clone(),
         };
         program.update_ranks(set);
         Ok(program)
@@ -62,13 +63,17 @@ impl Program {
     }
 
     /// Which filter a packet matches, in the words of the code: see [`verdict`](Self::verdict).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn answer(&self, packet: &[u8]) -> u64 {
-        self.code.call(packet.as_ptr(), packet.len())
+        match self.entry {
+            // SAFETY: `code` keeps the machine code, and the packet is one.
+            Some(entry) => unsafe { entry(packet.as_ptr(), packet.len()) },
+            None => self.interpreted(packet),
+        }
     }
 
     /// What an answer means. Records what the filter records.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn verdict(&self, answer: u64, packet: &[u8]) -> Verdict {
         // Tested first, because it never holds where nothing is recorded: what is left needs no branch.
         if Program::is_stateful(answer) {
@@ -78,13 +83,13 @@ impl Program {
     }
 
     /// Whether an answer takes more than itself to become a verdict.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_stateful(answer: u64) -> bool {
-        answer & (PARK | 1) != 0
+        answer & STATEFUL != 0
     }
 
     /// What any other answer means.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn plain_verdict(answer: u64) -> Verdict {
         FilterId::from_raw(answer).map_or(Verdict::NoMatch, Verdict::Match)
     }
@@ -102,15 +107,20 @@ impl Program {
     }
 
     #[cold]
+    fn interpreted(&self, packet: &[u8]) -> u64 {
+        self.code.call(packet.as_ptr(), packet.len())
+    }
+
+    #[cold]
     fn with_state(&self, raw: u64, packet: &[u8]) -> Verdict {
-        if let (Some(id), true) = (FilterId::from_raw(raw), raw < PARK) {
+        if let (Some(id), true) = (FilterId::from_raw(raw), raw & PARK == 0) {
             if let Some(state) = &self.state {
                 state.record(id.index(), &self.recipes, packet);
             }
             return Verdict::Match(id);
         }
-        let missing = self.recipes.iter().enumerate().filter(|(number, _)| raw >> number & 1 == 1);
-        let least = missing.filter_map(|(_, recipe)| recipe.key(packet)).min();
+        let missing = self.recipes.iter().enumerate().filter(|(number, _)| raw >> parked_digit(*number) & 1 == 1);
+        let least = missing.filter_map(|(_, recipe)| recipe.key(packet)).map(Datagram::park_key).min();
         least.map_or(Verdict::NoMatch, Verdict::Park)
     }
 

@@ -84,12 +84,16 @@ impl Filter {
     pub(crate) fn rank(&self) -> Rank {
         // The sign bit flipped, the order of `i32` is that of `u32`.
         let priority = self.priority.cast_unsigned() ^ 0x8000_0000;
-        u64::from(priority) << 32 | u64::from(self.count)
+        u64::from(priority) << COUNT_BITS | u64::from(self.count)
     }
 }
 
-/// Priority and number of atoms as one number.
+/// Priority and number of atoms as one number, of 38 bits.
 pub(crate) type Rank = u64;
+
+/// Bits of a rank that are the number of atoms.
+const COUNT_BITS: u32 = 6;
+const _: () = assert!(MAX_ATOMS < 1 << COUNT_BITS);
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -219,7 +219,7 @@ pub struct Reader {
 impl Reader {
     /// Which filter a packet matches, as [`Classifier::classify`](crate::Classifier::classify) says. Takes no lock and never
     /// waits.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn classify(&self, frame: &[u8]) -> Verdict {
         self.inner.classify(frame, Some(&self.slot))

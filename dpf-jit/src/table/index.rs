@@ -1,34 +1,55 @@
-//! [`Index`]: from a key to its record.
+//! [`Index`]: from a key to what it stands for.
 //!
-//! Open addressing with linear probing over slots of 32 bits: 24 are the number of a record, 7 a tag from the hash, so that a
-//! packet that matches nothing rarely looks at a record, and one says that some key was *displaced* past this slot: where it is
-//! clear, probing ends, whether the slot is used or not. The hash is multiply-shift on both words, with
-//! multipliers found when the index is made: of several random pairs the one with the fewest collisions. (Dietzfelbinger et
-//! al., "A reliable randomized algorithm for the closest-pair problem", 1997.)
+//! Open addressing with linear probing over slots of 32 bytes, each within a cache line: a packet that hits its key's first slot
+//! reads one line. A slot has the two words of the key, the id of the filter (in an inner stage, the symbol; 0 if there is none),
+//! and a word for the filter's rank, the number of its record, and whether some key was *displaced* past this slot: where that is
+//! not so, probing ends, whether the slot is used or not. The hash is multiply-shift on both words, with multipliers found when
+//! the index is made: of several random pairs the one with the fewest collisions. (Dietzfelbinger et al., "A reliable randomized
+//! algorithm for the closest-pair problem", 1997.)
 //!
 //! An index never grows in place. A larger one is filled a few slots at a time by the insertions that follow
 //! ([`super::Table`]), so that no insertion has to wait for all of it.
 //!
 //! **Invariants.**
-//! - X1. Slots are written by one store each; whoever reads one sees it before or after.
+//! - X1. A slot's id is written last when a key comes and first when it goes; whoever reads an id other than 0, and then the key,
+//!   reads the key of that id or of none: a slot is written again only when no reader can still look at what it held, which is as
+//!   long as its record is in limbo.
 //! - X2. No key is displaced past the last slot, so that probing ends.
 //! - X3. All slots that a key was displaced past say so before the key's own slot is written. They go on saying so when the key
 //!   is removed.
-//! - X4. An unused slot has tag 0 and record 0, whose key ([`NO_KEY`](super::records::NO_KEY)) has another tag: no key is
-//!   found in it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::layout::Key;
-use super::records::Memory;
-use super::zeroed::ZeroedU32;
+use super::records::Records;
+use super::zeroed::Zeroed;
+use crate::filter::Rank;
 use crate::verdict::INDEX_BITS;
 
+/// The words of a slot.
+#[derive(Debug)]
+#[repr(C, align(32))]
+pub(crate) struct Slot {
+    first: AtomicU64,
+    id: AtomicU64,
+    second: AtomicU64,
+    /// [`DISPLACED`], the number of the record, and from [`RANK`] on the rank.
+    rest: AtomicU64,
+}
+
+/// For compiled code: the distances of a slot's words from its address, and its length.
+pub(crate) const FIRST: usize = std::mem::offset_of!(Slot, first);
+pub(crate) const ID: usize = std::mem::offset_of!(Slot, id);
+pub(crate) const SECOND: usize = std::mem::offset_of!(Slot, second);
+pub(crate) const REST: usize = std::mem::offset_of!(Slot, rest);
+pub(crate) const SLOT: usize = size_of::<Slot>();
+
 /// Some key was displaced past this slot.
-pub(crate) const DISPLACED: u32 = 1 << 31;
-/// The digits of a slot that are the number of its record.
-pub(crate) const RECORD: u32 = (1 << INDEX_BITS) - 1;
+pub(crate) const DISPLACED: u64 = 1;
+/// Digits of a slot's last word below the record, and below the rank.
+const RECORD: u32 = 1;
+pub(crate) const RANK: u32 = RECORD + INDEX_BITS;
 /// Slots behind the last that a hash can name, so that probing need not wrap around.
 const SLACK: usize = 63;
 /// Slots from which on an index that is hardly used is replaced by a smaller one.
@@ -38,12 +59,47 @@ const LEAST: usize = 16;
 
 /// The slots, which compiled code, and so every published program, keeps.
 #[derive(Debug)]
-pub(crate) struct Slots(ZeroedU32);
+pub(crate) struct Slots(Zeroed<Slot>);
 
 impl Slots {
     /// The address of slot 0.
-    pub(crate) fn address(&self) -> *const u32 {
+    pub(crate) fn address(&self) -> *const u8 {
         self.0.as_ptr().cast()
+    }
+
+    /// Gives back the memory of some slots, which nobody looks at any more; whether there are more behind them.
+    pub(crate) fn give_back(&self, slots: std::ops::Range<usize>) -> bool {
+        let more = slots.end < self.0.len();
+        more && self.0.zero(slots)
+    }
+}
+
+/// What a key stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) record: u32,
+    /// Of the filter, or the symbol; not 0.
+    pub(crate) id: u64,
+    pub(crate) rank: Rank,
+}
+
+impl Slot {
+    fn key(&self) -> Key {
+        [self.first.load(Ordering::Relaxed), self.second.load(Ordering::Relaxed)]
+    }
+
+    fn record(&self) -> u32 {
+        (self.rest.load(Ordering::Relaxed) >> RECORD) as u32 & ((1 << INDEX_BITS) - 1)
+    }
+
+    /// What is in it, if anything is.
+    fn found(&self) -> Option<Found> {
+        let id = self.id.load(Ordering::Relaxed);
+        (id != 0).then(|| Found { record: self.record(), id, rank: self.rest.load(Ordering::Relaxed) >> RANK })
+    }
+
+    fn is_passed(&self) -> bool {
+        self.rest.load(Ordering::Relaxed) & DISPLACED != 0
     }
 }
 
@@ -56,18 +112,15 @@ pub(crate) struct Hash {
 }
 
 impl Hash {
-    /// The product: its upper digits are the slot, digits 24 to 30 the tag.
-    fn product(self, key: Key) -> u64 {
-        key[0].wrapping_mul(self.multipliers[0]).wrapping_add(key[1].wrapping_mul(self.multipliers[1]))
+    /// The slot in which a key would be, were all others empty.
+    fn slot(self, key: Key) -> usize {
+        let [first, second] = self.multipliers;
+        (key[0].wrapping_mul(first).wrapping_add(key[1].wrapping_mul(second)) >> self.shift) as usize
     }
 
-    fn slot(self, product: u64) -> usize {
-        (product >> self.shift) as usize
+    fn random(slots: usize, seed: &mut u64) -> Hash {
+        Hash { multipliers: [random(seed) | 1, random(seed) | 1], shift: 64 - slots.ilog2() }
     }
-}
-
-fn tag(product: u64) -> u32 {
-    product as u32 & !(RECORD | DISPLACED)
 }
 
 /// See the module.
@@ -75,7 +128,7 @@ fn tag(product: u64) -> u32 {
 pub(crate) struct Index {
     slots: Arc<Slots>,
     hash: Hash,
-    /// Slots with a record.
+    /// Slots with a key.
     live: usize,
 }
 
@@ -88,28 +141,32 @@ impl Index {
     pub(crate) fn new(keys: usize, seed: &mut u64) -> Index {
         let slots = (keys * 8 / 3).next_power_of_two().max(LEAST);
         // Zeroed by the system, not here: a large one costs nothing until it is used.
-        let zeroed = ZeroedU32::new(slots + SLACK + 1);
-        Index { slots: Arc::new(Slots(zeroed)), hash: Hash::random(slots, seed), live: 0 }
+        Index { slots: Arc::new(Slots(Zeroed::new(slots + SLACK + 1))), hash: Hash::random(slots, seed), live: 0 }
     }
 
     /// An index of `keys`, with multipliers chosen among `tries` pairs.
-    pub(crate) fn with_keys(keys: &[(Key, u32)], tries: u32, seed: &mut u64) -> Index {
-        let mut best: Option<(usize, Index)> = None;
-        for _ in 0..tries.max(1) {
-            let mut index = Index::new(keys.len() * 2 + 1, seed);
-            let distance = |(key, record): &(Key, u32)| Some(index.insert(*key, *record).ok()? - index.home(*key));
-            let Some(collisions) = keys.iter().map(distance).sum::<Option<usize>>() else { continue };
-            if best.as_ref().is_none_or(|(least, _)| collisions < *least) {
-                best = Some((collisions, index));
-            }
-            if collisions == 0 {
-                break;
-            }
+    pub(crate) fn with_keys(keys: &[(Key, Found)], records: &Records, tries: usize, seed: &mut u64) -> Index {
+        let mut index = Index::new(keys.len() * 2 + 1, seed);
+        let collisions = |hash: Hash| {
+            let mut taken = vec![0u64; index.capacity().div_ceil(64)];
+            keys.iter()
+                .filter(|(key, _)| {
+                    let slot = hash.slot(*key);
+                    let (word, bit) = (&mut taken[slot / 64], 1 << (slot % 64));
+                    let was = *word & bit != 0;
+                    *word |= bit;
+                    was
+                })
+                .count()
+        };
+        let hashes: Vec<Hash> = (0..tries.max(1)).map(|_| Hash::random(index.capacity(), seed)).collect();
+        if let Some(best) = hashes.into_iter().min_by_key(|hash| collisions(*hash)) {
+            index.hash = best;
         }
-        match best {
-            Some((_, index)) => index,
-            // Crowded every time: practically impossible, and cured by other multipliers.
-            None => Index::with_keys(keys, tries, seed),
+        match keys.iter().try_for_each(|(key, found)| index.insert(records, *key, *found).map(|_| ())) {
+            Ok(()) => index,
+            // Practically impossible, and cured by other multipliers.
+            Err(Crowded) => Index::with_keys(keys, records, tries, seed),
         }
     }
 
@@ -140,82 +197,61 @@ impl Index {
         self.live * 16 < self.capacity() && self.capacity() >= SPARSE
     }
 
-    fn at(&self, slot: usize) -> u32 {
-        self.slots.0[slot].load(Ordering::Relaxed)
+    /// What a key stands for.
+    pub(crate) fn find(&self, key: Key) -> Option<Found> {
+        self.locate(key).and_then(|slot| self.slots.0[slot].found())
     }
 
-    /// The record of a key.
-    pub(crate) fn find(&self, memory: &Memory, key: Key) -> Option<u32> {
-        self.locate(memory, key).map(|(_, record)| record)
-    }
-
-    /// Slot and record of a key.
-    fn locate(&self, memory: &Memory, key: Key) -> Option<(usize, u32)> {
-        let product = self.hash.product(key);
-        let mut slot = self.hash.slot(product);
+    /// The slot of a key.
+    fn locate(&self, key: Key) -> Option<usize> {
+        let mut at = self.hash.slot(key);
         loop {
-            let word = self.at(slot);
-            let record = word & RECORD;
-            if record != 0 && word & !(RECORD | DISPLACED) == tag(product) && memory.key(record) == key {
-                return Some((slot, record));
+            let slot = &self.slots.0[at];
+            if slot.id.load(Ordering::Relaxed) != 0 && slot.key() == key {
+                return Some(at);
             }
-            if word & DISPLACED == 0 {
+            if !slot.is_passed() {
                 return None;
             }
-            slot += 1;
+            at += 1;
         }
-    }
-
-    /// The slot in which a key would be, were all others empty.
-    fn home(&self, key: Key) -> usize {
-        self.hash.slot(self.hash.product(key))
     }
 
     /// Puts in a key that is not there; the slot it got.
-    pub(crate) fn insert(&mut self, key: Key, record: u32) -> Result<usize, Crowded> {
-        let product = self.hash.product(key);
-        let home = self.hash.slot(product);
-        let used = |slot: &AtomicU32| slot.load(Ordering::Relaxed) & RECORD != 0;
-        let slot = home + self.slots.0[home..].iter().position(|slot| !used(slot)).ok_or(Crowded)?;
-        for passed in &self.slots.0[home..slot] {
-            passed.fetch_or(DISPLACED, Ordering::Release);
+    pub(crate) fn insert(&mut self, records: &Records, key: Key, found: Found) -> Result<usize, Crowded> {
+        let home = self.hash.slot(key);
+        let is_free = |slot: &Slot| slot.id.load(Ordering::Relaxed) == 0 && !records.is_in_limbo(slot.record());
+        let at = home + self.slots.0[home..].iter().position(is_free).ok_or(Crowded)?;
+        for passed in &self.slots.0[home..at] {
+            passed.rest.fetch_or(DISPLACED, Ordering::Release);
         }
-        // Publishes the record (invariants R1, X1, X3).
-        let displaced = self.at(slot) & DISPLACED;
-        self.slots.0[slot].store(displaced | tag(product) | record, Ordering::Release);
+        let slot = &self.slots.0[at];
+        let displaced = slot.rest.load(Ordering::Relaxed) & DISPLACED;
+        slot.first.store(key[0], Ordering::Relaxed);
+        slot.second.store(key[1], Ordering::Relaxed);
+        slot.rest.store(found.rank << RANK | u64::from(found.record) << RECORD | displaced, Ordering::Relaxed);
+        // Publishes the rest (X1, X3).
+        slot.id.store(found.id, Ordering::Release);
         self.live += 1;
-        Ok(slot)
+        Ok(at)
     }
 
     /// Takes out a key that is there; the slot it had.
-    pub(crate) fn remove(&mut self, memory: &Memory, key: Key) -> usize {
-        let (slot, _) = self.locate(memory, key).expect("the caller has found the key");
-        self.slots.0[slot].store(self.at(slot) & DISPLACED, Ordering::Release);
+    pub(crate) fn remove(&mut self, key: Key) -> usize {
+        let slot = self.locate(key).expect("the caller has found the key");
+        self.slots.0[slot].id.store(0, Ordering::Release);
         self.live -= 1;
         slot
     }
 
-    /// The records of a range of slots.
-    pub(crate) fn records(&self, slots: std::ops::Range<usize>) -> impl Iterator<Item = u32> {
-        self.slots.0[slots].iter().map(|slot| slot.load(Ordering::Relaxed) & RECORD).filter(|&r| r != 0)
+    /// The keys in a range of slots.
+    pub(crate) fn keys(&self, slots: std::ops::Range<usize>) -> impl Iterator<Item = (Key, Found)> {
+        self.slots.0[slots].iter().filter_map(|slot| Some((slot.key(), slot.found()?)))
     }
 
     /// All slots.
     pub(crate) fn all(&self) -> std::ops::Range<usize> {
         0..self.slots.0.len()
-    }
-}
-
-impl Hash {
-    fn random(slots: usize, seed: &mut u64) -> Hash {
-        loop {
-            let multipliers = [random(seed) | 1, random(seed) | 1];
-            let hash = Hash { multipliers, shift: 64 - slots.ilog2() };
-            // Invariant X4.
-            if [0, u64::MAX].iter().all(|&second| tag(hash.product([u64::MAX, second])) != 0) {
-                return hash;
-            }
-        }
     }
 }
 

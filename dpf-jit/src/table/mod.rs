@@ -1,8 +1,8 @@
 //! Dispatch as data: keys to records, in memory that compiled code reads and the classifier changes in place.
 //!
 //! - [`layout`]: which bytes of a packet make up a key.
-//! - [`records`]: keys and what they stand for.
-//! - [`index`]: from a key to its record.
+//! - [`records`]: keys by number.
+//! - [`index`]: from a key to what it stands for.
 //! - [`Table`]: an index that is replaced by a larger or smaller one little by little.
 
 pub(crate) mod index;
@@ -10,15 +10,20 @@ pub(crate) mod layout;
 pub(crate) mod records;
 pub(crate) mod zeroed;
 
-use index::Index;
+use std::sync::Arc;
+
+use index::{Found, Index, Slots};
 use layout::Key;
-use records::{Memory, Records};
+use records::Records;
 
 /// Slots of the old index that each change carries over to a larger one: few, as each key lands in another page of it, which
 /// the system then has to provide.
 const STRIDE: usize = 16;
-/// Pairs of multipliers tried for a table of few keys.
-const TRIES: u32 = 32;
+/// Slots whose memory each change gives back.
+const GIVEN_BACK: usize = 1024;
+/// Keys that are hashed at most to find multipliers for a table of few keys, and pairs that are tried at most.
+const HASHED: usize = 512;
+const TRIES: usize = 32;
 /// Keys up to which several multipliers are tried.
 const FEW: usize = 128;
 
@@ -27,6 +32,8 @@ const FEW: usize = 128;
 pub(crate) struct Table {
     index: Index,
     next: Option<Box<Next>>,
+    /// Slots that were replaced, of which those from the number on still take memory.
+    old: Option<(Arc<Slots>, usize)>,
 }
 
 /// An index of another size that is being filled: it holds what the slots below `cursor` of the old one hold.
@@ -39,13 +46,13 @@ struct Next {
 impl Table {
     /// An empty table.
     pub(crate) fn new(seed: &mut u64) -> Table {
-        Table { index: Index::new(1, seed), next: None }
+        Table { index: Index::new(1, seed), next: None, old: None }
     }
 
     /// A table of `keys`.
-    pub(crate) fn with_keys(keys: &[(Key, u32)], seed: &mut u64) -> Table {
-        let tries = if keys.len() <= FEW { TRIES } else { 1 };
-        Table { index: Index::with_keys(keys, tries, seed), next: None }
+    fn with_keys(keys: &[(Key, Found)], records: &Records, seed: &mut u64) -> Table {
+        let tries = (HASHED / keys.len().max(1)).clamp(1, TRIES);
+        Table { index: Index::with_keys(keys, records, tries, seed), next: None, old: None }
     }
 
     /// The index that packets are looked up in.
@@ -58,48 +65,46 @@ impl Table {
         self.index.live()
     }
 
-    /// The record of a key.
-    pub(crate) fn find(&self, memory: &Memory, key: Key) -> Option<u32> {
-        self.index.find(memory, key)
+    /// What a key stands for.
+    pub(crate) fn find(&self, key: Key) -> Option<Found> {
+        self.index.find(key)
     }
 
-    /// All records.
-    pub(crate) fn records(&self) -> impl Iterator<Item = u32> {
-        self.index.records(self.index.all())
+    /// What all keys stand for.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Found> {
+        self.index.keys(self.index.all()).map(|(_, found)| found)
     }
 
     /// Puts in a key that is not there. Whether the index is another one now, of which compiled code does not know.
     ///
     /// Cost: constant, but for tables of up to [`FEW`] keys and in the improbable case that probing has no end.
-    pub(crate) fn insert(&mut self, records: &Records, key: Key, record: u32, seed: &mut u64) -> bool {
-        let memory = records.memory();
-        let Ok(slot) = self.index.insert(key, record) else {
-            self.rebuild(memory, Some((key, record)), seed);
+    pub(crate) fn insert(&mut self, records: &Records, key: Key, found: Found, seed: &mut u64) -> bool {
+        let Ok(slot) = self.index.insert(records, key, found) else {
+            self.rebuild(records, Some((key, found)), seed);
             return true;
         };
         if let Some(next) = &mut self.next {
-            if slot < next.cursor && next.index.insert(key, record).is_err() {
+            if slot < next.cursor && next.index.insert(records, key, found).is_err() {
                 self.next = None;
-                self.rebuild(memory, None, seed);
+                self.rebuild(records, None, seed);
                 return true;
             }
         } else if self.index.is_full() {
             if self.index.live() <= FEW {
-                self.rebuild(memory, None, seed);
+                self.rebuild(records, None, seed);
                 return true;
             }
             self.next = Some(Box::new(Next { index: Index::new(self.index.capacity() / 2, seed), cursor: 0 }));
         }
-        self.carry_over(memory)
+        self.carry_over(records)
     }
 
     /// Takes out a key that is there. Whether the index is another one now.
     pub(crate) fn remove(&mut self, records: &Records, key: Key, seed: &mut u64) -> bool {
-        let memory = records.memory();
-        let slot = self.index.remove(memory, key);
+        let slot = self.index.remove(key);
         match &mut self.next {
             Some(next) if slot < next.cursor => {
-                next.index.remove(memory, key);
+                next.index.remove(key);
             }
             Some(_) => {}
             None if self.index.is_sparse() => {
@@ -108,17 +113,29 @@ impl Table {
             }
             None => {}
         }
-        self.carry_over(memory)
+        self.carry_over(records)
+    }
+
+    /// Gives back some of the memory of slots that were replaced, once no program has them: all at once takes too long.
+    fn give_back(&mut self) {
+        let Some((slots, from)) = &mut self.old else { return };
+        if Arc::strong_count(slots) == 1 {
+            *from += GIVEN_BACK;
+            if !slots.give_back(*from - GIVEN_BACK..*from) {
+                self.old = None;
+            }
+        }
     }
 
     /// Goes on with a replacement; whether it is complete.
-    fn carry_over(&mut self, memory: &Memory) -> bool {
+    fn carry_over(&mut self, records: &Records) -> bool {
+        self.give_back();
         let Some(next) = &mut self.next else { return false };
         let all = self.index.all();
         let shrinks = next.index.capacity() < self.index.capacity();
         let end = (next.cursor + if shrinks { 4 * STRIDE } else { STRIDE }).min(all.end);
-        for record in self.index.records(next.cursor..end) {
-            if next.index.insert(memory.key(record), record).is_err() {
+        for (key, found) in self.index.keys(next.cursor..end) {
+            if next.index.insert(records, key, found).is_err() {
                 // Begun again, with other multipliers, when the next insertion finds the index full.
                 self.next = None;
                 return false;
@@ -129,13 +146,14 @@ impl Table {
             return false;
         }
         let done = self.next.take().expect("it was there above");
-        self.index = done.index;
+        let old = std::mem::replace(&mut self.index, done.index);
+        self.old = Some((old.slots().clone(), 0));
         true
     }
 
     /// Replaces the index at once.
-    fn rebuild(&mut self, memory: &Memory, more: Option<(Key, u32)>, seed: &mut u64) {
-        let keys: Vec<_> = self.records().map(|record| (memory.key(record), record)).chain(more).collect();
-        *self = Table::with_keys(&keys, seed);
+    fn rebuild(&mut self, records: &Records, more: Option<(Key, Found)>, seed: &mut u64) {
+        let keys: Vec<_> = self.index.keys(self.index.all()).chain(more).collect();
+        *self = Table::with_keys(&keys, records, seed);
     }
 }

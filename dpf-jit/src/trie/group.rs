@@ -8,8 +8,9 @@ use smallvec::SmallVec;
 
 use crate::filter::{Atom, Filter, Rank};
 use crate::table::Table;
+use crate::table::index::Found as Entry;
 use crate::table::layout::{KeyBytes, Layout, value_of};
-use crate::table::records::{Memory, Records};
+use crate::table::records::Records;
 
 /// Atoms with the value that all filters of a group share.
 pub(crate) type Consts = SmallVec<[(u8, u128); 8]>;
@@ -20,6 +21,12 @@ pub(crate) struct Member {
     pub(crate) record: u32,
     pub(crate) id: u64,
     pub(crate) rank: Rank,
+}
+
+impl From<Entry> for Member {
+    fn from(Entry { record, id, rank }: Entry) -> Self {
+        Member { record, id, rank }
+    }
 }
 
 /// See the module.
@@ -87,7 +94,7 @@ impl Group {
     }
 
     /// Looks a filter of the same shape up.
-    pub(crate) fn find(&self, memory: &Memory, filter: &Filter) -> Found {
+    pub(crate) fn find(&self, filter: &Filter) -> Found {
         if !self.mismatches(filter).is_empty() {
             return Found::Elsewhere;
         }
@@ -95,14 +102,14 @@ impl Group {
             return Found::Present(only);
         }
         let bytes = self.layout.bytes_of(filter);
-        let mut symbol = 0;
+        let mut found = Entry { record: 0, id: 0, rank: 0 };
         for (stage, table) in self.tables.iter().enumerate() {
-            match table.find(memory, self.layout.key_from(stage, symbol, &bytes)) {
-                Some(record) => symbol = record,
+            match table.find(self.layout.key_from(stage, found.record, &bytes)) {
+                Some(next) => found = next,
                 None => return Found::Absent,
             }
         }
-        Found::Present(Member { record: symbol, id: memory.id(symbol), rank: memory.rank(symbol) })
+        Found::Present(found.into())
     }
 
     /// Puts in a filter that is absent, given the bytes of its key. Its record, and whether compiled code must be told of
@@ -120,18 +127,18 @@ impl Group {
         let mut replaced = false;
         for (stage, table) in self.tables.iter_mut().enumerate() {
             let key = self.layout.key_from(stage, symbol, bytes);
-            let record = match table.find(records.memory(), key) {
-                Some(record) => record,
+            symbol = match table.find(key) {
+                Some(found) => found.record,
                 None => {
-                    let record = if stage == last { records.alloc(key, id, rank) } else { records.alloc(key, 0, 0) };
+                    let record = records.alloc(key);
                     if stage > 0 {
                         records.count_uses(symbol, 1);
                     }
-                    replaced |= table.insert(records, key, record, seed);
+                    let (id, rank) = if stage == last { (id, rank) } else { (record.into(), 0) };
+                    replaced |= table.insert(records, key, Entry { record, id, rank }, seed);
                     record
                 }
             };
-            symbol = record;
         }
         self.len += 1;
         self.max_rank = self.max_rank.max(rank);
@@ -143,7 +150,7 @@ impl Group {
         let mut replaced = false;
         let mut record = record;
         for stage in (0..self.tables.len()).rev() {
-            let key = records.memory().key(record);
+            let key = records.key(record);
             replaced |= self.tables[stage].remove(records, key, seed);
             records.free(record);
             if stage == 0 {
@@ -160,23 +167,20 @@ impl Group {
     }
 
     /// Every filter of the group.
-    pub(crate) fn members(&self, memory: &Memory) -> Vec<Member> {
+    pub(crate) fn members(&self) -> Vec<Member> {
         match (self.only, self.tables.last()) {
             (Some(only), _) => vec![only],
-            (None, Some(table)) => table
-                .records()
-                .map(|record| Member { record, id: memory.id(record), rank: memory.rank(record) })
-                .collect(),
+            (None, Some(table)) => table.all().map(Member::from).collect(),
             (None, None) => Vec::new(),
         }
     }
 
     /// The bytes of the key of a record.
-    fn bytes_of(&self, memory: &Memory, record: u32) -> KeyBytes {
+    fn bytes_of(&self, records: &Records, record: u32) -> KeyBytes {
         let mut bytes = self.layout.no_bytes();
         let mut record = record;
         for stage in (0..self.tables.len()).rev() {
-            let key = memory.key(record);
+            let key = records.key(record);
             self.layout.key_into(stage, key, &mut bytes);
             record = key[0] as u32;
         }
@@ -184,8 +188,8 @@ impl Group {
     }
 
     /// The value that a filter of the group has in each atom of the shape that has one.
-    pub(crate) fn values(&self, memory: &Memory, shape: &[Atom], record: u32) -> Consts {
-        let bytes = self.bytes_of(memory, record);
+    pub(crate) fn values(&self, records: &Records, shape: &[Atom], record: u32) -> Consts {
+        let bytes = self.bytes_of(records, record);
         let keyed = self
             .layout
             .keyed()
@@ -201,8 +205,8 @@ impl Group {
     /// Gives all of its records back, once the code that looks at them is gone.
     pub(crate) fn retire(&self, records: &mut Records) {
         for table in &self.tables {
-            for record in table.records() {
-                records.retire(record);
+            for found in table.all() {
+                records.free(found.record);
             }
         }
     }

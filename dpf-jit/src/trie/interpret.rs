@@ -8,6 +8,7 @@ use super::set::is_match_recorded;
 use super::tree::{Branch, Step};
 use crate::filter::load;
 use crate::state::words;
+use crate::table::index::Found;
 use crate::verdict::ParkKey;
 
 /// The base of each level so far.
@@ -64,7 +65,7 @@ impl FilterSet {
             let (Some(key), Some(state)) = (recipe.key(packet), self.state()) else { return };
             match state.recorded.channel(recipe.site, words(key.field, key.value)) {
                 Some(recorded) => channel = recorded,
-                None => return sink.unrecorded(key),
+                None => return sink.unrecorded(key.park_key()),
             }
             let differs = |&(atom, value): &(u8, u128)| usize::from(atom) == number && value != channel.into();
             if group.consts.iter().any(differs) {
@@ -74,15 +75,14 @@ impl FilterSet {
         if let Some(only) = group.only {
             return sink.matched(only);
         }
-        let mut symbol = 0;
+        let mut last = Found { record: 0, id: 0, rank: 0 };
         for (stage, table) in group.tables.iter().enumerate() {
-            let Some(key) = group.layout.key_in(stage, symbol, packet, bases, channel) else { return };
-            match table.find(self.memory(), key) {
-                Some(record) => symbol = record,
+            let Some(key) = group.layout.key_in(stage, last.record, packet, bases, channel) else { return };
+            match table.find(key) {
+                Some(found) => last = found,
                 None => return,
             }
         }
-        let memory = self.memory();
-        sink.matched(Member { record: symbol, id: memory.id(symbol), rank: memory.rank(symbol) });
+        sink.matched(last.into());
     }
 }

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::filter::{Atom, Field, Filter, Rank};
 use crate::state::{Recipe, State, words};
 use crate::table::index::random;
-use crate::table::records::{Memory, Records};
+use crate::table::records::Records;
 use crate::verdict::FilterId;
 
 /// Filters up to which a group is widened, at a cost proportional to their number.
@@ -41,7 +41,7 @@ struct Entry {
 }
 
 /// Entries that are allocated together, so that none is ever copied to a larger place.
-const CHUNK: usize = 1024;
+const CHUNK: usize = 128;
 
 /// What a change asks of compiled code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,7 +63,7 @@ pub(crate) struct FilterSet {
     free_groups: Vec<u32>,
     tree: Tree,
     records: Records,
-    entries: Vec<Box<[Entry; CHUNK]>>,
+    entries: Vec<Box<[Entry]>>,
     free_entries: Vec<u32>,
     /// Entries that have ever been used.
     top: u32,
@@ -79,14 +79,14 @@ pub(crate) struct FilterSet {
 }
 
 impl FilterSet {
-    pub(crate) fn new(capacity: u32) -> Result<Self, Error> {
-        Ok(FilterSet {
+    pub(crate) fn new(capacity: u32) -> Self {
+        FilterSet {
             shapes: Vec::new(),
             by_atoms: FxHashMap::default(),
             groups: Vec::new(),
             free_groups: Vec::new(),
             tree: Tree::default(),
-            records: Records::new(capacity)?,
+            records: Records::new(capacity),
             entries: Vec::new(),
             free_entries: Vec::new(),
             top: 0,
@@ -98,7 +98,7 @@ impl FilterSet {
             state: None,
             recipes: Arc::default(),
             scratch: Vec::new(),
-        })
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -107,10 +107,6 @@ impl FilterSet {
 
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
-    }
-
-    pub(crate) fn memory(&self) -> &Arc<Memory> {
-        self.records.memory()
     }
 
     pub(crate) fn records_mut(&mut self) -> &mut Records {
@@ -152,7 +148,7 @@ impl FilterSet {
         let shape = self.shape_of(filter);
         let mut place = None;
         for &group in &self.shapes[shape as usize].groups {
-            match self.group(group).find(self.records.memory(), filter) {
+            match self.group(group).find(filter) {
                 Found::Present(member) => {
                     let id = FilterId::from_raw(member.id).expect("an installed filter has an id");
                     return Err(Error::Identical { id });
@@ -278,7 +274,7 @@ impl FilterSet {
         if self.free_entries.pop().is_none() {
             self.top += 1;
             if index as usize / CHUNK == self.entries.len() {
-                self.entries.push(Box::new([Entry { id: 0, group: 0, record: 0 }; CHUNK]));
+                self.entries.push(vec![Entry { id: 0, group: 0, record: 0 }; CHUNK].into());
             }
         }
         Ok(id)
@@ -362,11 +358,10 @@ impl FilterSet {
         let ended: Vec<Group> = groups.iter().map(|&group| self.end_group(group)).collect();
         let shape_number = ended[0].shape;
         let shape = self.shapes[shape_number as usize].atoms.clone();
-        let memory = self.records.memory().clone();
         let mut filters: Vec<(Consts, u64, Rank)> = Vec::new();
         for group in &ended {
-            for Member { record, id, rank } in group.members(&memory) {
-                let mut values = group.values(&memory, &shape, record);
+            for Member { record, id, rank } in group.members() {
+                let mut values = group.values(&self.records, &shape, record);
                 values.sort_unstable_by_key(|(atom, _)| *atom);
                 filters.push((values, id, rank));
             }

@@ -5,6 +5,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote_spanned;
+use syn::Type;
 
 use super::operand::Takes;
 use super::{Expander, at, placed, result_span};
@@ -19,15 +20,15 @@ enum Root<'a> {
     Element(&'a Expr, &'a Expr),
     /// A raw pointer.
     Pointer(&'a Expr),
-    /// `p.add(n)` or `p.offset(n)`: a raw pointer and an index.
-    PointerIndex(&'a Expr, &'a Expr, &'static str),
+    /// `p.add(n)` or `p.offset(n)`, perhaps as another type of pointer: a raw pointer and an index.
+    PointerIndex(&'a Expr, &'a Expr, &'static str, Option<&'a Type>),
 }
 
 impl<'a> Root<'a> {
     fn operands(&self) -> Vec<&'a Expr> {
         match self {
             Root::Record(base) | Root::Pointer(base) => vec![base],
-            Root::Element(base, index) | Root::PointerIndex(base, index, _) => vec![base, index],
+            Root::Element(base, index) | Root::PointerIndex(base, index, ..) => vec![base, index],
         }
     }
 }
@@ -67,12 +68,16 @@ fn chain(expr: &Expr) -> Chain<'_> {
 
 /// The root `*pointer`; an offset becomes part of the address.
 fn pointer_root(pointer: &Expr) -> Root<'_> {
-    if let ExprKind::Method(Method { receiver, name, args, .. }) = &pointer.kind
+    let (moved, ty) = match &pointer.kind {
+        ExprKind::Cast(inner, ty) if matches!(**ty, Type::Ptr(_)) => (&**inner, Some(&**ty)),
+        _ => (pointer, None),
+    };
+    if let ExprKind::Method(Method { receiver, name, args, .. }) = &moved.kind
         && let [index] = &args[..]
     {
         match name.to_string().as_str() {
-            "add" => return Root::PointerIndex(receiver, index, "deref_add"),
-            "offset" => return Root::PointerIndex(receiver, index, "deref_offset"),
+            "add" => return Root::PointerIndex(receiver, index, "deref_add", ty),
+            "offset" => return Root::PointerIndex(receiver, index, "deref_offset", ty),
             _ => {}
         }
     }
@@ -99,8 +104,8 @@ impl Expander<'_> {
         let operands = self.operands(&exprs, Takes::Numbers);
         let mut stmts = operands.lets;
         let (root_names, mut index_names) = (&operands.names[..roots], operands.names[roots..].iter());
-        let method = Ident::new(self.root_method(&chain.root), span);
-        stmts.extend(quote_spanned!(span=> let __p = __e.#method(#(#root_names),*);));
+        let root = self.root_place(&chain.root, root_names, span);
+        stmts.extend(quote_spanned!(span=> let __p = #root;));
         for step in &chain.steps {
             stmts.extend(match step {
                 Step::Field(name) => {
@@ -132,11 +137,11 @@ impl Expander<'_> {
         exprs.extend(&call.args);
         let operands = self.operands(&exprs, Takes::Bools);
         let (lets, (root_names, values)) = (operands.lets, operands.names.split_at(roots));
-        let deref = Ident::new(self.root_method(&root), at(call.receiver.span));
+        let root = self.root_place(&root, root_names, at(call.receiver.span));
         // Alignment is nothing to the machine.
         let name = call.name.to_string();
         let method = Ident::new(&format!("place_{}", name.trim_end_matches("_unaligned")), span);
-        quote_spanned!(span=> { #lets let __p = __e.#deref(#(#root_names),*); __e.#method(__p, #(#values),*) })
+        quote_spanned!(span=> { #lets let __p = #root; __e.#method(__p, #(#values),*) })
     }
 
     /// `&s[a..b]`
@@ -174,13 +179,22 @@ impl Expander<'_> {
         quote_spanned!(span=> { #before #lets #after __e.#method(#base, #from, #to, #inclusive) })
     }
 
-    fn root_method(&self, root: &Root<'_>) -> &'static str {
-        match root {
+    /// The place that a root is, given the names of its operands.
+    fn root_place(&self, root: &Root<'_>, operands: &[Ident], span: Span) -> TokenStream {
+        let method = match root {
             Root::Record(_) => "deref_record",
             Root::Pointer(_) => "deref",
-            Root::PointerIndex(_, _, method) => method,
+            Root::PointerIndex(_, _, method, _) => method,
             Root::Element(base, index) if self.is_in_bounds(base, index) => "index_proved",
             Root::Element(..) => "index",
+        };
+        let method = Ident::new(method, span);
+        let place = quote_spanned!(span=> __e.#method(#(#operands),*));
+        match root {
+            Root::PointerIndex(_, _, _, Some(ty)) => {
+                quote_spanned!(span=> { let __p = #place; __e.place_as::<_, _, #ty>(__p) })
+            }
+            _ => place,
         }
     }
 

@@ -116,6 +116,17 @@ impl Emitter {
         self.go(jump, label, at);
     }
 
+    /// `label.goto_if(condition)`
+    pub(crate) fn label_goto_if(&mut self, condition: Val<bool>, label: LabelId, at: Source) {
+        let condition = condition.into_operand();
+        if !condition.is_const() {
+            let jump = self.machine.jump_if_true(condition);
+            self.go(jump, label, at);
+        } else if condition.body != 0 {
+            self.label_goto(label, at);
+        }
+    }
+
     /// Lets a pending jump, which stands at `at` in the program, go to a label.
     fn go(&mut self, jump: JumpList, label: LabelId, at: Source) {
         let seen = self.vars.len();

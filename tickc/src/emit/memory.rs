@@ -271,6 +271,18 @@ impl Emitter {
         Place::at(self.element_address(p, n, size))
     }
 
+    /// The place behind `p as P`, where `place` is the one behind `p`.
+    #[inline]
+    pub fn place_as<T, M, P: Pointer>(&mut self, place: Place<T, M>) -> Place<P::Pointee, P::Access> {
+        let size = size_of::<P::Pointee>().min(i32::MAX as usize);
+        if place.disp > i32::MAX - size as i32 {
+            // Every part of it must have a displacement of 31 bits.
+            let place = self.memory_operand(place);
+            return Place::behind(self.machine.pointer(place));
+        }
+        place.retyped()
+    }
+
     fn offset<P: Pointer>(&mut self, p: Val<P>, n: Operand) -> Val<P> {
         let bytes = self.binary(
             Binary { op: BinaryOp::Mul, ty: Type::Isize },

@@ -69,6 +69,13 @@ impl<T, M> Place<T, M> {
         Place { operand: memory, disp: 0, is_pointer: false, is_captured: false, marker: PhantomData }
     }
 
+    /// The place as one of another type.
+    #[inline(always)]
+    pub(super) fn retyped<U, N>(self) -> Place<U, N> {
+        let Place { operand, disp, is_pointer, is_captured, .. } = self;
+        Place { operand, disp, is_pointer, is_captured, marker: PhantomData }
+    }
+
     /// A part of the place, `disp` bytes further.
     #[inline(always)]
     pub(super) fn part<U>(self, disp: i32) -> Place<U, M> {

@@ -119,10 +119,15 @@ impl OnePass {
         at
     }
 
+    /// A jump. Jumps that have landed here go on with it to where it goes.
     #[inline]
     pub(super) fn jump_always(&mut self) -> JumpList {
         let at = self.buf.pos() + 1;
         self.buf.packed(0xe9 | u64::from(at) << 8, 5);
+        if self.arrived != 0 && self.landed + 1 == at {
+            let arrived = std::mem::take(&mut self.arrived);
+            return self.merge_lists(arrived, at);
+        }
         at
     }
 
@@ -216,14 +221,30 @@ impl OnePass {
         }
     }
 
-    /// Lets the jumps of a list come here.
+    /// Lets the jumps of a list come here. They are patched when the next list lands, as a jump that follows takes them along.
     #[inline(always)]
     pub(super) fn land_list(&mut self, list: JumpList) {
         if list != 0 {
-            let here = self.buf.pos();
-            self.landed = here;
-            self.send_list(list, here);
+            self.land_some(list);
         }
+    }
+
+    #[inline(never)]
+    fn land_some(&mut self, list: JumpList) {
+        let here = self.buf.pos();
+        if self.landed == here {
+            self.arrived = self.merge_lists(self.arrived, list);
+        } else {
+            self.settle_jumps();
+            (self.arrived, self.landed) = (list, here);
+        }
+    }
+
+    /// Patches the jumps that landed last.
+    #[inline]
+    pub(super) fn settle_jumps(&mut self) {
+        let arrived = std::mem::take(&mut self.arrived);
+        self.send_list(arrived, self.landed);
     }
 
     /// Sends a list to a place already emitted if its only jump is the last instruction and the place is near: the jump then

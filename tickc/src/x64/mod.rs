@@ -143,6 +143,8 @@ pub(crate) struct OnePass {
     table_bytes: u32,
     /// Where a jump last landed: the code before it keeps its length.
     landed: u32,
+    /// The jumps that land there and wait to be patched.
+    arrived: JumpList,
 
     error: Option<Error>,
     /// The finished function in the buffer: first byte, entry, end.
@@ -192,6 +194,7 @@ impl OnePass {
             tables: Vec::new(),
             table_bytes: 0,
             landed: 0,
+            arrived: 0,
             error: None,
             start: 0,
             entry: 0,
@@ -227,12 +230,15 @@ impl OnePass {
 
 impl Machine for OnePass {
     fn begin(&mut self, prologue: &Prologue<'_>, homes: &mut Vec<Operand>) {
+        self.arrived = 0;
         self.begin_function(prologue, homes);
     }
 
     fn finish(&mut self, ty: Type, value: Operand, open: bool) -> Finished {
         self.buf.room();
-        self.finish_function(ty, value, open)
+        let finished = self.finish_function(ty, value, open);
+        self.settle_jumps();
+        finished
     }
 
     fn take_error(&mut self) -> Option<Error> {

@@ -54,6 +54,7 @@ impl OnePass {
 
     /// Moves the tables behind the code, which is complete, and their length behind them.
     pub(super) fn emit_tables(&mut self) {
+        self.settle_jumps();
         let code = self.buf.pos();
         if self.buf.overflowed() || code as usize + self.table_bytes as usize + 8 > super::buffer::MAX_CODE {
             self.error.get_or_insert(Error::CodeTooLarge { limit: super::buffer::MAX_CODE });

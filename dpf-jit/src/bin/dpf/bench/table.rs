@@ -48,6 +48,19 @@ impl Table {
         n: usize,
         hit: Option<bool>,
         packets: usize,
+        engines: Vec<Engine<'_>>,
+    ) -> Result<(), Failure> {
+        self.measure_prepared(case, n, hit, packets, || (), engines)
+    }
+
+    /// The same with something done before each pass, untimed.
+    pub(super) fn measure_prepared(
+        &mut self,
+        case: &str,
+        n: usize,
+        hit: Option<bool>,
+        packets: usize,
+        mut prepare: impl FnMut(),
         mut engines: Vec<Engine<'_>>,
     ) -> Result<(), Failure> {
         if !self.wants(case) {
@@ -55,6 +68,7 @@ impl Table {
         }
         let mut least = vec![u64::MAX; engines.len()];
         for _ in 0..self.passes {
+            prepare();
             let mut expected = None;
             for ((name, engine), least) in engines.iter_mut().zip(&mut least) {
                 let start = clock::now();
