@@ -154,3 +154,18 @@ fn the_name_of_what_is_matched_stayed_in_scope() {
         .unwrap();
     assert_eq!((f.call(2), f.call(9)), (sum_of_variables(2), 9));
 }
+
+/// A local that was zeroed only to be assigned took its register one operation too late (linear-scan tier).
+#[test]
+fn locals_assigned_what_was_computed_before_them() {
+    let locals: [Var<i64>; 10] = std::array::from_fn(|_| Var::local());
+    let f = jit()
+        .compile(tick!(|x: i64| -> i64 {
+            for (i, v) in $(locals.iter().enumerate()) { @v = x ^ $(i as i64); }
+            let mut sum = 0;
+            for v in $(locals.iter()) { sum += @v; }
+            sum
+        }))
+        .unwrap();
+    assert_eq!(f.call(77), (0..10).map(|i| 77 ^ i).sum());
+}

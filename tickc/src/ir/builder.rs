@@ -797,7 +797,8 @@ impl Machine for Builder {
             && last.defined() == Some(value.vreg())
         {
             last.dst = home.vreg();
-            return;
+            let index = self.records.len() as u32 - 1;
+            return self.shape.starts_before(home.vreg(), index);
         }
         self.emit_into(ty, home.vreg(), value);
     }

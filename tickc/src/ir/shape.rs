@@ -171,7 +171,7 @@ impl Shape {
         }
     }
 
-    /// `reg`, which was created last, is written by the record before.
+    /// `reg`, which was created last, is written by a record that was there before it.
     #[inline]
     pub(crate) fn starts_before(&mut self, reg: VReg, index: u32) {
         if let Some(life) = self.lives.get_mut(reg as usize)

@@ -69,14 +69,16 @@ impl OnePass {
         declared: bool,
     ) -> Finished {
         let prologue = Prologue { params: &[], pairs: 0, ret: f.ret, calls: false, declared };
-        self.begin_function(&prologue, &mut Vec::new());
+        Machine::begin(self, &prologue, &mut Vec::new());
         self.used = allocation.used;
         self.slots = allocation.slot_count;
         let free = if allocation.has_spare { SPARE_REGISTERS & (GPRS | XMMS) } else { 0 };
         self.free = free;
         let mut encoder = Encoder { m: self, allocation, shape, pending: Operand::UNIT, barrier: 0, free, may_use_scratch: false };
         encoder.enter(f);
-        encoder.records(f, records)
+        let finished = encoder.records(f, records);
+        self.settle_jumps();
+        finished
     }
 }
 
@@ -287,10 +289,12 @@ impl Encoder<'_> {
     fn label(&mut self, label: &mut Record) {
         let here = self.m.buf.pos();
         if label.b != 0 {
-            self.m.send_list(label.b, here);
+            self.m.land_list(label.b);
+        } else if self.m.landed != here {
+            self.m.settle_jumps();
+            self.m.landed = here;
         }
         label.a = here + 1;
-        self.m.landed = here;
     }
 
     /// Lets jumps go to the label with the index `to`.
