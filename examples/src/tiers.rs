@@ -6,7 +6,8 @@ use crate::measure::Bench;
 use crate::outcome::Specialised;
 
 /// The tiers that the examples show, in the tables' order and with the tables' names.
-pub const TIERS: &[(Tier, &str)] = &[(Tier::OnePass, "one-pass")];
+pub const TIERS: &[(Tier, &str)] =
+    &[(Tier::OnePass, "one-pass"), (Tier::LinearScan, "linear-scan"), (Tier::Cranelift, "cranelift")];
 
 /// How many measurements [`measure`] makes.
 pub const MEASUREMENTS: usize = 2 * TIERS.len();

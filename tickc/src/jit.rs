@@ -114,7 +114,7 @@ pub struct JitBuilder {
 }
 
 impl JitBuilder {
-    /// The tier that `compile` uses; [`Tier::OnePass`] unless set.
+    /// The tier that `compile` uses; [`Tier::LinearScan`] unless set.
     pub fn tier(mut self, tier: Tier) -> Self {
         self.tier = tier;
         self
@@ -229,7 +229,7 @@ impl Jit {
 
     /// The default settings, to be changed.
     pub fn builder() -> JitBuilder {
-        JitBuilder { tier: Tier::OnePass, stats: false, quick: false }
+        JitBuilder { tier: Tier::LinearScan, stats: false, quick: false }
     }
 
     /// A `Jit` with the default settings but for the tier, which is known to be there.

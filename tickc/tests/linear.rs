@@ -28,4 +28,3 @@ mod same_tokens_operations;
 mod soundness;
 #[path = "tick_c_table.rs"]
 mod tick_c_table;
-

@@ -340,11 +340,7 @@ impl Builder {
         if self.overflowed {
             return;
         }
-        debug_assert_eq!(
-            p.index as usize + 1,
-            self.records.len(),
-            "I2: a pending condition is the last record"
-        );
+        debug_assert_eq!(p.index as usize + 1, self.records.len(), "I2: a pending condition is the last record");
         let record = &mut self.records[p.index as usize];
         record.op = if record.op == Op::BranchImm { immediate } else { plain };
         if (p.code == code::TAKEN) != (where_true && !fault!(52)) {
@@ -422,7 +418,9 @@ impl Builder {
         if b.is_const()
             && let Some(b) = to_immediate(o.ty, b.body)
         {
-            if matches!(o.op, BinaryOp::Div | BinaryOp::Rem | BinaryOp::MulHigh) || o.ty.is_float() && self.is_demanding(o) {
+            if matches!(o.op, BinaryOp::Div | BinaryOp::Rem | BinaryOp::MulHigh)
+                || o.ty.is_float() && self.is_demanding(o)
+            {
                 self.barrier(o.op == BinaryOp::Rem && o.ty.is_float());
             }
             return self.emit(Op::BinaryImm, o.ty, sub, dst, a, b);
@@ -658,11 +656,7 @@ impl Machine for Builder {
             kind::CONST => self.is_foldable(o) || to_immediate(o.ty, b.body).is_some(),
             _ => false,
         };
-        let b = if is_late {
-            b
-        } else {
-            Operand::vreg_home(self.to_vreg(o.ty, b))
-        };
+        let b = if is_late { b } else { Operand::vreg_home(self.to_vreg(o.ty, b)) };
         let dst = self.new_vreg(o.ty);
         self.emit_binary(o, dst, a, b);
         Operand::vreg_temp(dst)

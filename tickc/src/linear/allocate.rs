@@ -153,7 +153,9 @@ impl Allocator {
                 Some(home) => home.place(),
                 None => wanted.wish,
             };
-            let Some(place) = scan.place(wanted.start, wanted.end, wanted.allowed, preferred, hint) else { return false };
+            let Some(place) = scan.place(wanted.start, wanted.end, wanted.allowed, preferred, hint) else {
+                return false;
+            };
             result.homes[wanted.reg as usize] = Home::new(place, wanted.end);
             result.used |= 1 << place;
             if first < barriers.len() {

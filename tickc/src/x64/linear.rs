@@ -74,7 +74,8 @@ impl OnePass {
         self.slots = allocation.slot_count;
         let free = if allocation.has_spare { SPARE_REGISTERS & (GPRS | XMMS) } else { 0 };
         self.free = free;
-        let mut encoder = Encoder { m: self, allocation, shape, pending: Operand::UNIT, barrier: 0, free, may_use_scratch: false };
+        let mut encoder =
+            Encoder { m: self, allocation, shape, pending: Operand::UNIT, barrier: 0, free, may_use_scratch: false };
         encoder.enter(f);
         let finished = encoder.records(f, records);
         self.settle_jumps();
@@ -208,11 +209,8 @@ impl Encoder<'_> {
             Op::Const if self.home(r.dst).place() == Home::FOLDED => self.pending = Operand::constant(r.constant()),
             Op::Branch | Op::BranchImm => {
                 let condition = self.condition(r);
-                let list = if condition.is_flags() {
-                    self.m.jump_on(condition.reg())
-                } else {
-                    self.m.jump_true(condition)
-                };
+                let list =
+                    if condition.is_flags() { self.m.jump_on(condition.reg()) } else { self.m.jump_true(condition) };
                 self.go(records, list, r.dst);
             }
             Op::Jump => {
@@ -315,7 +313,11 @@ impl Encoder<'_> {
         let with_immediate = matches!(r.op, Op::BranchImm | Op::SetImm | Op::TrapIfImm);
         let b = if with_immediate { Operand::constant(r.immediate()) } else { self.operand(r.b) };
         // Two slots, one of which a free register takes, if there is none.
-        let a = if self.free == 0 && a.is_mem() && b.is_mem() && r.ty.is_wide_int() { self.through_scratch(r.ty, a) } else { a };
+        let a = if self.free == 0 && a.is_mem() && b.is_mem() && r.ty.is_wide_int() {
+            self.through_scratch(r.ty, a)
+        } else {
+            a
+        };
         let condition = match r.condition().comparison() {
             None => Machine::test(self.m, r.ty, a, b, true),
             Some(op) if r.ty.is_wide_int() => self.m.compare_wide_fast(Compare { op, ty: r.ty }, a, b),
@@ -330,9 +332,7 @@ impl Encoder<'_> {
     fn memory(&mut self, r: Record) -> Operand {
         let (base, mut owned) = self.pointer(r.a);
         match r.op {
-            Op::Load | Op::Store | Op::StoreImm | Op::Lea => {
-                Operand::mem(base, RSP, 0, r.b as i32, owned)
-            }
+            Op::Load | Op::Store | Op::StoreImm | Op::Lea => Operand::mem(base, RSP, 0, r.b as i32, owned),
             _ => {
                 let (index, owns) = self.pointer(r.b);
                 owned |= owns;
@@ -422,7 +422,8 @@ impl Encoder<'_> {
             }
             if in_place && r.dst == r.a {
                 let (home, value) = (self.operand(r.dst), self.operand(r.b));
-                let value = if value.is_outer_mem() && !home.is_reg() { self.through_scratch(r.ty, value) } else { value };
+                let value =
+                    if value.is_outer_mem() && !home.is_reg() { self.through_scratch(r.ty, value) } else { value };
                 if is_alu {
                     self.m.assign_alu_fast(r.binary_op(), home, value);
                 } else if !self.m.assign_wide(BinaryOp::Mul, home, value) {
@@ -481,7 +482,11 @@ impl Encoder<'_> {
                 };
             }
             let is_product = r.sub == BinaryOp::Mul as u16;
-            if is_product && a.place() == Home::FOLDED && r.ty.is_wide_int() && !lea_factor(i64::from(r.b as i32) as u64) {
+            if is_product
+                && a.place() == Home::FOLDED
+                && r.ty.is_wide_int()
+                && !lea_factor(i64::from(r.b as i32) as u64)
+            {
                 return self.m.multiply_memory(dst.place(), self.pending, r.b as i32);
             }
         }
@@ -673,7 +678,9 @@ impl Encoder<'_> {
         let home = self.home(r.dst);
         if Self::is_dead(home, at) {
             self.forget_pending(r.a);
-            return if r.op == Op::Set { self.forget_pending(r.b) };
+            return if r.op == Op::Set {
+                self.forget_pending(r.b)
+            };
         }
         let condition = self.condition(r);
         match register(home) {
