@@ -361,10 +361,11 @@ impl Encoder<'_> {
         }
     }
 
-    /// Leaves a result in the home of `dst`. Consumes it.
-    fn define(&mut self, ty: Type, dst: VReg, value: Operand) {
+    /// Leaves the result of the record `at` in the home of `dst`, unless nobody reads it there: the home may be somebody else's by
+    /// then. Consumes it.
+    fn define(&mut self, ty: Type, dst: VReg, value: Operand, at: u32) {
         let home = self.operand(dst);
-        if home.is_place() {
+        if home.is_place() && !Self::is_dead(self.home(dst), at) {
             self.m.assign_home(ty, home, value);
         } else {
             self.m.release_operand(value);
@@ -393,13 +394,13 @@ impl Encoder<'_> {
             }
         };
         match register(home) {
+            // A volatile load of what nobody wants.
+            _ if Self::is_dead(home, at) => self.m.load(r.ty, if r.ty.is_float() { XSCRATCH } else { SCRATCH }, value),
             Some(d) => self.m.load_fresh(r.ty, d, value),
-            None if home.place() == Home::SLOT => {
+            None => {
                 let slot = Operand::slot(self.allocation.slot(r.dst));
                 self.m.store_value(r.ty, slot, value);
             }
-            // A volatile load of what nobody wants.
-            None => self.m.load(r.ty, if r.ty.is_float() { XSCRATCH } else { SCRATCH }, value),
         }
         self.m.release_operand(value);
     }
@@ -524,7 +525,7 @@ impl Encoder<'_> {
             let a = self.dying(r.a, at);
             let b = if b.is_const() || r.a == r.b { b } else { self.dying(r.b, at) };
             let value = Machine::binary(self.m, o, a, b);
-            self.define(o.ty, r.dst, value);
+            self.define(o.ty, r.dst, value, at);
         } else if let Some(d) = register(home) {
             self.binary_into(o, d, r, b);
         } else if r.dst == r.a {
@@ -546,7 +547,7 @@ impl Encoder<'_> {
         } else {
             let a = self.operand(r.a);
             let value = Machine::binary(self.m, o, a, b);
-            self.define(o.ty, r.dst, value);
+            self.define(o.ty, r.dst, value, at);
         }
         self.close();
     }
@@ -618,12 +619,12 @@ impl Encoder<'_> {
             self.open_barrier(&[r.a]);
             let a = self.dying(r.a, at);
             let value = Machine::unary(self.m, unary, r.ty, a);
-            return self.define(r.ty, r.dst, value);
+            return self.define(r.ty, r.dst, value, at);
         }
         let a = self.operand(r.a);
         let Some(d) = register(home) else {
             let value = Machine::unary(self.m, unary, r.ty, a);
-            return self.define(r.ty, r.dst, value);
+            return self.define(r.ty, r.dst, value, at);
         };
         self.m.load(r.ty, d, a);
         let result = Machine::unary(self.m, unary, r.ty, Operand::reg_of(d).in_place());
@@ -639,7 +640,7 @@ impl Encoder<'_> {
             self.open_barrier(&[r.a]);
             let a = self.dying(r.a, at);
             let value = self.m.convert_float(from, to, a);
-            return self.define(to, r.dst, value);
+            return self.define(to, r.dst, value, at);
         }
         let a = self.operand(r.a);
         match register(home) {
@@ -649,7 +650,7 @@ impl Encoder<'_> {
             }
             None => {
                 let value = Machine::convert(self.m, from, to, a);
-                self.define(to, r.dst, value);
+                self.define(to, r.dst, value, at);
             }
         }
     }
@@ -687,7 +688,7 @@ impl Encoder<'_> {
             Some(d) => self.m.settle_into(condition, d),
             None => {
                 let value = self.m.settle_condition(condition);
-                self.define(Type::Bool, r.dst, value);
+                self.define(Type::Bool, r.dst, value, at);
             }
         }
     }
@@ -743,7 +744,7 @@ impl Encoder<'_> {
         }
         let value = self.m.call_target(site.target, &args, site.pairs, r.ty);
         if r.ty != Type::Unit {
-            self.define(r.ty, r.dst, value);
+            self.define(r.ty, r.dst, value, at);
         }
         self.m.arguments = args;
         self.close();
