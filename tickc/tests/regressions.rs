@@ -194,3 +194,27 @@ fn results_that_nobody_reads() {
         .unwrap();
     assert_eq!(f.call(7, 2), 7);
 }
+
+/// A variable in a slot, multiplied by memory, was loaded over the factor (linear-scan tier, programs 29,628 and 44,836 of seed
+/// 20,261,124).
+#[test]
+fn variables_in_slots_multiplied_by_memory() {
+    let locals: [Var<i64>; 20] = std::array::from_fn(|_| Var::local());
+    let narrow: [Var<i32>; 20] = std::array::from_fn(|_| Var::local());
+    let f = jit()
+        .compile(tick!(|x: i64, s: Slice<i64>, t: Slice<i32>| -> i64 {
+            for (i, v) in $(locals.iter().enumerate()) { @v = x + $(i as i64); }
+            for (i, v) in $(narrow.iter().enumerate()) { @v = (x as i32) + $(i as i32); }
+            for (i, v) in $(locals.iter().enumerate()) { @v *= s[$(i % 3)]; }
+            for (i, v) in $(narrow.iter().enumerate()) { @v *= t[$(i % 3)]; }
+            let mut sum = 0;
+            for (v, n) in $(locals.iter().zip(&narrow)) { sum = sum * 3 + @v - (@n as i64); }
+            sum
+        }))
+        .unwrap();
+    let (s, t) = ([3, 5, 7], [11, 13, 17]);
+    let want = (0..20).fold(0i64, |sum, i| {
+        sum.wrapping_mul(3) + (100 + i as i64) * s[i % 3] - i64::from((100 + i as i32) * t[i % 3])
+    });
+    assert_eq!(f.call(100, &s, &t), want);
+}

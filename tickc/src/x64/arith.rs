@@ -152,7 +152,7 @@ impl OnePass {
     }
 
     /// `d *= b`. Does not consume `b`.
-    fn imul(&mut self, ty: Type, d: Reg, b: Operand) {
+    pub(super) fn imul(&mut self, ty: Type, d: Reg, b: Operand) {
         let wide = is_wide(ty);
         if b.is_reg() {
             self.buf.rr(op0f(0xaf), wide, d, b.reg(), false);

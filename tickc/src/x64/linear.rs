@@ -423,8 +423,12 @@ impl Encoder<'_> {
             }
             if in_place && r.dst == r.a {
                 let (home, value) = (self.operand(r.dst), self.operand(r.b));
-                let value =
-                    if value.is_outer_mem() && !home.is_reg() { self.through_scratch(r.ty, value) } else { value };
+                let is_apart = value.is_outer_mem() && !home.is_reg();
+                if is_apart && is_product {
+                    self.multiply_slot(r.ty, home, value);
+                    return self.close();
+                }
+                let value = if is_apart { self.through_scratch(r.ty, value) } else { value };
                 if is_alu {
                     self.m.assign_alu_fast(r.binary_op(), home, value);
                 } else if !self.m.assign_wide(BinaryOp::Mul, home, value) {
@@ -444,6 +448,14 @@ impl Encoder<'_> {
         self.m.load(ty, scratch, a);
         self.m.release_operand(a);
         Operand::reg_of(scratch)
+    }
+
+    /// `slot *= [m]` of 32 or 64 bits. Consumes the memory operand.
+    #[inline(never)]
+    fn multiply_slot(&mut self, ty: Type, slot: Operand, m: Operand) {
+        let factor = self.through_scratch(ty, m);
+        self.m.imul(ty, factor.reg(), slot);
+        self.m.store_reg(ty, slot, factor.reg());
     }
 
     /// `d = a op b` of 32 or 64 bits.
@@ -530,8 +542,12 @@ impl Encoder<'_> {
             self.binary_into(o, d, r, b);
         } else if r.dst == r.a {
             let home = self.operand(r.dst);
-            let b = if b.is_outer_mem() { self.through_scratch(o.ty, b) } else { b };
-            Machine::assign_binary(self.m, o, home, b);
+            if b.is_outer_mem() && o.op == BinaryOp::Mul && !o.ty.is_float() {
+                self.multiply_slot(o.ty, home, b);
+            } else {
+                let b = if b.is_outer_mem() { self.through_scratch(o.ty, b) } else { b };
+                Machine::assign_binary(self.m, o, home, b);
+            }
         } else if (o.op.is_alu() || o.op == BinaryOp::Mul)
             && o.ty.is_wide_int()
             && !b.is_outer_mem()
