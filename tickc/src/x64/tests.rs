@@ -13,7 +13,7 @@ const NUMBERS: [u64; 12] =
 #[test]
 fn division_by_constants_without_mulx() {
     use_features(NONE).unwrap();
-    let jit = Jit::new().unwrap();
+    let jit = Jit::builder().tier(crate::Tier::OnePass).build().unwrap();
     for d in [3u64, 7, 10, 641, 28, 1_000_000_007, u64::MAX, u64::MAX / 2] {
         let s = d as i64;
         let unsigned = jit.compile(tick!(|x: u64| -> u64 { x / $d })).unwrap();
@@ -46,7 +46,7 @@ fn division_by_constants_without_mulx() {
 #[test]
 fn shifts_counts_rounding_and_swaps_without_their_instructions() {
     use_features(NONE).unwrap();
-    let jit = Jit::new().unwrap();
+    let jit = Jit::builder().tier(crate::Tier::OnePass).build().unwrap();
     let bits = jit
         .compile(tick!(|x: u64, n: u32, y: u32| -> u64 {
             (x << n ^ x >> (n + 3)) + x.count_ones() as u64 + (y.count_zeros() << n) as u64
@@ -75,7 +75,12 @@ fn loads_are_swapped_by_one_instruction_where_there_is_one() {
     if !std::arch::is_x86_feature_detected!("movbe") {
         return println!("skipped: this processor has no movbe");
     }
-    let f = Jit::new().unwrap().compile(tick!(|s: Slice<u32>, i: usize| -> u32 { u32::from_be(s[i]) })).unwrap();
+    let f = Jit::builder()
+        .tier(crate::Tier::OnePass)
+        .build()
+        .unwrap()
+        .compile(tick!(|s: Slice<u32>, i: usize| -> u32 { u32::from_be(s[i]) }))
+        .unwrap();
     assert!(f.disassemble().contains("movbe"), "{}", f.disassemble());
     assert_eq!(f.call(&[1, 2], 1), 2 << 24);
 }
