@@ -218,3 +218,20 @@ fn variables_in_slots_multiplied_by_memory() {
     });
     assert_eq!(f.call(100, &s, &t), want);
 }
+
+/// Loads that were part of operations which nobody needs kept the registers of their addresses (linear-scan tier, program 19,636 of
+/// seed 20,261,125).
+#[test]
+fn loads_of_operations_that_nobody_needs() {
+    let locals: [Var<i64>; 20] = std::array::from_fn(|_| Var::local());
+    let f = jit()
+        .compile(tick!(|x: i64, s: Slice<i64>, i: usize| -> i64 {
+            for (k, v) in $(locals.iter().enumerate()) { @v = x + $(k as i64); }
+            for _ in $(0..10) { let unused = (x ^ s[i]) + (x & s[i + 1]); }
+            let mut sum = s[i];
+            for v in $(locals.iter()) { sum = sum * 3 + @v; }
+            sum
+        }))
+        .unwrap();
+    assert_eq!(f.call(1, &[5, 6], 0), (0..20).fold(5i64, |sum, k| sum.wrapping_mul(3).wrapping_add(1 + k)));
+}

@@ -36,8 +36,14 @@ impl Elimination {
                 self.reads[reg as usize] += 1;
             }
         }
+        // What only the next record reads goes with it.
+        let mut next_is_gone = false;
         for record in records.iter_mut().rev() {
-            if record.is_pure() && self.reads[record.dst as usize] == 0 {
+            let is_forward = record.defined().is_some_and(|reg| shape.forwards.contains(&reg));
+            let is_read =
+                if is_forward { !next_is_gone } else { !record.is_pure() || self.reads[record.dst as usize] != 0 };
+            next_is_gone = !is_read;
+            if !is_read {
                 for reg in record.reads() {
                     self.reads[reg as usize] -= 1;
                 }

@@ -234,7 +234,8 @@ impl Encoder<'_> {
     fn other(&mut self, r: Record, at: u32) {
         match r.op {
             Op::Load | Op::LoadX if self.home(r.dst).place() == Home::FOLDED => {
-                // The next record takes it.
+                // The next record takes it. (What nobody took is given back.)
+                self.close();
                 self.pending = self.memory(r);
                 self.free &= !self.pending.owned();
                 return;
