@@ -227,7 +227,7 @@ fn loads_of_operations_that_nobody_needs() {
     let f = jit()
         .compile(tick!(|x: i64, s: Slice<i64>, i: usize| -> i64 {
             for (k, v) in $(locals.iter().enumerate()) { @v = x + $(k as i64); }
-            for _ in $(0..10) { let unused = (x ^ s[i]) + (x & s[i + 1]); }
+            for _ in $(0..10) { let _unused = (x ^ s[i]) + (x & s[i + 1]); }
             let mut sum = s[i];
             for v in $(locals.iter()) { sum = sum * 3 + @v; }
             sum
