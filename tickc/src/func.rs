@@ -333,7 +333,7 @@ impl<S> Func<S> {
         let node = match data.program() {
             Some(_) => Node::detached(other),
             // Its node has no code of its own, but for the least there is.
-            None => code_memory::reserve(1)?.commit(other)?,
+            None => code_memory::reserve(1)?.publish()?.commit(other),
         };
         // SAFETY: the code at the entry, or the program, is that of this function, which the handle keeps alive; the node counts
         // one owner.
@@ -360,9 +360,9 @@ impl<S> Func<S> {
         Target::Dynamic {
             address: self.owner.entry().expose_provenance() as u64,
             program: 0,
-            traps: finished.traps,
-            checks_stack: finished.checks_stack,
-            stack: finished.stack,
+            traps: finished.is(Finished::TRAPS),
+            checks_stack: finished.is(Finished::CHECKS_STACK),
+            stack: finished.stack(),
         }
     }
 }
@@ -400,14 +400,14 @@ macro_rules! arities {
             #[allow(clippy::too_many_arguments, reason = "as many as the signature has")]
             pub fn try_call(&self, $($a: $p::Arg<'_>),*) -> Result<R, Trap> {
                 let entry = self.owner.entry();
-                let Finished { traps, checks_stack, .. } = self.owner.data().finished;
+                let finished = self.owner.data().finished;
                 $(let $a = $p::into_abi($a);)*
-                if !traps {
+                if !finished.is(Finished::TRAPS) {
                     // SAFETY: the code was compiled for this signature and does not trap; `self` keeps it alive.
                     let f = unsafe { std::mem::transmute::<*const u8, extern "C" fn($($p::Abi),*) -> R>(entry) };
                     return Ok(f($($a),*));
                 }
-                let WithStatus { value, status } = if checks_stack {
+                let WithStatus { value, status } = if finished.is(Finished::CHECKS_STACK) {
                     if self.owner.data().program().is_some() {
                         return self.interpret($($a),*);
                     }
@@ -436,7 +436,7 @@ macro_rules! arities {
             /// Calling it is sound, for arguments that [`call`](Self::call) takes, while this handle or a clone lives.
             #[must_use]
             pub fn as_pointer(&self) -> Option<unsafe extern "C" fn($($p::Abi),*) -> R> {
-                if self.owner.data().finished.traps || self.owner.data().program().is_some() {
+                if self.owner.data().finished.is(Finished::TRAPS) || self.owner.data().program().is_some() {
                     return None;
                 }
                 // SAFETY: the code was compiled for this signature; that it is still there is the caller's promise.

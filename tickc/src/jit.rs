@@ -310,12 +310,12 @@ impl Jit {
         }
         let start = self.time();
         let finished = emit(&mut emitter, quoted, body);
-        if finished.failed {
+        if finished.is(Finished::FAILED) {
             return Err(give_back_failed(cell, emitter));
         }
         let keep = emitter.take_keep();
         let end = self.time();
-        let mut place = code_memory::reserve(finished.len as usize)?;
+        let mut place = code_memory::reserve(finished.len() as usize)?;
         let address = place.exec().addr() as u64;
         emitter.machine.place(place.bytes(), address);
         if dump::dumps().asm {
@@ -333,8 +333,8 @@ impl Jit {
                 Some(Box::new(Extra { program: None, keep: keep.unwrap_or_default(), phases, single_pass: false }))
             }
         };
-        let entry = address as usize + finished.entry as usize;
-        let node = place.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra })?;
+        let entry = address as usize + finished.entry() as usize;
+        let node = place.publish()?.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra });
         give_back(cell, emitter);
         // SAFETY: the code was emitted for the parameters and the result of `S`, as the callers say, and the node counts one
         // owner.
@@ -353,7 +353,7 @@ impl Jit {
         let mut emitter = take_emitter(tier, &INTERP)?;
         let start = self.time();
         let finished = emit(&mut emitter, quoted, body);
-        if finished.failed {
+        if finished.is(Finished::FAILED) {
             return Err(give_back_failed(&INTERP, emitter));
         }
         let keep = emitter.take_keep().unwrap_or_default();
@@ -387,7 +387,7 @@ impl Jit {
         let tier = Tier::Cranelift;
         let mut emitter = take_emitter(tier, &CRANELIFT)?;
         let start = self.time();
-        if emit(&mut emitter, quoted, body).failed {
+        if emit(&mut emitter, quoted, body).is(Finished::FAILED) {
             return Err(give_back_failed(&CRANELIFT, emitter));
         }
         let keep = emitter.take_keep();
@@ -405,7 +405,7 @@ impl Jit {
         let code = compiler.compile(function, effort, || self.time())?;
         let compiled = self.time();
         let finished = code.finished;
-        let mut place = code_memory::reserve(finished.len as usize)?;
+        let mut place = code_memory::reserve(finished.len() as usize)?;
         let address = place.exec().addr() as u64;
         code.place(function, place.bytes(), address)?;
         if dumps.asm {
@@ -423,8 +423,8 @@ impl Jit {
             (None, None, false) => None,
             (keep, ..) => Some(Box::new(Extra { program: None, keep: keep.unwrap_or_default(), phases, single_pass })),
         };
-        let entry = address as usize + finished.entry as usize;
-        let node = place.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra })?;
+        let entry = address as usize + finished.entry() as usize;
+        let node = place.publish()?.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra });
         cranelift::give_back(compiler);
         give_back(&CRANELIFT, emitter);
         // SAFETY: the code was compiled from what was emitted for the parameters and the result of `S`, as the callers say, and

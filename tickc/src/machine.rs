@@ -341,31 +341,64 @@ pub(crate) struct Prologue<'a> {
     pub declared: bool,
 }
 
-/// What is known of a function when it is complete. Two words, so that it travels in registers.
+/// What is known of a function when it is complete. Two integers, so that it travels in registers: a struct in memory that is
+/// read in other pieces than it was written in would stall the processor.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Finished {
-    /// Whether it can trap, and thus returns a status beside its value.
-    pub traps: bool,
-    /// Whether it takes the stack limit as a hidden last argument.
-    pub checks_stack: bool,
-    /// Whether something was wrong with it.
-    pub failed: bool,
-    /// Upper bound of the stack that it and all that it calls in dynamic code take, in bytes; only meaningful where
-    /// `checks_stack` is false.
-    pub stack: u32,
-    /// Length of the code in bytes.
-    pub len: u32,
-    /// Offset of the first instruction in the code.
-    pub entry: u32,
-    /// Whether data stands behind the instructions; the last four bytes then are its length with themselves.
-    pub data: bool,
+    /// Length of the code in bytes, and in the upper half the offset of the first instruction in it.
+    extent: u64,
+    /// The stack in bytes, and above it the facts.
+    stack: u64,
 }
 
 impl Finished {
+    /// It can trap, and thus returns a status beside its value.
+    pub(crate) const TRAPS: u64 = 1 << 32;
+    /// It takes the stack limit as a hidden last argument.
+    pub(crate) const CHECKS_STACK: u64 = 1 << 33;
+    /// Something was wrong with it.
+    pub(crate) const FAILED: u64 = 1 << 34;
+    /// Data stands behind the instructions; the last four bytes then are its length with themselves.
+    pub(crate) const DATA: u64 = 1 << 35;
+
+    /// A function of `len` bytes of code, whose first instruction lies at the offset `entry`. `stack`: upper bound of the stack
+    /// that it and all that it calls in dynamic code take, in bytes; only meaningful if it does not check the stack.
+    #[inline(always)]
+    pub(crate) fn new(len: u32, entry: u32, stack: u32) -> Finished {
+        Finished { extent: u64::from(len) | u64::from(entry) << 32, stack: u64::from(stack) }
+    }
+
+    /// With a fact, if it is true.
+    #[inline(always)]
+    pub(crate) fn with(self, fact: u64, holds: bool) -> Finished {
+        Finished { stack: if holds { self.stack | fact } else { self.stack }, ..self }
+    }
+
+    /// Whether a fact is true.
+    #[inline(always)]
+    pub(crate) fn is(self, fact: u64) -> bool {
+        self.stack & fact != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn stack(self) -> u32 {
+        self.stack as u32
+    }
+
+    #[inline(always)]
+    pub(crate) fn len(self) -> u32 {
+        self.extent as u32
+    }
+
+    #[inline(always)]
+    pub(crate) fn entry(self) -> u32 {
+        (self.extent >> 32) as u32
+    }
+
     /// The instructions of the code, without the data behind them.
     pub(crate) fn instructions(self, code: &[u8]) -> &[u8] {
         match code.split_last_chunk::<4>() {
-            Some((_, len)) if self.data => &code[..code.len() - u32::from_le_bytes(*len) as usize],
+            Some((_, len)) if self.is(Self::DATA) => &code[..code.len() - u32::from_le_bytes(*len) as usize],
             _ => code,
         }
     }
@@ -379,7 +412,7 @@ pub(crate) trait Machine {
     fn begin(&mut self, prologue: &Prologue<'_>, homes: &mut Vec<Operand>);
     /// Ends the function. `open`: control comes out of its end, with `value`.
     fn finish(&mut self, ty: Type, value: Operand, open: bool) -> Finished;
-    /// What was wrong with a function that [`Finished::failed`].
+    /// What was wrong with a function that [`Finished::FAILED`].
     fn take_error(&mut self) -> Option<Error>;
     /// Forgets the function under construction (after an error or a panic).
     fn abandon(&mut self);

@@ -52,7 +52,7 @@ impl<P> Owned<P> {
 fn compile<P>(cache: &Cache<'_, P>, len: usize, fill: u8, payload: P) -> Owned<P> {
     let mut place = cache.reserve(len).expect("there is room");
     place.bytes().fill(fill);
-    Owned(place.commit(payload).expect("pages can be published"))
+    Owned(place.publish().expect("pages can be published").commit(payload))
 }
 
 /// `mov eax, value; ret`, followed by traps.
@@ -63,7 +63,7 @@ fn compile_constant<P>(cache: &Cache<'_, P>, len: usize, value: u32, payload: P)
     bytes[0] = 0xb8;
     bytes[1..5].copy_from_slice(&value.to_le_bytes());
     bytes[5] = 0xc3;
-    Owned(place.commit(payload).expect("pages can be published"))
+    Owned(place.publish().expect("pages can be published").commit(payload))
 }
 
 struct Random(u64);
@@ -128,7 +128,7 @@ fn random_reserve_and_release_against_a_model() {
                         Ok(mut place) if random.below(20) > 0 => {
                             assert_eq!(place.exec() as usize % 16, 0);
                             place.bytes().fill(fill);
-                            live.push((Owned(place.commit(step as u64).unwrap()), fill));
+                            live.push((Owned(place.publish().unwrap().commit(step as u64)), fill));
                         }
                         Ok(abandoned) => drop(abandoned),
                         Err(err) => assert_eq!(err, AllocError::Full { requested: err_len(&err) }),
@@ -295,7 +295,7 @@ fn a_full_region_says_so_and_recovers() {
             let mut live = Vec::new();
             let err = loop {
                 match cache.reserve(size) {
-                    Ok(place) => live.push(Owned(place.commit(()).unwrap())),
+                    Ok(place) => live.push(Owned(place.publish().unwrap().commit(()))),
                     Err(err) => break err,
                 }
             };

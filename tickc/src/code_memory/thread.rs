@@ -142,7 +142,7 @@ pub(crate) struct Reservation<'r, P> {
     node: NonNull<Node<P>>,
 }
 
-impl<P> Reservation<'_, P> {
+impl<'r, P> Reservation<'r, P> {
     /// Where the code will run: known before it is written, so that relative addresses can be computed.
     #[inline]
     pub(crate) fn exec(&self) -> *const u8 {
@@ -162,21 +162,30 @@ impl<P> Reservation<'_, P> {
         }
     }
 
-    /// Publishes the code. The node stays where it is until `Region::release`, which drops the payload.
-    /// An error (in flip mode only) drops the payload and gives the place back.
-    #[inline(always)] // The payload is built in its place; a copy through the stack would cost more than the rest.
-    pub(crate) fn commit(self, payload: P) -> Result<NonNull<Node<P>>, AllocError> {
+    /// Publishes the code. An error (in flip mode only) gives the place back.
+    #[inline(always)]
+    pub(crate) fn publish(self) -> Result<Published<'r, P>, AllocError> {
         if self.region.flips() {
             // SAFETY: a reservation holds its node.
             let (exec, len) = unsafe { ((*self.node.as_ptr()).exec, (*self.node.as_ptr()).len) };
             self.region.publish(exec, len)?;
         }
-        let node = self.node;
+        Ok(Published(self))
+    }
+}
+
+/// A place whose code is published; its node awaits its payload.
+pub(crate) struct Published<'r, P>(Reservation<'r, P>);
+
+impl<P> Published<'_, P> {
+    /// Completes the node. It stays where it is until `Region::release`, which drops the payload.
+    #[inline(always)] // The payload is built in its place; a copy through the stack would cost more than the rest.
+    pub(crate) fn commit(self, payload: P) -> NonNull<Node<P>> {
+        let node = self.0.node;
         std::mem::forget(self);
-        // SAFETY: the reservation held its node, and handed it to this function just now. The payload is written
-        // last, so that a failed commit leaves a node without one.
+        // SAFETY: the reservation held its node, and handed it to this function just now.
         unsafe { (&raw mut (*node.as_ptr()).payload).cast::<P>().write(payload) };
-        Ok(node)
+        node
     }
 }
 

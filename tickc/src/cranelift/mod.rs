@@ -149,15 +149,9 @@ impl Compiler {
         let stack = frame.saturating_add(survey.callee_stack);
         let check = Check::new(function, checks_stack.then_some(frame));
         let compiled = self.context.compiled_code().expect("just compiled");
-        let finished = Finished {
-            traps: survey.traps,
-            checks_stack,
-            failed: false,
-            stack,
-            len: check.total(compiled.code_buffer().len()) as u32,
-            entry: check.entry(),
-            data: false,
-        };
+        let finished = Finished::new(check.total(compiled.code_buffer().len()) as u32, check.entry(), stack)
+            .with(Finished::TRAPS, survey.traps)
+            .with(Finished::CHECKS_STACK, checks_stack);
         Ok(Code { context: &self.context, check, finished, single_pass, generate })
     }
 

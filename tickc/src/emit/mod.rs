@@ -147,10 +147,9 @@ impl Emitter {
         if self.labels.is_used() {
             self.end_labels();
         }
-        let mut finished = self.machine.finish(ty, value, open);
-        finished.failed |= self.error.is_some();
+        let finished = self.machine.finish(ty, value, open).with(Finished::FAILED, self.error.is_some());
         debug_assert!(
-            !open || finished.failed || self.machine.lost(&mut self.vars.homes()) == 0,
+            !open || finished.is(Finished::FAILED) || self.machine.lost(&mut self.vars.homes()) == 0,
             "temporaries were lost: {:#x}",
             self.machine.lost(&mut self.vars.homes())
         );

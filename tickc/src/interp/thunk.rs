@@ -87,7 +87,7 @@ pub(super) fn make(program: &Program) -> Result<Owner, Error> {
     let mut place = crate::code_memory::reserve(code.len())?;
     place.bytes().copy_from_slice(&code);
     let entry = place.exec().addr();
-    let node = place.commit(FuncData::thunk(entry))?;
+    let node = place.publish()?.commit(FuncData::thunk(entry));
     // SAFETY: just committed, with a count of one.
     Ok(unsafe { Owner::new(node) })
 }

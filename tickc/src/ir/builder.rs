@@ -616,7 +616,7 @@ impl Machine for Builder {
                 self.function.records.extend_from_slice(&self.records);
             }
         }
-        Finished { traps: true, checks_stack: true, failed: self.overflowed, ..Finished::default() }
+        Finished::default().with(Finished::TRAPS | Finished::CHECKS_STACK, true).with(Finished::FAILED, self.overflowed)
     }
 
     fn measure(&mut self, phases: bool) {

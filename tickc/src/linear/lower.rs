@@ -48,7 +48,7 @@ impl Lowering {
         self.analysis.run(f, records, shape, &registers, &self.arrivals, time);
         self.dump(f, records, shape);
         let mut finished = self.code.encode(f, records, shape, self.analysis.allocation(), self.declared);
-        if finished.failed && !self.analysis.allocation().has_spare {
+        if finished.is(Finished::FAILED) && !self.analysis.allocation().has_spare {
             // An operation wanted more registers than the allocator had thought.
             self.code.take_error();
             for record in records.iter_mut().filter(|record| record.op == Op::Label) {

@@ -243,8 +243,10 @@ impl OnePass {
     /// Patches the jumps that landed last.
     #[inline]
     pub(super) fn settle_jumps(&mut self) {
-        let arrived = std::mem::take(&mut self.arrived);
-        self.send_list(arrived, self.landed);
+        if self.arrived != 0 {
+            let arrived = std::mem::take(&mut self.arrived);
+            self.send_list(arrived, self.landed);
+        }
     }
 
     /// Sends a list to a place already emitted if its only jump is the last instruction and the place is near: the jump then

@@ -3,10 +3,10 @@
 
 use dynasmrt::{DynasmApi, dynasm};
 
-use super::OnePass;
 use super::branch::cc;
 use super::encode::{Alu, op};
 use super::regs::*;
+use super::{OnePass, odd};
 use crate::machine::{Operand, Target, kind};
 use crate::types::Type;
 
@@ -82,7 +82,7 @@ struct Move {
 
 impl OnePass {
     pub(super) fn call_target(&mut self, target: Target, args: &[(Type, Operand)], pairs: u32, ret: Type) -> Operand {
-        self.has_calls = true;
+        self.odd |= odd::CALLS;
         let (traps, checks_stack, native) = match target {
             Target::SelfCall | Target::Declared(_) => (true, true, false),
             Target::Dynamic { traps, checks_stack, .. } => (traps, checks_stack, false),
@@ -90,8 +90,7 @@ impl OnePass {
             // Canonical as a value of our own, and with a status.
             Target::Host { .. } => (true, false, false),
         };
-        self.traps |= traps;
-        self.needs_limit |= checks_stack;
+        self.odd |= if traps { odd::TRAPS } else { 0 } | if checks_stack { odd::NEEDS_LIMIT } else { 0 };
 
         // Conditions become values while their flags are alive: only the last argument can be one.
         let mut operands = std::mem::take(&mut self.operands);
@@ -126,7 +125,7 @@ impl OnePass {
         convention.locate(operands.iter().map(|&(ty, _)| ty), pairs, |_, location| locations.push(location));
         let limit = checks_stack.then(|| convention.next(Type::Usize, false));
         match target {
-            Target::SelfCall | Target::Declared(_) => self.recursive = true,
+            Target::SelfCall | Target::Declared(_) => self.odd |= odd::RECURSIVE,
             Target::Dynamic { stack, .. } => {
                 self.callee_stack = self.callee_stack.max(stack.saturating_add(convention.stack * 8));
             }

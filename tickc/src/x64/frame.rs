@@ -8,7 +8,7 @@ use dynasmrt::{DynasmApi, dynasm};
 use super::calls::{Convention, Location, bits};
 use super::encode::{Alu, op};
 use super::regs::*;
-use super::{OnePass, buffer};
+use super::{OnePass, buffer, odd};
 use crate::error::Error;
 use crate::machine::{Finished, Operand, Prologue, kind};
 use crate::trap::{CODE_STATUS, TrapKind};
@@ -52,26 +52,36 @@ impl OnePass {
         self.slots = 0;
         self.free_slots.clear();
         self.pushed = 0;
-        self.zeroed.clear();
         self.ret = prologue.ret;
         self.calls = prologue.calls;
-        (self.has_calls, self.recursive, self.traps, self.needs_limit) = (false, prologue.declared, false, false);
-        self.limit = u32::MAX;
-        self.callee_stack = 0;
-        (self.returns, self.exits, self.trapped_in_rdx, self.trapped_in_rax) = (0, 0, 0, 0);
-        self.trap_lists = [0; 5];
-        self.stack_arguments.clear();
-        self.self_calls.clear();
-        self.near_calls.clear();
+        self.returns = 0;
         self.landed = 0;
-        if !self.tables.is_empty() {
-            self.tables.clear();
-            self.table_bytes = 0;
+        if self.odd != 0 {
+            self.clear_odd();
+        }
+        if prologue.declared {
+            self.odd = odd::RECURSIVE;
         }
         debug_assert!(self.error.is_none(), "`finish` and `abandon` take it");
         if !self.begin_in_registers(prologue, homes) {
             self.begin_anywhere(prologue, homes);
         }
+    }
+
+    /// Forgets what was odd about the function before.
+    #[inline(never)]
+    fn clear_odd(&mut self) {
+        self.odd = 0;
+        self.limit = u32::MAX;
+        self.callee_stack = 0;
+        (self.exits, self.trapped_in_rdx, self.trapped_in_rax) = (0, 0, 0);
+        self.trap_lists = [0; 5];
+        self.zeroed.clear();
+        self.stack_arguments.clear();
+        self.self_calls.clear();
+        self.near_calls.clear();
+        self.tables.clear();
+        self.table_bytes = 0;
     }
 
     #[inline(never)]
@@ -147,6 +157,7 @@ impl OnePass {
         let at = self.buf.pos() - 4;
         self.buf.patch_i32(at, word as i32 * 8);
         self.stack_arguments.push(at);
+        self.odd |= odd::LISTS;
     }
 
     /// The value into the register in which it is returned. Consumes it.
@@ -165,7 +176,7 @@ impl OnePass {
     /// Ends the call with a status of the user's.
     pub(super) fn trap_with(&mut self, code: Operand) {
         let (_, status) = self.return_registers();
-        self.traps = true;
+        self.odd |= odd::TRAPS;
         self.load(Type::U32, status, code);
         self.release_operand(code);
         self.buf.mov_rr(false, status, status);
@@ -186,7 +197,7 @@ impl OnePass {
             }
             self.end = self.buf.pos();
             self.start = GAP;
-            return Finished { stack: 8, len: self.end - GAP, ..Finished::default() };
+            return Finished::new(self.end - GAP, 0, 8);
         }
         self.finish_any(ty, value, open)
     }
@@ -206,14 +217,7 @@ impl OnePass {
     /// Whether the function has neither frame nor calls nor traps, its body ends in its only return, and nothing went wrong.
     #[inline]
     fn is_plain(&self) -> bool {
-        let odd = self.used & CALLEE_SAVED | self.slots | self.returns;
-        odd == 0
-            && !(self.has_calls | self.traps | self.recursive | self.needs_limit)
-            && self.stack_arguments.is_empty()
-            && self.zeroed.is_empty()
-            && self.tables.is_empty()
-            && self.error.is_none()
-            && !self.buf.overflowed()
+        self.used & CALLEE_SAVED | self.slots | self.returns | self.odd == 0 && !self.buf.overflowed()
     }
 
     #[inline(never)]
@@ -224,9 +228,11 @@ impl OnePass {
         }
         // From here on nothing changes the frame any more.
         let frame = self.frame();
-        let checks_stack =
-            (self.recursive || self.needs_limit) && !fault!(35) || frame.total + self.callee_stack > UNCHECKED_STACK;
-        self.traps |= checks_stack;
+        let checks_stack = self.is_odd(odd::RECURSIVE | odd::NEEDS_LIMIT) && !fault!(35)
+            || frame.total + self.callee_stack > UNCHECKED_STACK;
+        if checks_stack {
+            self.odd |= odd::TRAPS;
+        }
         if let Some(condition) = condition {
             // Without a frame, returning twice is shorter than meeting.
             let is_false = self.jump_false(condition);
@@ -242,7 +248,7 @@ impl OnePass {
             self.land_list(self.returns);
             self.emit_return(&frame, true);
         }
-        if self.traps {
+        if self.is_odd(odd::TRAPS) {
             self.emit_trap_stubs(&frame);
         }
         self.end = self.buf.pos();
@@ -265,28 +271,29 @@ impl OnePass {
             self.buf.patch_i32(at, entry.wrapping_sub(at + 4) as i32);
         }
         if self.buf.overflowed() {
-            self.error = Some(Error::CodeTooLarge { limit: buffer::MAX_CODE });
+            self.fail(Error::CodeTooLarge { limit: buffer::MAX_CODE });
         }
-        Finished {
-            traps: self.traps,
-            checks_stack,
-            failed: self.error.is_some(),
-            data,
-            stack: frame.total + self.callee_stack,
-            len: self.end - self.start,
-            entry: self.entry - self.start,
-        }
+        Finished::new(self.end - self.start, self.entry - self.start, frame.total + self.callee_stack)
+            .with(Finished::TRAPS, self.is_odd(odd::TRAPS))
+            .with(Finished::CHECKS_STACK, checks_stack)
+            .with(Finished::FAILED, self.error.is_some())
+            .with(Finished::DATA, data)
+    }
+
+    /// Whether one of these things is true of it.
+    fn is_odd(&self, things: u32) -> bool {
+        self.odd & things != 0
     }
 
     fn has_frame(&self) -> bool {
-        self.used & CALLEE_SAVED != 0 || self.slots != 0 || self.has_calls
+        self.used & CALLEE_SAVED != 0 || self.slots != 0 || self.is_odd(odd::CALLS)
     }
 
     fn frame(&self) -> Frame {
         let saved = self.used & CALLEE_SAVED & !(u32::from(fault!(32)) << 3);
         let pushes = if saved == 0 { 0 } else { saved.count_ones() * 8 };
         let mut bytes = self.slots * 8;
-        if self.has_calls && !(8 + pushes + bytes).is_multiple_of(16) {
+        if self.is_odd(odd::CALLS) && !(8 + pushes + bytes).is_multiple_of(16) {
             bytes += 8;
         }
         Frame { saved, bytes, total: 8 + pushes + bytes }
@@ -294,7 +301,7 @@ impl OnePass {
 
     /// Gives the frame back and returns, with a status of zero if `value` and if there is one.
     fn emit_return(&mut self, frame: &Frame, value: bool) {
-        if value && self.traps && !fault!(33) {
+        if value && self.is_odd(odd::TRAPS) && !fault!(33) {
             let (_, status) = self.return_registers();
             self.buf.zero(status);
         }

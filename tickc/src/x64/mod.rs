@@ -84,6 +84,22 @@ impl Features {
     }
 }
 
+/// What few functions have; bits of [`OnePass::odd`].
+mod odd {
+    /// It calls.
+    pub(super) const CALLS: u32 = 1;
+    /// It can trap.
+    pub(super) const TRAPS: u32 = 2;
+    /// It may call itself, directly or through others.
+    pub(super) const RECURSIVE: u32 = 4;
+    /// It calls functions that take the stack limit.
+    pub(super) const NEEDS_LIMIT: u32 = 8;
+    /// Something is to be patched, zeroed, or placed behind the code.
+    pub(super) const LISTS: u32 = 16;
+    /// Something was wrong with it.
+    pub(super) const ERROR: u32 = 32;
+}
+
 /// The one-pass code generator: state of the function under construction, and buffers that are reused.
 pub(crate) struct OnePass {
     buf: Buffer,
@@ -100,16 +116,14 @@ pub(crate) struct OnePass {
     free_slots: Vec<u32>,
     /// Bytes pushed on top of the frame for a call that is being emitted.
     pushed: i32,
-    /// Homes that the prologue sets to zero.
+    /// Homes that the prologue sets to zero. Empty, as the lists below, unless something is [`odd`].
     zeroed: Vec<(Type, Operand)>,
 
     ret: Type,
     /// Whether variables should prefer registers that survive calls.
     calls: bool,
-    has_calls: bool,
-    recursive: bool,
-    traps: bool,
-    needs_limit: bool,
+    /// What makes its end more than a `ret`: see [`odd`].
+    odd: u32,
     /// Slot of the stack limit, or `u32::MAX`.
     limit: u32,
     /// Where the stack limit is passed to this function.
@@ -173,10 +187,7 @@ impl OnePass {
             zeroed: Vec::new(),
             ret: Type::Unit,
             calls: false,
-            has_calls: false,
-            recursive: false,
-            traps: false,
-            needs_limit: false,
+            odd: 0,
             limit: u32::MAX,
             limit_location: Location::Stack(0),
             callee_stack: 0,
@@ -218,8 +229,14 @@ impl OnePass {
 
     /// Adds jumps to a trap.
     fn add_trap(&mut self, trap: TrapKind, list: JumpList) {
-        self.traps = true;
+        self.odd |= odd::TRAPS;
         self.trap_lists[trap as usize] = self.merge_lists(self.trap_lists[trap as usize], list);
+    }
+
+    #[cold]
+    fn fail(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+        self.odd |= odd::ERROR;
     }
 
     /// Where the value of this function is returned, and where its status.

@@ -5,10 +5,10 @@
 //! a space of their own in the buffer and are jumps like others there: fields that a jump list threads and that receive a
 //! displacement from their own end. [`OnePass::emit_tables`] moves them.
 
-use super::OnePass;
 use super::buffer::{MAX_TABLES, TABLES};
 use super::encode::{Alu, op};
 use super::regs::*;
+use super::{OnePass, odd};
 use crate::error::Error;
 use crate::machine::{JumpList, Operand};
 use crate::types::Type;
@@ -28,7 +28,7 @@ impl OnePass {
     pub(super) fn jump_by_table(&mut self, index: Operand, count: u32, entries: &mut Vec<JumpList>) {
         let index = self.to_reg(Type::U64, index);
         if count as usize * 4 > MAX_TABLES - self.table_bytes as usize {
-            self.error.get_or_insert(Error::CodeTooLarge { limit: MAX_TABLES });
+            self.fail(Error::CodeTooLarge { limit: MAX_TABLES });
             self.release_operand(index);
             entries.extend((0..count).map(|_| 0));
             return;
@@ -41,6 +41,7 @@ impl OnePass {
             entries.push(entry);
         }
         self.buf.packed(0x1d8d4c, 3);
+        self.odd |= odd::LISTS;
         self.tables.push(Table { address: self.buf.pos(), first, count });
         self.buf.dword(0);
         self.release_operand(index);
@@ -57,7 +58,7 @@ impl OnePass {
         self.settle_jumps();
         let code = self.buf.pos();
         if self.buf.overflowed() || code as usize + self.table_bytes as usize + 8 > super::buffer::MAX_CODE {
-            self.error.get_or_insert(Error::CodeTooLarge { limit: super::buffer::MAX_CODE });
+            self.fail(Error::CodeTooLarge { limit: super::buffer::MAX_CODE });
             return;
         }
         while !self.buf.pos().is_multiple_of(4) {

@@ -6,10 +6,10 @@
 //!   registers that it needs for itself.
 //! - R3: a variable gets a register only if more than [`TEMPORARIES`] are left after it.
 
-use super::OnePass;
 use super::buffer::Buffer;
 use super::encode::{op, op_prefixed, op0f};
 use super::regs::*;
+use super::{OnePass, odd};
 use crate::error::Error;
 use crate::machine::{Operand, kind};
 use crate::types::Type;
@@ -58,7 +58,7 @@ impl OnePass {
     #[inline(never)]
     fn too_complex(&mut self, class: u32) -> Reg {
         let limit = class.count_ones();
-        self.error.get_or_insert(Error::ExpressionTooComplex { limit });
+        self.fail(Error::ExpressionTooComplex { limit });
         class.trailing_zeros() as Reg
     }
 
@@ -105,7 +105,7 @@ impl OnePass {
     /// A slot that was never used in this function.
     pub(super) fn fresh_slot(&mut self) -> u32 {
         if self.slots == MAX_SLOTS {
-            self.error.get_or_insert(Error::FrameTooLarge { limit: MAX_SLOTS as usize * 8 });
+            self.fail(Error::FrameTooLarge { limit: MAX_SLOTS as usize * 8 });
             return 0;
         }
         self.slots += 1;
@@ -347,6 +347,7 @@ impl OnePass {
             Operand::slot(self.fresh_slot())
         };
         self.zeroed.push((ty, home));
+        self.odd |= odd::LISTS;
         home
     }
 
