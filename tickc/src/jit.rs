@@ -5,7 +5,6 @@ use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::thread::LocalKey;
 
 use crate::code_memory::{self, AllocError, CodeMemoryStats, Node};
 use crate::emit::Emitter;
@@ -15,7 +14,7 @@ use crate::func::{Extra, Func, FuncData};
 use crate::group::{Cells, Group};
 use crate::interp::Program;
 use crate::machine::{Finished, Machine};
-use crate::signature::{Flat, Signature};
+use crate::signature::Signature;
 use crate::types::Type;
 use crate::{dump, ir, x64};
 
@@ -162,9 +161,8 @@ pub(crate) struct Quoted<'a> {
 impl Quoted<'_> {
     /// A function with the signature `S`.
     #[inline(always)]
-    fn of<S: Signature>() -> Self {
-        let Flat { pairs, .. } = *S::FLAT;
-        Quoted { params: S::FLAT.types(), pairs, ret: S::RET, function: None, group: None }
+    const fn of<S: Signature>() -> Self {
+        Quoted { params: S::FLAT.types(), pairs: S::FLAT.pairs, ret: S::RET, function: None, group: None }
     }
 }
 
@@ -189,14 +187,12 @@ impl From<AllocError> for Error {
 }
 
 thread_local! {
-    /// This thread's emitters, while no compilation uses them. A compilation within a compilation makes another.
-    static ONE_PASS: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
-    static LINEAR: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
-    static INTERP: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
-    /// Fills the representation that Cranelift is given.
-    #[cfg(feature = "cranelift")]
-    static CRANELIFT: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
+    /// This thread's emitter of each tier, while no compilation uses them. A compilation within a compilation makes another.
+    static EMITTERS: [Cell<Option<Box<Emitter>>>; TIERS] = const { [const { Cell::new(None) }; TIERS] };
 }
+
+/// How many tiers there are.
+const TIERS: usize = Tier::Interp as usize + 1;
 
 #[cold]
 fn new_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
@@ -214,7 +210,7 @@ fn new_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
 #[cfg(test)]
 pub(crate) fn use_features(features: x64::Features) -> Result<(), Error> {
     let machine = x64::OnePass::with_features(features)?;
-    ONE_PASS.set(Some(Box::new(Emitter::new(Box::new(machine)))));
+    give_back(Tier::OnePass, Box::new(Emitter::new(Box::new(machine))));
     Ok(())
 }
 
@@ -268,7 +264,7 @@ impl Jit {
     /// # Errors
     /// As [`Jit::compile`], and [`Error::TierUnavailable`].
     pub fn compile_with<S: Signature>(&self, tier: Tier, staged: Staged<'_, S>) -> Result<Func<S>, Error> {
-        self.compile_quoted(tier, Quoted::of::<S>(), staged.into_handle(), std::any::type_name::<S>)
+        self.compile_quoted(tier, const { &Quoted::of::<S>() }, staged.into_handle(), std::any::type_name::<S>)
     }
 
     /// Functions that may call each other, to be declared, defined, and compiled together by this `Jit`.
@@ -282,7 +278,7 @@ impl Jit {
         staged: Staged<'_, S>,
         cells: &Arc<Cells>,
     ) -> Result<Func<S>, Error> {
-        let quoted = Quoted { group: Some(cells), ..Quoted::of::<S>() };
+        let quoted = &Quoted { group: Some(cells), ..Quoted::of::<S>() };
         self.compile_quoted(self.tier, quoted, staged.into_handle(), std::any::type_name::<S>)
     }
 
@@ -291,7 +287,7 @@ impl Jit {
     pub(crate) fn compile_quoted<S, N: fmt::Display>(
         &self,
         tier: Tier,
-        quoted: Quoted<'_>,
+        quoted: &Quoted<'_>,
         body: Handle,
         name: impl FnOnce() -> N,
     ) -> Result<Func<S>, Error> {
@@ -303,15 +299,14 @@ impl Jit {
         if tier == Tier::Cranelift {
             return self.compile_by_cranelift(quoted, body, name);
         }
-        let cell = if tier == Tier::OnePass { &ONE_PASS } else { &LINEAR };
-        let mut emitter = take_emitter(tier, cell)?;
+        let mut emitter = take_emitter(tier)?;
         if self.stats {
             emitter.machine.measure(true);
         }
         let start = self.time();
         let finished = emit(&mut emitter, quoted, body);
         if finished.is(Finished::FAILED) {
-            return Err(give_back_failed(cell, emitter));
+            return Err(give_back_failed(tier, emitter));
         }
         let keep = emitter.take_keep();
         let end = self.time();
@@ -335,7 +330,7 @@ impl Jit {
         };
         let entry = address as usize + finished.entry() as usize;
         let node = place.publish()?.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra });
-        give_back(cell, emitter);
+        give_back(tier, emitter);
         // SAFETY: the code was emitted for the parameters and the result of `S`, as the callers say, and the node counts one
         // owner.
         Ok(unsafe { Func::new(node) })
@@ -345,16 +340,16 @@ impl Jit {
     #[inline(never)]
     fn compile_interpreted<S, N: fmt::Display>(
         &self,
-        quoted: Quoted<'_>,
+        quoted: &Quoted<'_>,
         body: Handle,
         name: impl FnOnce() -> N,
     ) -> Result<Func<S>, Error> {
         let tier = Tier::Interp;
-        let mut emitter = take_emitter(tier, &INTERP)?;
+        let mut emitter = take_emitter(tier)?;
         let start = self.time();
         let finished = emit(&mut emitter, quoted, body);
         if finished.is(Finished::FAILED) {
-            return Err(give_back_failed(&INTERP, emitter));
+            return Err(give_back_failed(tier, emitter));
         }
         let keep = emitter.take_keep().unwrap_or_default();
         let end = self.time();
@@ -367,7 +362,7 @@ impl Jit {
         let phases = self.stats.then(|| Phases { emit: end - start, publish: timestamp() - end, ..Phases::default() });
         let extra = Some(Box::new(Extra { program, keep, phases, single_pass: false }));
         let node = Node::detached(FuncData { owners: AtomicU32::new(1), entry: 0, finished, tier, extra });
-        give_back(&INTERP, emitter);
+        give_back(tier, emitter);
         // SAFETY: the program was made for the parameters and the result of `S`, as the callers say, and the node counts one
         // owner.
         Ok(unsafe { Func::new(node) })
@@ -378,17 +373,17 @@ impl Jit {
     #[inline(never)]
     fn compile_by_cranelift<S, N: fmt::Display>(
         &self,
-        quoted: Quoted<'_>,
+        quoted: &Quoted<'_>,
         body: Handle,
         name: impl FnOnce() -> N,
     ) -> Result<Func<S>, Error> {
         use crate::cranelift;
 
         let tier = Tier::Cranelift;
-        let mut emitter = take_emitter(tier, &CRANELIFT)?;
+        let mut emitter = take_emitter(tier)?;
         let start = self.time();
         if emit(&mut emitter, quoted, body).is(Finished::FAILED) {
-            return Err(give_back_failed(&CRANELIFT, emitter));
+            return Err(give_back_failed(tier, emitter));
         }
         let keep = emitter.take_keep();
         let emitted = self.time();
@@ -426,7 +421,7 @@ impl Jit {
         let entry = address as usize + finished.entry() as usize;
         let node = place.publish()?.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra });
         cranelift::give_back(compiler);
-        give_back(&CRANELIFT, emitter);
+        give_back(tier, emitter);
         // SAFETY: the code was compiled from what was emitted for the parameters and the result of `S`, as the callers say, and
         // the node counts one owner.
         Ok(unsafe { Func::new(node) })
@@ -439,34 +434,31 @@ impl Jit {
     }
 }
 
-/// Where a thread keeps the emitter of a tier.
-type EmitterCell = LocalKey<Cell<Option<Box<Emitter>>>>;
-
 #[inline(always)]
-fn take_emitter(tier: Tier, cell: &'static EmitterCell) -> Result<Box<Emitter>, Error> {
-    match cell.try_with(Cell::take) {
+fn take_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
+    match EMITTERS.try_with(|emitters| emitters[tier as usize].take()) {
         Ok(Some(emitter)) => Ok(emitter),
         _ => new_emitter(tier),
     }
 }
 
 #[inline(always)]
-fn give_back(cell: &'static EmitterCell, emitter: Box<Emitter>) {
-    let _ = cell.try_with(|cell| cell.set(Some(emitter)));
+fn give_back(tier: Tier, emitter: Box<Emitter>) {
+    let _ = EMITTERS.try_with(|emitters| emitters[tier as usize].set(Some(emitter)));
 }
 
 #[cold]
 #[inline(never)]
-fn give_back_failed(cell: &'static EmitterCell, mut emitter: Box<Emitter>) -> Error {
+fn give_back_failed(tier: Tier, mut emitter: Box<Emitter>) -> Error {
     let error = emitter.take_error();
-    give_back(cell, emitter);
+    give_back(tier, emitter);
     error
 }
 
 /// Emits a function. What comes back comes in registers: a struct in memory that is read in larger pieces than it was written
 /// would stall the processor for as long as an empty function takes.
 #[inline(always)]
-fn emit(emitter: &mut Emitter, quoted: Quoted<'_>, body: Handle) -> Finished {
+fn emit(emitter: &mut Emitter, quoted: &Quoted<'_>, body: Handle) -> Finished {
     let calls = body.known() & flags::CALLS != 0;
     if let Some(cells) = quoted.group {
         // The code refers to the cells.

@@ -60,8 +60,8 @@ impl Flat {
 
     /// Types of the scalars.
     #[inline]
-    pub(crate) fn types(&self) -> &[Type] {
-        &self.types[..self.len]
+    pub(crate) const fn types(&self) -> &[Type] {
+        self.types.split_at(self.len).0
     }
 }
 

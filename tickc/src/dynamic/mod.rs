@@ -82,7 +82,7 @@ impl Jit {
         if code.ty() != ret {
             return Err(Error::WrongType { what: "body of the function", expected: ret, found: code.ty() });
         }
-        let quoted = Quoted { params, pairs: 0, ret, function: Some(function), group: None };
+        let quoted = &Quoted { params, pairs: 0, ret, function: Some(function), group: None };
         let function =
             self.compile_quoted::<Untyped, _>(self.tier(), quoted, code.handle, || Prototype(params, ret).to_string())?;
         Ok(DynFunc::new(function, params, ret))
