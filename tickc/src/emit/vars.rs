@@ -108,6 +108,18 @@ impl Variables {
         self.slots.iter().map(|slot| slot.home)
     }
 
+    /// Ends the scope of the variables from `first` on, up to the first one that has not been taken; whether there is none.
+    #[inline(always)]
+    fn end_taken(&mut self, first: u32) -> bool {
+        self.slots[first as usize..].iter_mut().all(|slot| {
+            let taken = slot.home.kind() == kind::DEAD;
+            if taken {
+                slot.home = Operand::DEAD;
+            }
+            taken
+        })
+    }
+
     /// How many variables there have been.
     pub(super) fn len(&self) -> u32 {
         self.slots.len() as u32
@@ -483,11 +495,7 @@ impl Emitter {
         let mut operand = v.into_operand();
         match T::SHAPE {
             // Mostly all variables have been taken: they hold nothing, and are in scope no more.
-            Shape::Scalar(_)
-                if self.vars.slots[scope.first as usize..].iter().all(|slot| slot.home.kind() == kind::DEAD) =>
-            {
-                self.vars.slots[scope.first as usize..].iter_mut().for_each(|slot| slot.home = Operand::DEAD);
-            }
+            Shape::Scalar(_) if self.vars.end_taken(scope.first) => {}
             Shape::Scalar(ty) => {
                 for slot in &mut self.vars.slots[scope.first as usize..] {
                     if slot.kind == SlotKind::Kept
