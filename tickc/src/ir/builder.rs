@@ -17,7 +17,10 @@
 //!
 //! Cost: one record per operation; nothing is allocated in the steady state.
 
-#![allow(clippy::wrong_self_convention, reason = "`to_vreg` brings an operand, not the machine, into a register")]
+#![allow(
+    clippy::wrong_self_convention,
+    reason = "`to_vreg` and `into_vreg` bring an operand, not the machine, into a register"
+)]
 
 use super::bump::Bump;
 use super::shape::{Barrier, Life, Loop, Shape};
@@ -125,9 +128,14 @@ struct Address {
 }
 
 impl Address {
+    /// The base of a memory operand.
+    const fn base(a: Operand) -> VReg {
+        (a.head >> 16) as u32 & 0xff_ffff
+    }
+
     const fn of(a: Operand) -> Address {
         Address {
-            base: (a.head >> 16) as u32 & 0xff_ffff,
+            base: Address::base(a),
             base_is_temporary: a.head & BASE_IS_TEMPORARY != 0,
             index: if a.head & INDEXED != 0 { Some((a.head >> 40) as u32) } else { None },
             log2: (a.head >> 8) as u8 & 3,
@@ -257,9 +265,12 @@ impl Builder {
     /// The value in some register. Consumes `a`.
     #[inline]
     fn to_vreg(&mut self, ty: Type, a: Operand) -> VReg {
-        if a.is_vreg() {
-            return a.vreg();
-        }
+        if a.is_vreg() { a.vreg() } else { self.into_vreg(ty, a) }
+    }
+
+    /// What is in no register, in one.
+    #[inline(never)]
+    fn into_vreg(&mut self, ty: Type, a: Operand) -> VReg {
         let dst = self.new_vreg(ty);
         self.emit_into(ty, dst, a);
         dst
@@ -457,6 +468,7 @@ impl Builder {
             return a.vreg();
         }
         match a.kind() {
+            kind::MEM if ty.size() >= 4 && a.head & INDEXED == 0 => self.forward_plain_load(ty, a),
             kind::MEM if ty.size() >= 4 => self.forward_load(ty, Address::of(a)),
             kind::CONST => self.forward_const(ty, a.body),
             _ => self.to_vreg(ty, a),
@@ -483,6 +495,17 @@ impl Builder {
     fn forward_const(&mut self, ty: Type, bits: u64) -> VReg {
         let dst = self.forward_vreg(ty);
         self.emit_const(ty, dst, bits);
+        dst
+    }
+
+    /// The same without an index.
+    #[inline(always)]
+    fn forward_plain_load(&mut self, ty: Type, a: Operand) -> VReg {
+        let dst = self.forward_vreg(ty);
+        let base = Address::base(a);
+        self.push(Record { op: Op::Load, ty, sub: 0, dst, a: base, b: a.body as u32 });
+        // What the address is made of is read by the next record.
+        self.shape.read_address(base, self.records.len());
         dst
     }
 
@@ -870,7 +893,11 @@ impl Machine for Builder {
     }
 
     fn load_behind(&mut self, _: Type, pointer: Operand, disp: i32) -> Operand {
-        self.address(pointer, None, 0, disp)
+        if !pointer.is_vreg() {
+            return self.address(pointer, None, 0, disp);
+        }
+        let base_is_temporary = pointer.is_vreg_temp();
+        Address { base: pointer.vreg(), base_is_temporary, index: None, log2: 0, disp }.operand()
     }
 
     fn store(&mut self, ty: Type, place: Operand, value: Operand) {

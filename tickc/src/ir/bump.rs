@@ -9,7 +9,7 @@ pub(crate) struct Bump<T> {
     len: usize,
 }
 
-impl<T: Copy> Bump<T> {
+impl<T: Copy + Default> Bump<T> {
     /// No items; there may be at most `limit`.
     pub(crate) const fn new() -> Bump<T> {
         Bump { storage: Vec::new(), len: 0 }
@@ -18,9 +18,13 @@ impl<T: Copy> Bump<T> {
     /// Appends an item; there may be at most `limit`. Whether there was room.
     #[inline(always)]
     pub(crate) fn push(&mut self, item: T, limit: usize) -> bool {
-        match self.storage.get_mut(self.len) {
-            Some(place) => *place = item,
-            None => return self.grow(item, limit),
+        if self.len >= self.storage.len() && !self.grow(limit) {
+            return false;
+        }
+        // Field by field, from registers: if another function were given the item, it would be put together in memory, and be read
+        // from there before the processor can.
+        if let Some(place) = self.storage.get_mut(self.len) {
+            *place = item;
         }
         self.len += 1;
         true
@@ -28,15 +32,20 @@ impl<T: Copy> Bump<T> {
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, item: T, limit: usize) -> bool {
+    fn grow(&mut self, limit: usize) -> bool {
         if self.len >= limit {
             return false;
         }
         let len = (self.len * 2).clamp(256, limit);
         self.storage.reserve_exact(len - self.storage.len());
-        self.storage.resize(len, item);
-        self.len += 1;
+        self.storage.resize(len, T::default());
         true
+    }
+
+    /// The item at `index`; `None` behind the storage. Behind the items, one that was forgotten.
+    #[inline(always)]
+    pub(crate) fn slot(&mut self, index: usize) -> Option<&mut T> {
+        self.storage.get_mut(index)
     }
 
     /// Forgets all items.

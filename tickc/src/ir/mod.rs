@@ -128,6 +128,12 @@ pub(crate) struct Record {
 
 const _: () = assert!(size_of::<Record>() == 16);
 
+impl Default for Record {
+    fn default() -> Record {
+        Record { op: Op::Unreachable, ty: Type::Unit, sub: 0, dst: 0, a: 0, b: 0 }
+    }
+}
+
 impl Record {
     /// The constant of an [`Op::Const`].
     #[inline]

@@ -17,7 +17,7 @@ pub(crate) const fn position(index: u32) -> u32 {
 }
 
 /// The life of a virtual register.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Life {
     /// Bits 0–23: index of the first record behind its creation, which writes it or comes before one that does; 24–31 its type.
     start: u32,
@@ -166,7 +166,7 @@ impl Shape {
     /// The record with the index `at` reads `reg`, and `late`: reads it after it has begun to write its result.
     #[inline(always)]
     pub(crate) fn read(&mut self, reg: VReg, at: usize, late: bool) {
-        if let Some(life) = self.lives.get_mut(reg as usize) {
+        if let Some(life) = self.lives.slot(reg as usize) {
             life.end = position(at as u32) + late as u32;
         }
     }

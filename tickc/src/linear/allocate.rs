@@ -11,7 +11,7 @@ use std::fmt::Write;
 
 use regalloc_linearscan::{Hint, Interval, IntervalScan};
 
-use super::intervals::{Known, Wanted};
+use super::intervals::{Known, Visitor, Wanted};
 use crate::ir::shape::{Barrier, Shape, position};
 use crate::ir::{ArgValue, Op, VReg};
 
@@ -144,25 +144,18 @@ impl Allocator {
     fn run_in_registers(&mut self, known: Known<'_>) -> bool {
         self.clear(known);
         self.scan.clear();
-        let (scan, result) = (&mut self.scan, &mut self.result);
-        let preferred = !known.registers.preserved;
-        let barriers = &known.shape.barriers[..];
-        let mut first = 0;
-        known.visit(|wanted| {
-            let hint = match result.homes.get(wanted.heir_of as usize) {
-                Some(home) => home.place(),
-                None => wanted.wish,
-            };
-            let Some(place) = scan.place(wanted.start, wanted.end, wanted.allowed, preferred, hint) else {
-                return false;
-            };
-            result.homes[wanted.reg as usize] = Home::new(place, wanted.end);
-            result.used |= 1 << place;
-            if first < barriers.len() {
-                first = mark(barriers, &mut result.busy, first, wanted.start, wanted.end, 1 << place);
-            }
-            true
-        })
+        let mut placing = Placing {
+            scan: &mut self.scan,
+            homes: &mut self.result.homes,
+            busy: &mut self.result.busy,
+            used: 0,
+            preferred: !known.registers.preserved,
+            barriers: &known.shape.barriers,
+            first: 0,
+        };
+        let all = known.show(&mut placing);
+        self.result.used = placing.used;
+        all
     }
 
     /// Whoever gets no register has a slot for all of its life. `spare`: some registers are kept back for operations on slots.
@@ -288,6 +281,42 @@ impl Allocator {
                 assert!(earlier <= start, "v{holder} and v{reg} share a home");
             }
         }
+    }
+}
+
+/// Gives each interval a register as soon as it is found.
+struct Placing<'a> {
+    scan: &'a mut IntervalScan,
+    homes: &'a mut [Home],
+    busy: &'a mut [u32],
+    used: u32,
+    preferred: u64,
+    barriers: &'a [Barrier],
+    /// The first barrier behind the start of the last interval.
+    first: usize,
+}
+
+impl Visitor for Placing<'_> {
+    #[inline(always)]
+    fn visit(&mut self, wanted: Wanted) -> bool {
+        let hint = match self.homes.get(wanted.heir_of as usize) {
+            Some(home) => home.place(),
+            None => wanted.wish,
+        };
+        let Some(place) = self.scan.place(wanted.start, wanted.end, wanted.allowed, self.preferred, hint) else {
+            return false;
+        };
+        self.homes[wanted.reg as usize] = Home::new(place, wanted.end);
+        self.used |= 1 << place;
+        if self.first < self.barriers.len() {
+            self.first = mark(self.barriers, self.busy, self.first, wanted.start, wanted.end, 1 << place);
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn is_done(&self, reg: VReg) -> bool {
+        self.homes[reg as usize].place() != Home::NOWHERE
     }
 }
 

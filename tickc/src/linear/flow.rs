@@ -76,6 +76,12 @@ impl Flow {
         }
     }
 
+    /// Whether there is no loop.
+    #[inline(always)]
+    pub(super) fn is_straight(&self) -> bool {
+        self.loops.is_empty() && self.region.is_none()
+    }
+
     /// Whether intervals may begin before their registers are born, so that they are not in order.
     #[inline]
     pub(super) fn is_region(&self) -> bool {
@@ -86,7 +92,7 @@ impl Flow {
     #[inline(always)]
     pub(super) fn extent(&self, life: Life, on_entry: bool) -> (u32, u32) {
         let (start, end) = (if on_entry { 0 } else { position(life.start()) }, life.end());
-        if self.loops.is_empty() && self.region.is_none() {
+        if self.is_straight() {
             return (start, end);
         }
         self.extended(if on_entry { 0 } else { life.start() }, start, end, on_entry)

@@ -57,16 +57,43 @@ pub(super) fn wish(f: &Function, records: &[Record], shape: &mut Shape, register
     }
 }
 
+/// Whoever is shown all intervals.
+pub(super) trait Visitor {
+    /// An interval; whether to go on.
+    fn visit(&mut self, wanted: Wanted) -> bool;
+    /// Whether a register is none that needs a home, or has been visited before: it stands for folded loads, or is zero on entry.
+    fn is_done(&self, reg: VReg) -> bool;
+}
+
 impl Known<'_> {
     /// Goes through all registers that need a home, in order of their intervals' starts (unless control may enter loops anywhere),
     /// until `each` says no. Whether it never did.
+    pub(super) fn visit(self, each: impl FnMut(Wanted) -> bool) -> bool {
+        struct Each<'a, F>(Known<'a>, F);
+        impl<F: FnMut(Wanted) -> bool> Visitor for Each<'_, F> {
+            fn visit(&mut self, wanted: Wanted) -> bool {
+                self.1(wanted)
+            }
+            fn is_done(&self, reg: VReg) -> bool {
+                is_exception(self.0.f, self.0.shape, reg)
+            }
+        }
+        self.show(&mut Each(self, each))
+    }
+
+    /// The same for a visitor. It is part of the loop here, which runs for every value.
     #[inline(always)]
-    pub(super) fn visit(self, mut each: impl FnMut(Wanted) -> bool) -> bool {
-        let Known { f, records, shape, flow, registers, .. } = self;
-        let mut barriers = Barriers { next: 0, next_call: 0 };
-        let params = f.params.len();
+    pub(super) fn show(self, visitor: &mut impl Visitor) -> bool {
+        let mut barriers = Barriers::default();
+        self.show_entry(&mut barriers, visitor) && self.show_rest(&mut barriers, visitor)
+    }
+
+    /// Those that hold something on entry: parameters, and what starts at zero.
+    #[inline(never)]
+    fn show_entry(self, barriers: &mut Barriers, visitor: &mut dyn Visitor) -> bool {
+        let Known { f, shape, flow, registers, .. } = self;
         let taken = self.arrivals();
-        for reg in 0..params {
+        for reg in 0..f.params.len() {
             let life = shape.lives[reg];
             if life.end() != 0 {
                 let (start, end) = flow.extent(life, true);
@@ -74,7 +101,7 @@ impl Known<'_> {
                 // Nobody gets the register in which another one arrives, so that they can be moved in any order.
                 let allowed = barriers.allowed(&shape.barriers, start, end, registers, life) & !(taken & !own);
                 let wish = self.arrivals[reg].unwrap_or(u8::MAX);
-                if !each(Wanted { reg: reg as VReg, start, end, allowed, wish, heir_of: NOBODY }) {
+                if !visitor.visit(Wanted { reg: reg as VReg, start, end, allowed, wish, heir_of: NOBODY }) {
                     return false;
                 }
             }
@@ -84,23 +111,33 @@ impl Known<'_> {
             if life.end() != 0 {
                 let (start, end) = flow.extent(life, true);
                 let allowed = barriers.allowed(&shape.barriers, start, end, registers, life) & !taken;
-                if !each(Wanted { reg, start, end, allowed, wish: u8::MAX, heir_of: NOBODY }) {
+                if !visitor.visit(Wanted { reg, start, end, allowed, wish: u8::MAX, heir_of: NOBODY }) {
                     return false;
                 }
             }
         }
-        for (reg, &life) in shape.lives.iter().enumerate().skip(params) {
+        true
+    }
+
+    /// The others.
+    #[inline(always)]
+    fn show_rest(self, barriers: &mut Barriers, visitor: &mut impl Visitor) -> bool {
+        let Known { f, records, shape, flow, registers, .. } = self;
+        let (lives, all_barriers) = (&shape.lives[..], &shape.barriers[..]);
+        let (is_straight, has_exceptions) = (flow.is_straight(), shape.has_exceptions());
+        for (reg, &life) in lives.iter().enumerate().skip(f.params.len()) {
             let reg = reg as VReg;
-            if life.end() == 0 || shape.has_exceptions() && is_exception(f, shape, reg) {
+            if life.end() == 0 || has_exceptions && visitor.is_done(reg) {
                 continue;
             }
-            let (start, end) = flow.extent(life, false);
-            let allowed = barriers.allowed(&shape.barriers, start, end, registers, life);
+            let (start, end) =
+                if is_straight { (position(life.start()), life.end()) } else { flow.extent(life, false) };
+            let allowed = barriers.allowed(all_barriers, start, end, registers, life);
             let (wish, heir_of) = match (life.wish(), records.get(life.start() as usize)) {
-                (None, Some(record)) => (u8::MAX, inherited(shape, record, life.start(), reg)),
+                (None, Some(record)) => (u8::MAX, inherited(lives, record, life.start(), reg)),
                 (wish, _) => (wish.unwrap_or(u8::MAX), NOBODY),
             };
-            if !each(Wanted { reg, start, end, allowed, wish, heir_of }) {
+            if !visitor.visit(Wanted { reg, start, end, allowed, wish, heir_of }) {
                 return false;
             }
         }
@@ -130,12 +167,13 @@ fn inherits(record: &Record, reg: VReg) -> bool {
 
 /// The operand that dies where a value is born.
 #[inline(always)]
-fn inherited(shape: &Shape, record: &Record, at: u32, reg: VReg) -> VReg {
+fn inherited(lives: &[Life], record: &Record, at: u32, reg: VReg) -> VReg {
+    let ends = |reg: VReg| lives.get(reg as usize).is_some_and(|life| life.ends_at(at));
     if !inherits(record, reg) {
         NOBODY
-    } else if shape.lives[record.a as usize].ends_at(at) {
+    } else if ends(record.a) {
         record.a
-    } else if record.op == Op::Binary && shape.lives[record.b as usize].ends_at(at) {
+    } else if record.op == Op::Binary && ends(record.b) {
         record.b
     } else {
         NOBODY
@@ -143,6 +181,7 @@ fn inherited(shape: &Shape, record: &Record, at: u32, reg: VReg) -> VReg {
 }
 
 /// Walks along the barriers as the starts of intervals ascend.
+#[derive(Default)]
 struct Barriers {
     next: usize,
     next_call: usize,

@@ -74,8 +74,16 @@ impl OnePass {
         self.slots = allocation.slot_count;
         let free = if allocation.has_spare { SPARE_REGISTERS & (GPRS | XMMS) } else { 0 };
         self.free = free;
-        let mut encoder =
-            Encoder { m: self, allocation, shape, pending: Operand::UNIT, barrier: 0, free, may_use_scratch: false };
+        let mut encoder = Encoder {
+            m: self,
+            homes: &allocation.homes,
+            allocation,
+            shape,
+            pending: Operand::UNIT,
+            barrier: 0,
+            free,
+            may_use_scratch: false,
+        };
         encoder.enter(f);
         let finished = encoder.records(f, records);
         self.settle_jumps();
@@ -85,6 +93,8 @@ impl OnePass {
 
 struct Encoder<'a> {
     m: &'a mut OnePass,
+    /// By virtual register.
+    homes: &'a [Home],
     allocation: &'a Allocation,
     shape: &'a Shape,
     /// The memory operand of the load that is part of the next record.
@@ -100,7 +110,7 @@ struct Encoder<'a> {
 impl Encoder<'_> {
     #[inline(always)]
     fn home(&self, reg: VReg) -> Home {
-        self.allocation.homes[reg as usize]
+        self.homes[reg as usize]
     }
 
     /// A virtual register as an operand.
@@ -129,7 +139,7 @@ impl Encoder<'_> {
         let mut on_stack = false;
         let m = &mut *self.m;
         convention.locate(f.params.iter().copied(), f.pairs, |i, location| {
-            let (ty, home) = (f.params[i], self.allocation.homes[i]);
+            let (ty, home) = (f.params[i], self.homes[i]);
             match location {
                 Location::Reg(_) if home.place() == Home::NOWHERE => {}
                 Location::Reg(from) => match register(home) {
@@ -164,7 +174,7 @@ impl Encoder<'_> {
     fn enter_from_stack(&mut self, f: &Function) {
         let m = &mut *self.m;
         Convention::default().locate(f.params.iter().copied(), f.pairs, |i, location| {
-            let (ty, home) = (f.params[i], self.allocation.homes[i]);
+            let (ty, home) = (f.params[i], self.homes[i]);
             let Location::Stack(word) = location else { return };
             if home.place() == Home::NOWHERE {
                 return;
