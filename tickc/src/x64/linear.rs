@@ -207,7 +207,7 @@ impl Encoder<'_> {
 
     #[inline(always)]
     fn record(&mut self, f: &Function, records: &mut [Record], at: usize) {
-        let r = records[at];
+        let r = &records[at];
         self.m.buf.room();
         match r.op {
             Op::Label => self.label(&mut records[at]),
@@ -218,16 +218,18 @@ impl Encoder<'_> {
             }
             Op::Const if self.home(r.dst).place() == Home::FOLDED => self.pending = Operand::constant(r.constant()),
             Op::Branch | Op::BranchImm => {
+                let to = r.dst;
                 let condition = self.condition(r);
                 let list =
                     if condition.is_flags() { self.m.jump_on(condition.reg()) } else { self.m.jump_true(condition) };
-                self.go(records, list, r.dst);
+                self.go(records, list, to);
             }
             Op::Jump => {
-                let skipped = records.get(at + 1..r.dst as usize);
+                let to = r.dst;
+                let skipped = records.get(at + 1..to as usize);
                 if !skipped.is_some_and(|skipped| skipped.iter().all(|record| record.op == Op::Label)) {
                     let list = self.m.jump_always();
-                    self.go(records, list, r.dst);
+                    self.go(records, list, to);
                 }
             }
             Op::Call => self.call(f, r, at as u32),
@@ -237,11 +239,11 @@ impl Encoder<'_> {
 
     /// Whether a load is part of the next record, and its address starts in a register.
     #[inline(always)]
-    fn is_plain_forward(&self, r: Record) -> bool {
+    fn is_plain_forward(&self, r: &Record) -> bool {
         self.home(r.dst).place() == Home::FOLDED && self.home(r.a).place() < 16
     }
 
-    fn other(&mut self, r: Record, at: u32) {
+    fn other(&mut self, r: &Record, at: u32) {
         match r.op {
             Op::Load | Op::LoadX if self.home(r.dst).place() == Home::FOLDED => {
                 // The next record takes it. (What nobody took is given back.)
@@ -319,7 +321,7 @@ impl Encoder<'_> {
 
     /// The condition that a record asks for.
     #[inline]
-    fn condition(&mut self, r: Record) -> Operand {
+    fn condition(&mut self, r: &Record) -> Operand {
         let a = self.operand(r.a);
         let with_immediate = matches!(r.op, Op::BranchImm | Op::SetImm | Op::TrapIfImm);
         let b = if with_immediate { Operand::constant(r.immediate()) } else { self.operand(r.b) };
@@ -340,7 +342,7 @@ impl Encoder<'_> {
     }
 
     /// The memory operand of a record.
-    fn memory(&mut self, r: Record) -> Operand {
+    fn memory(&mut self, r: &Record) -> Operand {
         let (base, mut owned) = self.pointer(r.a);
         match r.op {
             Op::Load | Op::Store | Op::StoreImm | Op::Lea => Operand::mem(base, RSP, 0, r.b as i32, owned),
@@ -389,7 +391,7 @@ impl Encoder<'_> {
         home.end() <= position(at)
     }
 
-    fn move_to_home(&mut self, r: Record, at: u32) {
+    fn move_to_home(&mut self, r: &Record, at: u32) {
         let home = self.home(r.dst);
         if Self::is_dead(home, at) && !r.is_volatile() {
             return;
@@ -417,7 +419,7 @@ impl Encoder<'_> {
     }
 
     #[inline(always)]
-    fn binary(&mut self, r: Record, at: u32) {
+    fn binary(&mut self, r: &Record, at: u32) {
         let (dst, a, b) = (self.home(r.dst), self.home(r.a), self.home(r.b));
         let (is_alu, is_product) = (r.sub <= BinaryOp::Xor as u16, r.sub == BinaryOp::Mul as u16);
         if (is_alu || is_product) && r.ty.is_wide_int() && !Self::is_dead(dst, at) {
@@ -494,7 +496,7 @@ impl Encoder<'_> {
     }
 
     #[inline(always)]
-    fn binary_immediate(&mut self, r: Record, at: u32) {
+    fn binary_immediate(&mut self, r: &Record, at: u32) {
         let (dst, a) = (self.home(r.dst), self.home(r.a));
         if dst.place() < 16 && !Self::is_dead(dst, at) {
             if r.sub <= BinaryOp::Xor as u16 && a.place() < 16 && !is_narrow(r.ty) {
@@ -538,7 +540,7 @@ impl Encoder<'_> {
 
     /// Any binary operation; `b` is what the record says, as an operand.
     #[inline(never)]
-    fn binary_any(&mut self, o: Binary, r: Record, b: Operand, at: u32) {
+    fn binary_any(&mut self, o: Binary, r: &Record, b: Operand, at: u32) {
         let home = self.home(r.dst);
         let traps = matches!(o.op, BinaryOp::Div | BinaryOp::Rem) && !o.ty.is_float();
         if Self::is_dead(home, at) && !traps {
@@ -580,7 +582,7 @@ impl Encoder<'_> {
     }
 
     /// `d = a op b` in place.
-    fn binary_into(&mut self, o: Binary, d: Reg, r: Record, mut b: Operand) {
+    fn binary_into(&mut self, o: Binary, d: Reg, r: &Record, mut b: Operand) {
         let Binary { op, ty } = o;
         let mut a = self.operand(r.a);
         if b.is_reg() && b.reg() == d && !(a.is_reg() && a.reg() == d) {
@@ -636,7 +638,7 @@ impl Encoder<'_> {
         }
     }
 
-    fn unary(&mut self, r: Record, at: u32) {
+    fn unary(&mut self, r: &Record, at: u32) {
         let home = self.home(r.dst);
         let unary = r.unary_op();
         if Self::is_dead(home, at) {
@@ -658,7 +660,7 @@ impl Encoder<'_> {
         debug_assert!(result.is_reg() && result.reg() == d, "{unary:?} was to be done in place");
     }
 
-    fn convert(&mut self, r: Record, at: u32) {
+    fn convert(&mut self, r: &Record, at: u32) {
         let (from, to, home) = (r.source_type(), r.ty, self.home(r.dst));
         if Self::is_dead(home, at) {
             return self.forget_pending(r.a);
@@ -682,7 +684,7 @@ impl Encoder<'_> {
         }
     }
 
-    fn bitcast(&mut self, r: Record, at: u32) {
+    fn bitcast(&mut self, r: &Record, at: u32) {
         let (from, to, home) = (r.source_type(), r.ty, self.home(r.dst));
         if Self::is_dead(home, at) {
             return;
@@ -702,7 +704,7 @@ impl Encoder<'_> {
         }
     }
 
-    fn set(&mut self, r: Record, at: u32) {
+    fn set(&mut self, r: &Record, at: u32) {
         let home = self.home(r.dst);
         if Self::is_dead(home, at) {
             self.forget_pending(r.a);
@@ -727,7 +729,7 @@ impl Encoder<'_> {
         }
     }
 
-    fn lea(&mut self, r: Record, at: u32) {
+    fn lea(&mut self, r: &Record, at: u32) {
         let home = self.home(r.dst);
         if Self::is_dead(home, at) {
             return;
@@ -744,7 +746,7 @@ impl Encoder<'_> {
         self.m.release_operand(place);
     }
 
-    fn call(&mut self, f: &Function, r: Record, at: u32) {
+    fn call(&mut self, f: &Function, r: &Record, at: u32) {
         let site = f.calls[r.a as usize];
         let is_barrier = self.is_barrier(at);
         debug_assert!(is_barrier);
