@@ -23,6 +23,7 @@
 //! | [`tsc`] | timing in cycles of the time-stamp counter |
 //! | [`counts`] | decoded instructions and bytes |
 //! | [`measuring`] | one workload, all its candidates, one run |
+//! | [`growth`] | whether long functions cost more per instruction |
 //! | [`row`], [`verdict`] | the report's rows and the limits they are held to |
 //!
 //! Commands: `cargo run --release -p benches`, with `-- --json FILE`, `-- --quick`;
@@ -38,6 +39,7 @@ pub mod counts;
 pub mod dynasm_floor;
 pub mod exec;
 pub mod floor;
+pub mod growth;
 pub mod measuring;
 pub mod row;
 pub mod tiers;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use benches::candidates::{self, Candidate};
 use benches::floor;
+use benches::growth::growth;
 use benches::measuring::{Effort, EmptyCycles, measure};
 use benches::row::{Row, to_json};
 use benches::tiers::beside_cranelift;
@@ -79,6 +80,9 @@ fn report(arguments: &Arguments) -> Result<ExitCode, String> {
     if rows.iter().any(|row| row.tier == "cranelift") {
         let wanted = |(workload, _): &(Workload, f64)| rows.iter().any(|row| row.workload == workload.name());
         verdicts.extend(judge_cranelift(&beside_cranelift().into_iter().filter(wanted).collect::<Vec<_>>()));
+    }
+    if arguments.workload.is_empty() && arguments.tier.is_empty() && !arguments.quick {
+        verdicts.extend(growth(clock));
     }
     let mut text = format!("{}\n", table(&rows));
     text.push_str(&notes(clock, effort));
