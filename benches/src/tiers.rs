@@ -6,8 +6,8 @@
 
 use std::hint::black_box;
 
-use tickc::Phases;
 use tickc::prelude::*;
+use tickc::{JitBuilder, Phases, RegisterAllocator};
 
 use crate::candidates::{Candidate, built};
 use crate::counts::Count;
@@ -157,8 +157,8 @@ fn compile_w6(jit: &Jit) -> Func<fn(Ref<Array<24>>) -> i64> {
 
 /// A candidate whose function is compiled by `compile` and run through `program`.
 macro_rules! candidate {
-    ($jit_tier:expr, $workload:ident, $tier:expr, $fragments:expr, $compile:ident, $program:path, $f:ident => $call:expr) => {{
-        let jit = Jit::builder().tier($jit_tier).build().expect("a tier of this machine");
+    ($settings:expr, $workload:ident, $tier:expr, $fragments:expr, $compile:ident, $program:path, $f:ident => $call:expr) => {{
+        let jit = $settings.clone().build().expect("a tier of this machine");
         built(Workload::$workload, $tier, Some($fragments), move || $compile(&jit), |$f| $program(size(&$f), $call))
     }};
 }
@@ -166,10 +166,19 @@ macro_rules! candidate {
 /// The candidates of all tiers.
 #[must_use]
 pub fn candidates() -> Vec<Box<dyn Candidate>> {
-    TIERS.into_iter().flat_map(of_tier).collect()
+    TIERS.into_iter().flat_map(|(tier, name, composed)| of(&Jit::builder().tier(tier), name, composed)).collect()
 }
 
-fn of_tier((tier, name, composed): (Tier, &'static str, Option<&'static str>)) -> Vec<Box<dyn Candidate>> {
+/// The linear-scan tier with the other register allocators that it has.
+#[must_use]
+pub fn allocators() -> Vec<Box<dyn Candidate>> {
+    use RegisterAllocator::{CoarseLinearScan, GraphColoring, UsageCounts};
+    let all = [(CoarseLinearScan, "coarse-scan"), (UsageCounts, "usage-counts"), (GraphColoring, "graph-coloring")];
+    let settings = |allocator| Jit::builder().tier(Tier::LinearScan).register_allocator(allocator);
+    all.into_iter().flat_map(|(allocator, name)| of(&settings(allocator), name, None)).collect()
+}
+
+fn of(tier: &JitBuilder, name: &'static str, composed: Option<&'static str>) -> Vec<Box<dyn Candidate>> {
     let mut all = vec![
         candidate!(tier, Empty, name, 0, compile_empty, empty::program, f => move || f.call()),
         candidate!(tier, W1, name, w1_power::FRAGMENTS, compile_w1, w1_power::program, f => move |x| f.call(x)),

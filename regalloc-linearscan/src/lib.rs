@@ -93,6 +93,7 @@ extern crate alloc;
 extern crate std;
 
 mod allocator;
+mod baselines;
 mod builder;
 mod cfg;
 pub mod checker;
@@ -112,6 +113,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 pub use allocator::{Algorithm, Allocator, Options};
+pub use baselines::{by_coloring, by_usage};
 pub use builder::FunctionBuilder;
 pub use cfg::loop_depths;
 pub use moves::{MoveResolver, Scratch};

@@ -47,6 +47,15 @@ impl Hint {
     pub const fn like(interval: u32) -> Hint {
         Hint(interval.saturating_add(64))
     }
+
+    /// The register that it stands for, where `registers` are those of the intervals.
+    #[inline]
+    pub(crate) fn resolve(self, registers: &[Option<u8>]) -> Option<u8> {
+        match self.0 {
+            register @ 0..64 => Some(register as u8),
+            interval => registers.get((interval - 64) as usize).copied().flatten(),
+        }
+    }
 }
 
 /// Linear scan on ready-made intervals of one class. Keeps its buffers; a few cycles per interval.
@@ -102,10 +111,7 @@ impl IntervalScan {
         self.clear();
         let mut spilled = 0;
         for (index, interval) in intervals.iter().enumerate() {
-            let hint = match interval.hint.0 {
-                register @ 0..64 => register as u8,
-                interval => registers.get((interval - 64) as usize).copied().flatten().unwrap_or(Self::ANY),
-            };
+            let hint = interval.hint.resolve(registers).unwrap_or(Self::ANY);
             let reg = self.place(interval.start, interval.end, interval.allowed, preferred, hint).or_else(|| {
                 spilled += 1;
                 let candidates = self.taken & interval.allowed;

@@ -33,6 +33,22 @@ pub enum Tier {
     Interp,
 }
 
+/// How [`Tier::LinearScan`] gives values registers: the allocators that the paper compares (Poletto, Hsieh, Engler & Kaashoek, "'C and
+/// tcc", TOPLAS 1999, section 5.2). In all of them a value has one register, or memory, for all of its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, Default)]
+#[non_exhaustive]
+pub enum RegisterAllocator {
+    /// Linear scan over the intervals in which values are alive.
+    #[default]
+    LinearScan,
+    /// The same where whatever is alive anywhere in a loop is taken to be alive in all of the outermost loop around it.
+    CoarseLinearScan,
+    /// Values take registers in the order of how often they are used.
+    UsageCounts,
+    /// Graph colouring: takes time that grows with the square of the function's length.
+    GraphColoring,
+}
+
 /// What is known of a compiled function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -98,6 +114,7 @@ impl Phases {
 pub struct Jit {
     tier: Tier,
     stats: bool,
+    registers: RegisterAllocator,
     /// Whether Cranelift is to be quick.
     #[cfg_attr(not(feature = "cranelift"), allow(dead_code, reason = "there is none"))]
     quick: bool,
@@ -109,6 +126,7 @@ pub struct Jit {
 pub struct JitBuilder {
     tier: Tier,
     stats: bool,
+    registers: RegisterAllocator,
     quick: bool,
 }
 
@@ -132,6 +150,21 @@ impl JitBuilder {
         self
     }
 
+    /// How [`Tier::LinearScan`] allocates registers; to compare, and to teach. The others take longer.
+    ///
+    /// ```
+    /// use tickc::prelude::*;
+    /// use tickc::RegisterAllocator;
+    ///
+    /// let jit = Jit::builder().tier(Tier::LinearScan).register_allocator(RegisterAllocator::GraphColoring).build()?;
+    /// assert_eq!(jit.compile(tick!(|x: i64| -> i64 { x * x + x }))?.call(6), 42);
+    /// # Ok::<(), tickc::Error>(())
+    /// ```
+    pub fn register_allocator(mut self, allocator: RegisterAllocator) -> Self {
+        self.registers = allocator;
+        self
+    }
+
     /// Makes the `Jit`.
     ///
     /// # Errors
@@ -142,7 +175,7 @@ impl JitBuilder {
         if self.tier != Tier::Interp {
             code_memory::bounds()?;
         }
-        Ok(Jit { tier: self.tier, stats: self.stats, quick: self.quick })
+        Ok(Jit { tier: self.tier, stats: self.stats, registers: self.registers, quick: self.quick })
     }
 }
 
@@ -225,12 +258,12 @@ impl Jit {
 
     /// The default settings, to be changed.
     pub fn builder() -> JitBuilder {
-        JitBuilder { tier: Tier::LinearScan, stats: false, quick: false }
+        JitBuilder { tier: Tier::LinearScan, stats: false, registers: RegisterAllocator::LinearScan, quick: false }
     }
 
     /// A `Jit` with the default settings but for the tier, which is known to be there.
     pub(crate) fn of_tier(tier: Tier) -> Jit {
-        Jit { tier, stats: false, quick: false }
+        Jit { tier, stats: false, registers: RegisterAllocator::LinearScan, quick: false }
     }
 
     /// The tier that `compile` uses.
@@ -300,8 +333,9 @@ impl Jit {
             return self.compile_by_cranelift(quoted, body, name);
         }
         let mut emitter = take_emitter(tier)?;
-        if self.stats {
-            emitter.machine.measure(true);
+        if self.is_special() {
+            emitter.machine.measure(self.stats);
+            emitter.machine.allocate_by(self.registers);
         }
         let start = self.time();
         let finished = emit(&mut emitter, quoted, body);
@@ -319,7 +353,6 @@ impl Jit {
         }
         let phases = self.stats.then(|| {
             let inner = emitter.machine.phases();
-            emitter.machine.measure(false);
             Phases { emit: end - start - inner.total(), publish: timestamp() - end, ..inner }
         });
         let extra = match (keep, phases) {
@@ -330,6 +363,10 @@ impl Jit {
         };
         let entry = address as usize + finished.entry() as usize;
         let node = place.publish()?.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra });
+        if self.is_special() {
+            emitter.machine.measure(false);
+            emitter.machine.allocate_by(RegisterAllocator::LinearScan);
+        }
         give_back(tier, emitter);
         // SAFETY: the code was emitted for the parameters and the result of `S`, as the callers say, and the node counts one
         // owner.
@@ -427,6 +464,12 @@ impl Jit {
         Ok(unsafe { Func::new(node) })
     }
 
+    /// Whether emitters are told about more than the function; they are told each time, and forget it with the function.
+    #[inline(always)]
+    fn is_special(&self) -> bool {
+        self.stats | (self.registers != RegisterAllocator::LinearScan)
+    }
+
     /// The time, if it is to be remembered.
     #[inline(always)]
     fn time(&self) -> u64 {
@@ -451,6 +494,8 @@ fn give_back(tier: Tier, emitter: Box<Emitter>) {
 #[inline(never)]
 fn give_back_failed(tier: Tier, mut emitter: Box<Emitter>) -> Error {
     let error = emitter.take_error();
+    emitter.machine.measure(false);
+    emitter.machine.allocate_by(RegisterAllocator::LinearScan);
     give_back(tier, emitter);
     error
 }

@@ -65,7 +65,7 @@ pub use fragment::{Code, Staged};
 pub use func::Func;
 pub use group::{Declared, Functions, Group};
 pub use host::{HostClosure, HostFn};
-pub use jit::{Jit, JitBuilder, Phases, Stats, Tier};
+pub use jit::{Jit, JitBuilder, Phases, RegisterAllocator, Stats, Tier};
 pub use label::Label;
 pub use record::Record;
 pub use signature::{Param, Return, Signature};

@@ -22,7 +22,7 @@
 
 use crate::error::Error;
 use crate::ir;
-use crate::jit::Phases;
+use crate::jit::{Phases, RegisterAllocator};
 use crate::trap::TrapKind;
 use crate::types::Type;
 
@@ -556,6 +556,8 @@ pub(crate) trait Machine {
 
     /// Whether to look at the clock between the phases of the functions to come.
     fn measure(&mut self, _phases: bool) {}
+    /// How to allocate registers from here on.
+    fn allocate_by(&mut self, _allocator: RegisterAllocator) {}
     /// What the phases of the finished function took, as far as the machine knows.
     fn phases(&self) -> Phases {
         Phases::default()

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use arbitrary::{Arbitrary, Unstructured};
+use tickc::RegisterAllocator;
 use tickc::prelude::*;
 
 use crate::ast::{Program, Ty};
@@ -59,13 +60,24 @@ impl Engines {
     /// If one of them is not to be had here.
     pub fn with_tiers(tiers: &[Tier]) -> Result<Engines, Error> {
         let engine = |&tier: &Tier| {
-            let jit = Jit::builder().tier(tier).build()?;
             let other = tiers.iter().copied().find(|&other| other != tier).unwrap_or(tier);
-            let other = Jit::builder().tier(other).build()?;
-            let callees = Rc::new(Callees::new(&jit, &other)?);
-            Ok(Engine { tier, jit, callees })
+            Engine::new(tier, Jit::builder().tier(tier).build()?, other)
         };
         Ok(Engines { tiers: tiers.iter().map(engine).collect::<Result<_, Error>>()? })
+    }
+
+    /// The operators of Rust and the linear-scan tier with each of its register allocators.
+    ///
+    /// # Errors
+    /// If the tier is not to be had here.
+    pub fn with_allocators() -> Result<Engines, Error> {
+        use RegisterAllocator::{CoarseLinearScan, GraphColoring, LinearScan, UsageCounts};
+        let engine = |allocator| {
+            let jit = Jit::builder().tier(Tier::LinearScan).register_allocator(allocator).build()?;
+            Engine::new(Tier::LinearScan, jit, Tier::OnePass)
+        };
+        let allocators = [LinearScan, CoarseLinearScan, UsageCounts, GraphColoring];
+        Ok(Engines { tiers: allocators.into_iter().map(engine).collect::<Result<_, Error>>()? })
     }
 
     /// How many there are.
@@ -94,6 +106,12 @@ impl Engines {
 }
 
 impl Engine {
+    /// A tier; some of the functions that programs call are of the tier `other`.
+    fn new(tier: Tier, jit: Jit, other: Tier) -> Result<Engine, Error> {
+        let callees = Rc::new(Callees::new(&jit, &Jit::builder().tier(other).build()?)?);
+        Ok(Engine { tier, jit, callees })
+    }
+
     fn check(&self, program: &Program, inputs: &[Input], expected: &[Outcome]) -> Result<(), Box<Difference>> {
         let difference = |input, message| Err(Box::new(Difference { tier: self.tier, input, message }));
         let compiled = match stage::compile(&self.jit, &self.callees, program) {

@@ -31,6 +31,10 @@ struct Arguments {
     /// Print at most this many programs that differ; all are counted
     #[arg(long, value_name = "D", default_value_t = 3)]
     show: u64,
+
+    /// Instead of all tiers, the linear-scan tier with each of its register allocators
+    #[arg(long)]
+    allocators: bool,
 }
 
 fn main() -> ExitCode {
@@ -47,7 +51,7 @@ fn main() -> ExitCode {
 
 /// The number of programs that engines do not agree on.
 fn agree(arguments: &Arguments) -> Result<u64, tickc::Error> {
-    let engines = Engines::new()?;
+    let engines = if arguments.allocators { Engines::with_allocators()? } else { Engines::new()? };
     let mut statistics = Statistics::default();
     let mut differences = 0;
     let bar = ProgressBar::new(arguments.count);

@@ -10,7 +10,7 @@ use benches::floor;
 use benches::growth::growth;
 use benches::measuring::{Effort, EmptyCycles, measure};
 use benches::row::{Row, to_json};
-use benches::tiers::beside_cranelift;
+use benches::tiers::{self, beside_cranelift};
 use benches::tsc::Clock;
 use benches::verdict::{Verdict, judge, judge_cranelift};
 use benches::workloads::{Workload, w4_query};
@@ -41,6 +41,10 @@ struct Arguments {
     #[arg(long, value_name = "NAME")]
     tier: Vec<String>,
 
+    /// Also the linear-scan tier with the other register allocators that it has
+    #[arg(long)]
+    allocators: bool,
+
     /// Exit with status 1 if a limit is missed
     #[arg(long)]
     strict: bool,
@@ -58,6 +62,9 @@ fn main() -> ExitCode {
 
 fn report(arguments: &Arguments) -> Result<ExitCode, String> {
     let mut all = candidates::all();
+    if arguments.allocators {
+        all.extend(tiers::allocators());
+    }
     keep_tiers(&mut all, &arguments.tier)?;
     let effort = if arguments.quick { Effort::QUICK } else { Effort::FULL };
     let clock = Clock::calibrate();

@@ -26,7 +26,7 @@ use super::bump::Bump;
 use super::shape::{Barrier, Life, Loop, Shape};
 use super::{Arg, ArgValue, CallSite, Condition, Function, Indexed, Op, Record, VOLATILE, VReg, to_immediate};
 use crate::error::Error;
-use crate::jit::Phases;
+use crate::jit::{Phases, RegisterAllocator};
 use crate::linear::Lowering;
 use crate::machine::{
     Binary, BinaryOp, Compare, Comparison, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind,
@@ -645,6 +645,12 @@ impl Machine for Builder {
     fn measure(&mut self, phases: bool) {
         if let Some(lowering) = &mut self.lowering {
             lowering.phases = phases.then(Phases::default);
+        }
+    }
+
+    fn allocate_by(&mut self, allocator: RegisterAllocator) {
+        if let Some(lowering) = &mut self.lowering {
+            lowering.allocate_by(allocator);
         }
     }
 

@@ -9,11 +9,12 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt::Write;
 
-use regalloc_linearscan::{Hint, Interval, IntervalScan};
+use regalloc_linearscan::{Hint, Interval, IntervalScan, by_coloring, by_usage};
 
 use super::intervals::{Known, Visitor, Wanted};
 use crate::ir::shape::{Barrier, Shape, position};
 use crate::ir::{ArgValue, Op, VReg};
+use crate::jit::RegisterAllocator;
 
 /// What the allocator must know of a machine: sets of registers as masks.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +99,8 @@ impl Allocation {
 /// Buffers of the allocation.
 #[derive(Default)]
 pub(super) struct Allocator {
+    /// Who gives registers out.
+    pub(super) method: RegisterAllocator,
     scan: IntervalScan,
     /// When the scan alone is not enough: all intervals in order, what it costs to have each in memory, and its register.
     wanted: Vec<Wanted>,
@@ -121,7 +124,8 @@ impl Allocator {
     /// A home for each virtual register.
     #[inline]
     pub(super) fn run(&mut self, known: Known<'_>) {
-        if known.flow.is_region() || !self.run_in_registers(known) {
+        let lists = known.flow.is_region() || self.method != RegisterAllocator::LinearScan;
+        if lists || !self.run_in_registers(known) {
             self.run_with_slots(known, false);
         }
     }
@@ -168,7 +172,9 @@ impl Allocator {
             self.wanted.push(wanted);
             true
         });
-        if known.flow.is_region() {
+        if self.method == RegisterAllocator::CoarseLinearScan {
+            known.coarsen(&mut self.wanted);
+        } else if known.flow.is_region() {
             self.wanted.sort_by_key(|wanted| wanted.start);
         }
         self.index.clear();
@@ -185,7 +191,12 @@ impl Allocator {
             self.intervals.push(Interval { start, end, allowed: allowed & !kept, hint });
         }
         self.weigh(known);
-        self.scan.run(&self.intervals, !known.registers.preserved, &self.worth, &mut self.places);
+        let (intervals, preferred, worth) = (&self.intervals, !known.registers.preserved, &self.worth);
+        match self.method {
+            RegisterAllocator::UsageCounts => by_usage(intervals, preferred, worth, &mut self.places),
+            RegisterAllocator::GraphColoring => by_coloring(intervals, preferred, worth, &mut self.places),
+            _ => self.scan.run(intervals, preferred, worth, &mut self.places),
+        };
         self.settle(known);
     }
 

@@ -124,6 +124,13 @@ impl Flow {
         (start, end)
     }
 
+    /// An extent that is that of all outermost loops which it overlaps.
+    pub(super) fn coarse(&self, start: u32, end: u32) -> (u32, u32) {
+        let outermost = self.loops.iter().filter(|l| l.parent == NONE).map(|l| (position(l.top), position(l.end) + 1));
+        let overlapping = outermost.filter(|&(top, bottom)| start < bottom && top < end);
+        overlapping.fold((start, end), |(start, end), (top, bottom)| (start.min(top), end.max(bottom)))
+    }
+
     /// How deep records lie in loops.
     pub(super) fn depths(&self) -> Depths<'_> {
         Depths { flow: self, next: 0 }

@@ -144,6 +144,19 @@ impl Known<'_> {
         true
     }
 
+    /// Takes whatever is alive anywhere in a loop to be alive in all of the outermost loop around it.
+    pub(super) fn coarsen(self, all: &mut [Wanted]) {
+        for wanted in &mut *all {
+            (wanted.start, wanted.end) = self.flow.coarse(wanted.start, wanted.end);
+        }
+        all.sort_by_key(|wanted| wanted.start);
+        let mut barriers = Barriers::default();
+        for wanted in all {
+            let life = self.shape.lives[wanted.reg as usize];
+            wanted.allowed &= barriers.allowed(&self.shape.barriers, wanted.start, wanted.end, self.registers, life);
+        }
+    }
+
     /// The registers in which parameters arrive that anybody reads.
     #[inline]
     fn arrivals(self) -> u64 {

@@ -5,7 +5,7 @@ use crate::dump;
 use crate::error::Error;
 use crate::ir::shape::Shape;
 use crate::ir::{Function, Op, Record};
-use crate::jit::{Phases, timestamp};
+use crate::jit::{Phases, RegisterAllocator, timestamp};
 use crate::machine::{Finished, Machine};
 use crate::x64::OnePass;
 
@@ -29,6 +29,10 @@ impl Lowering {
             declared: false,
             phases: None,
         })
+    }
+
+    pub(crate) fn allocate_by(&mut self, allocator: RegisterAllocator) {
+        self.analysis.allocate_by(allocator);
     }
 
     pub(crate) fn code(&self) -> &OnePass {

@@ -32,6 +32,7 @@ pub(crate) use lower::Lowering;
 
 use crate::ir::shape::Shape;
 use crate::ir::{Function, Record};
+use crate::jit::RegisterAllocator;
 use allocate::Allocator;
 use flow::Flow;
 use intervals::Known;
@@ -71,6 +72,11 @@ impl Analysis {
         self.times[3] = time();
         #[cfg(debug_assertions)]
         self.allocator.check(known);
+    }
+
+    /// How to allocate registers from here on.
+    pub(crate) fn allocate_by(&mut self, method: RegisterAllocator) {
+        self.allocator.method = method;
     }
 
     /// The homes found.
