@@ -24,7 +24,7 @@ use crate::{dump, ir, x64};
 pub enum Tier {
     /// Machine code in one pass while the fragments run: the fastest to compile. 'C's VCODE.
     OnePass,
-    /// Linear-scan register allocation over an intermediate representation: better code, for about twice the time. 'C's ICODE.
+    /// Linear-scan register allocation over an intermediate representation: better code, for two to four times the time. 'C's ICODE.
     LinearScan,
     /// Cranelift: the best code, some thousand cycles per instruction. Needs the feature `cranelift`, which is on by default.
     Cranelift,

@@ -3,7 +3,7 @@
 use cranelift_codegen::entity::packed_option::PackedOption;
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::{
-    self as clif, AbiParam, Block, BlockArg, FuncRef, InstBuilder, MemFlagsData, TrapCode, Value, types,
+    self as clif, AbiParam, Block, BlockArg, FuncRef, InstBuilder, JumpTableData, MemFlagsData, TrapCode, Value, types,
 };
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -205,6 +205,13 @@ impl Lowering<'_, '_> {
                         self.jumped(i, r.dst);
                         self.live = false;
                     }
+                    Op::Switch => {
+                        self.switch(r, &records[i + 1..][..r.b as usize]);
+                        for _ in 0..r.b {
+                            i += 1;
+                            self.jumped(i, records[i].dst);
+                        }
+                    }
                     _ => self.record(r),
                 }
             }
@@ -212,9 +219,23 @@ impl Lowering<'_, '_> {
         }
     }
 
+    /// A switch with the jumps behind it.
+    fn switch(&mut self, r: Record, jumps: &[Record]) {
+        let index = self.read(Type::U64, r.a);
+        self.tell();
+        let index = self.b.ins().ireduce(types::I32, index);
+        let targets: Vec<Block> = jumps.iter().map(|jump| self.block(jump.dst)).collect();
+        let calls: Vec<clif::BlockCall> = targets.iter().map(|&block| self.b.func.dfg.block_call(block, &[])).collect();
+        if let Some((&last, others)) = calls.split_last() {
+            let table = self.b.create_jump_table(JumpTableData::new(last, others));
+            self.b.ins().br_table(index, table);
+        }
+        self.live = false;
+    }
+
     fn record(&mut self, r: Record) {
         let value = match r.op {
-            Op::Label | Op::Branch | Op::BranchImm | Op::Jump => unreachable!("`body` lowers them"),
+            Op::Label | Op::Branch | Op::BranchImm | Op::Jump | Op::Switch => unreachable!("`body` lowers them"),
             Op::Const => self.constant(r.ty, r.constant()),
             Op::Copy => self.read(r.ty, r.a),
             Op::Binary => {

@@ -82,10 +82,16 @@ impl Survey {
         };
         let mut block = 0;
         let mut live = true;
+        // The jumps behind the last switch.
+        let mut targets = 0..0;
         for (i, r) in function.records.iter().enumerate() {
             if r.op == Op::Label {
                 live = true;
                 block = 0;
+                continue;
+            }
+            if targets.contains(&i) {
+                storage.last_jumps[r.dst as usize] = i as u32;
                 continue;
             }
             if !live {
@@ -104,6 +110,12 @@ impl Survey {
                     block = 0;
                 }
                 Op::Jump => storage.last_jumps[r.dst as usize] = i as u32,
+                Op::Switch => {
+                    targets = i + 1..i + 1 + r.b as usize;
+                    survey.branches += 1;
+                    live = false;
+                    continue;
+                }
                 Op::TrapIf | Op::TrapIfImm => {
                     survey.traps = true;
                     block = 0;

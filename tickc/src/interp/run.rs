@@ -147,6 +147,12 @@ fn run_frame<'a>(program: &'a Program, mut pc: usize, regs: &mut [u64]) -> Resul
                 pc = r.dst as usize;
                 continue;
             }
+            Op::Switch => {
+                let index = reg(r.a);
+                assert!(index < u64::from(r.b), "the index of a switch is less than the number of its targets");
+                pc += index as usize;
+                continue;
+            }
             Op::Trap => return Err(u64::from(r.dst)),
             Op::TrapCode => return Err(CODE_STATUS | reg(r.a)),
             Op::Unreachable => unreachable!("N4: control came to the end of a function that has none"),

@@ -209,7 +209,7 @@ impl Builder {
         let shape = &mut self.shape;
         match op {
             Op::Label | Op::Const | Op::Jump | Op::Trap | Op::Unreachable | Op::Call => {}
-            Op::Copy | Op::Unary | Op::Convert | Op::Bitcast | Op::TrapCode | Op::Load | Op::Lea => {
+            Op::Copy | Op::Unary | Op::Convert | Op::Bitcast | Op::TrapCode | Op::Load | Op::Lea | Op::Switch => {
                 shape.read(a, at, false);
             }
             Op::BinaryImm | Op::SetImm | Op::BranchImm | Op::TrapIfImm | Op::StoreImm => shape.read(a, at, false),
@@ -578,21 +578,6 @@ impl Builder {
         Operand::vreg_temp(dst)
     }
 
-    /// Jumps for each index from `low` to below `high`, in order, by binary search.
-    fn choose(&mut self, index: Operand, low: u32, high: u32, entries: &mut Vec<JumpList>) {
-        if high - low == 1 {
-            let jump = self.jump();
-            return entries.push(jump);
-        }
-        let middle = low.midpoint(high);
-        let below =
-            self.compare(Compare { op: Comparison::Lt, ty: Type::U64 }, index, Operand::constant(u64::from(middle)));
-        let above = self.jump_if_false(below);
-        self.choose(index, low, middle, entries);
-        self.land(above);
-        self.choose(index, middle, high, entries);
-    }
-
     fn settled(&mut self, a: Operand) -> Operand {
         if a.kind() == kind::COND { Operand::vreg_temp(self.to_vreg(Type::Bool, a)) } else { a }
     }
@@ -958,8 +943,10 @@ impl Machine for Builder {
     }
 
     fn switch(&mut self, index: Operand, count: u32, entries: &mut Vec<JumpList>) {
-        let index = Operand::vreg_home(self.to_vreg(Type::U64, index));
-        self.choose(index, 0, count, entries);
+        // In a register of its own, which the jump may destroy.
+        let index = if index.is_vreg_temp() { index.vreg() } else { self.into_vreg(Type::U64, index) };
+        self.emit(Op::Switch, Type::U64, 0, 0, index, count);
+        entries.extend((0..count).map(|_| self.jump()));
     }
 
     fn has_labels(&mut self) {

@@ -25,6 +25,7 @@
 //! - N2: every register is written before it is read, on every way: parameters by the caller, `zeroed` ones on entry.
 //! - N3: an immediate is the low half of a canonical constant, which [`immediate`] brings back.
 //! - N4: the last record is a terminator: control does not leave the array.
+//! - N6: as many jumps stand behind a switch as it has targets.
 
 mod builder;
 mod bump;
@@ -75,6 +76,8 @@ pub(crate) enum Op {
     TrapIfImm,
     /// Jumps to `dst`.
     Jump,
+    /// Goes to the record `a + 1` behind this one, where a, a `u64`, is less than the field b: as many [`Op::Jump`] follow (N6).
+    Switch,
     /// Traps with the kind `dst`.
     Trap,
     /// Traps with the user's code in a.
@@ -177,7 +180,7 @@ impl Record {
         use Op::*;
         let (dst, a, b) = match self.op {
             Label | Const | Jump | Trap | Unreachable | Call => (false, false, false),
-            Copy | Unary | Convert | Bitcast | TrapCode | Load | Lea => (false, true, false),
+            Copy | Unary | Convert | Bitcast | TrapCode | Load | Lea | Switch => (false, true, false),
             BinaryImm | SetImm | BranchImm | TrapIfImm | StoreImm => (false, true, false),
             Set | Branch | TrapIf | LoadX | LeaX | StoreXImm | Binary => (false, true, true),
             Store => (true, true, false),

@@ -174,6 +174,8 @@ struct Parser {
     labels: HashMap<u32, u32>,
     /// Jumps, by the index of their records.
     jumps: Vec<usize>,
+    /// Switches, likewise.
+    switches: Vec<usize>,
 }
 
 impl Parser {
@@ -277,6 +279,12 @@ impl Parser {
             "jump" => {
                 r.op = Op::Jump;
                 self.jump(function, t, &mut r)?;
+            }
+            "switch" => {
+                (r.op, r.a) = (Op::Switch, self.reg(function, t)?);
+                t.expect(",")?;
+                r.b = u32::try_from(t.bits()?).map_err(|_| "a switch with more than 2^32 targets".to_owned())?;
+                self.switches.push(function.records.len());
             }
             "trap" => (r.op, r.dst) = (Op::Trap, find_trap(t.next()?)?),
             "trap_code" => (r.op, r.ty, r.a) = (Op::TrapCode, Type::U32, self.reg(function, t)?),
@@ -453,12 +461,19 @@ impl Parser {
         Ok(function.calls.len() as u32 - 1)
     }
 
-    /// Lets the jumps go to the records of their labels (N1), and looks at the end (N4).
+    /// Lets the jumps go to the records of their labels (N1), and looks at the end (N4) and at switches (N6).
     fn finish(self, function: &mut Function) -> Result<(), String> {
         for at in self.jumps {
             let name = function.records[at].dst;
             let Some(&label) = self.labels.get(&name) else { return Err(format!("there is no label L{name}")) };
             function.records[at].dst = label;
+        }
+        for at in self.switches {
+            let count = function.records[at].b as usize;
+            let targets = function.records[at + 1..].iter().take_while(|record| record.op == Op::Jump).count();
+            if count == 0 || targets < count {
+                return Err(format!("{targets} jumps behind a switch with {count} targets"));
+            }
         }
         match function.records.last() {
             Some(last) if last.op.terminates() => Ok(()),
@@ -506,6 +521,9 @@ L2:
     v2 = call.f64 native 0x1000 0b0 ()
     v2 = call.f64 dynamic 0x10 program 0x20 traps 1 checks_stack 0 stack 64 0b0 (v2: f64)
 L30:
+    switch.u64 v3, 2
+    jump L2
+    jump L30
     jump L2
     trap stack_overflow
     trap_code v3
@@ -538,6 +556,9 @@ L30:
             ("v1 = load_volatile.i64 [v0 + v0 * 8]", "line 2: a volatile access with an index"),
             ("v1 = load.i64 [v0 + v0 * 8 + 8192]", "line 2: the displacement 8192 with an index"),
             ("v1 = load.i64 [v0 - 99999999999]", "line 2: the displacement -99999999999 has more than 32 bits"),
+            ("switch.u64 v0, 1", "0 jumps behind a switch with 1 targets"),
+            ("switch.u64 v0, 0", "0 jumps behind a switch with 0 targets"),
+            ("switch.u64 v0, 4294967296", "line 2: a switch with more than 2^32 targets"),
             ("branch.lt.i64 v0, 1 L7", "there is no label L7"),
             ("branch.i64 v0, 1 L7", "line 2: a condition where there is none"),
             ("trap_if.often.i64 v0, 1 stack_overflow", "line 2: no condition is named `often`"),

@@ -102,6 +102,7 @@ impl Function {
                 write!(f, "trap_if.{}.{ty} v{a}, {immediate} {}", condition_name(r.condition()), trap_name(dst))
             }
             Op::Jump => write!(f, "jump L{dst}"),
+            Op::Switch => write!(f, "switch.{ty} v{a}, {b}"),
             Op::Trap => write!(f, "trap {}", trap_name(dst)),
             Op::TrapCode => write!(f, "trap_code v{a}"),
             Op::Unreachable => f.write_str("unreachable"),

@@ -71,7 +71,7 @@ impl Flow {
         for record in records {
             block += u32::from(record.op == Op::Label);
             self.blocks.push(block);
-            let branches = matches!(record.op, Op::Branch | Op::BranchImm);
+            let branches = matches!(record.op, Op::Branch | Op::BranchImm | Op::Switch);
             block += u32::from(branches || record.op.terminates());
         }
     }

@@ -59,6 +59,7 @@ impl OnePass {
         if self.odd != 0 {
             self.clear_odd();
         }
+        debug_assert!(self.is_clear(), "what a function leaves behind makes it odd");
         if prologue.declared {
             self.odd = odd::RECURSIVE;
         }
@@ -66,6 +67,16 @@ impl OnePass {
         if !self.begin_in_registers(prologue, homes) {
             self.begin_anywhere(prologue, homes);
         }
+    }
+
+    /// Whether nothing is left of the function before.
+    fn is_clear(&self) -> bool {
+        let lists = self.zeroed.len() + self.stack_arguments.len() + self.self_calls.len() + self.near_calls.len();
+        let jumps = self.exits
+            | self.trapped_in_rdx
+            | self.trapped_in_rax
+            | self.trap_lists.iter().fold(0, |all, list| all | list);
+        lists + self.tables.len() == 0 && jumps == 0 && self.limit == u32::MAX && self.callee_stack == 0
     }
 
     /// Forgets what was odd about the function before.

@@ -70,6 +70,7 @@ impl OnePass {
     ) -> Finished {
         let prologue = Prologue { params: &[], pairs: 0, ret: f.ret, calls: false, declared };
         Machine::begin(self, &prologue, &mut Vec::new());
+        self.entries.clear();
         self.used = allocation.used;
         self.slots = allocation.slot_count;
         let free = if allocation.has_spare { SPARE_REGISTERS & (GPRS | XMMS) } else { 0 };
@@ -224,6 +225,10 @@ impl Encoder<'_> {
                     if condition.is_flags() { self.m.jump_on(condition.reg()) } else { self.m.jump_true(condition) };
                 self.go(records, list, to);
             }
+            Op::Jump if let Some(list) = self.m.entries.pop() => {
+                let to = r.dst;
+                self.go(records, list, to);
+            }
             Op::Jump => {
                 let to = r.dst;
                 let skipped = records.get(at + 1..to as usize);
@@ -284,6 +289,15 @@ impl Encoder<'_> {
                 self.m.store_to(r.ty, place, Operand::constant(immediate(r.ty, r.dst)));
             }
             Op::Lea | Op::LeaX => self.lea(r, at),
+            Op::Switch => {
+                // Nobody else reads the index.
+                let index = self.operand(r.a);
+                let index = if index.is_reg() { Operand::temp(index.reg()) } else { index };
+                let mut entries = std::mem::take(&mut self.m.entries);
+                self.m.jump_by_table(index, r.b, &mut entries);
+                entries.reverse();
+                self.m.entries = entries;
+            }
             Op::Ret => {
                 let value = if r.ty == Type::Unit { Operand::UNIT } else { self.operand(r.a) };
                 self.m.put_result(r.ty, value);

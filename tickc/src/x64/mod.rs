@@ -155,6 +155,8 @@ pub(crate) struct OnePass {
     /// Jump tables, and how many bytes they take, in the buffer's space for them.
     tables: Vec<table::Table>,
     table_bytes: u32,
+    /// The entries of the last table whose targets are still to be told, the first one last.
+    entries: Vec<JumpList>,
     /// Where a jump last landed: the code before it keeps its length.
     landed: u32,
     /// The jumps that land there and wait to be patched.
@@ -204,6 +206,7 @@ impl OnePass {
             near_calls: Vec::new(),
             tables: Vec::new(),
             table_bytes: 0,
+            entries: Vec::new(),
             landed: 0,
             arrived: 0,
             error: None,

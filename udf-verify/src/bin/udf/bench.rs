@@ -3,7 +3,7 @@ use std::hint::black_box;
 use std::io::Write;
 use std::time::Instant;
 
-use tickc::Jit;
+use tickc::{Jit, Tier};
 use udf_verify::{Inputs, Limits, Output, Status, Unverified, Verified};
 
 use crate::commands::Error;
@@ -41,6 +41,10 @@ loop r1, 1024, 1024
 end
 own r4, r5, SUM
 ";
+
+/// The compilers; one that this build does not have is left out.
+const TIERS: [(Tier, &str); 3] =
+    [(Tier::OnePass, "one-pass"), (Tier::LinearScan, "linear scan"), (Tier::Cranelift, "Cranelift")];
 
 /// A pointer block: three quarters in use, the rest zero.
 fn block() -> Vec<u8> {
@@ -92,21 +96,23 @@ fn function(text: &str) -> (Unverified, Verified) {
 
 /// Measures everything and prints a table; every result is compared with that of ordinary Rust.
 pub(crate) fn run(quick: bool, out: &mut dyn Write) -> Result<(), Error> {
-    let jit = Jit::new()?;
     let inputs = Inputs::default();
     writeln!(out, "verifying and compiling                instructions      verify     compile        both")?;
     for (name, text) in [("itable.udf", ITABLE), ("sum, proved", PROVED)] {
         let (function, verified) = function(text);
         let many = verified.program().insts.len();
         let verify = nanoseconds(quick, || drop(black_box(function.verify(&Limits::default()))));
-        let compile = nanoseconds(quick, || drop(black_box(verified.compile(&jit))));
-        let both = (verify + compile) / 1000.0;
-        writeln!(
-            out,
-            "  {name:<36} {many:>12} {:>7.1} ns/i {:>7.1} ns/i {both:>8.2} µs",
-            verify / many as f64,
-            compile / many as f64
-        )?;
+        for (tier, tier_name) in TIERS {
+            let Ok(jit) = Jit::builder().tier(tier).build() else { continue };
+            let compile = nanoseconds(quick, || drop(black_box(verified.compile(&jit))));
+            let (name, both) = (format!("{name}, {tier_name}"), (verify + compile) / 1000.0);
+            writeln!(
+                out,
+                "  {name:<36} {many:>12} {:>7.1} ns/i {:>7.1} ns/i {both:>8.2} µs",
+                verify / many as f64,
+                compile / many as f64
+            )?;
+        }
     }
     #[cfg(feature = "peers")]
     {
@@ -125,15 +131,18 @@ pub(crate) fn run(quick: bool, out: &mut dyn Write) -> Result<(), Error> {
         black_box(idiomatic(black_box(&block), black_box(1024)));
     });
     row("idiomatic Rust, vectors", vectors)?;
-    for (name, text) in [("compiled, loads proved", PROVED), ("compiled, loads checked", CHECKED)] {
-        let compiled = function(text).1.compile(&jit)?;
-        let mut output = Output::default();
-        let ns = nanoseconds(quick, || {
-            let status = compiled.run_into(black_box(&block), &inputs, &mut output);
-            assert_eq!(status, Status::Ok);
-        });
-        assert_eq!((output.tuples()[0].start, output.tuples()[0].count), expected, "the engines agree");
-        row(name, ns)?;
+    for (name, text) in [("loads proved", PROVED), ("loads checked", CHECKED)] {
+        for (tier, tier_name) in TIERS {
+            let Ok(jit) = Jit::builder().tier(tier).build() else { continue };
+            let compiled = function(text).1.compile(&jit)?;
+            let mut output = Output::default();
+            let ns = nanoseconds(quick, || {
+                let status = compiled.run_into(black_box(&block), &inputs, &mut output);
+                assert_eq!(status, Status::Ok);
+            });
+            assert_eq!((output.tuples()[0].start, output.tuples()[0].count), expected, "the engines agree");
+            row(&format!("{name}, {tier_name}"), ns)?;
+        }
     }
     #[cfg(feature = "peers")]
     {
@@ -151,6 +160,15 @@ pub(crate) fn run(quick: bool, out: &mut dyn Write) -> Result<(), Error> {
             })
         });
         row("solana-sbpf's JIT, checked and metered", ns)?;
+        for (fuel, name) in [(false, "wasmtime, checked"), (true, "wasmtime, checked and metered")] {
+            let ns = crate::peers::with_wasmtime(&bytes, fuel, |call| {
+                assert_eq!(call(), expected.0 + expected.1, "the engines agree");
+                nanoseconds(quick, || {
+                    black_box(call());
+                })
+            });
+            row(name, ns)?;
+        }
     }
     let (_, verified) = function(PROVED);
     let ns = nanoseconds(quick, || drop(black_box(verified.interpret(black_box(&block), &inputs))));

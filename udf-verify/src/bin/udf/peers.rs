@@ -100,3 +100,41 @@ pub(crate) fn with_sbpf<R>(block: &mut [u8; 4096], measure: impl FnOnce(&mut dyn
         Result::<u64, _>::from(vm.execute_program(&executable, false).1).expect("sbpf runs it")
     })
 }
+
+/// The same in WebAssembly.
+const SUM_WAT: &str = r#"
+(module
+  (memory (export "memory") 1 1)
+  (func (export "sum") (param $at i32) (result i64)
+    (local $end i32) (local $value i32) (local $sum i64) (local $many i64)
+    (local.set $end (i32.add (local.get $at) (i32.const 4096)))
+    (loop $again
+      (local.set $value (i32.load (local.get $at)))
+      (if (local.get $value) (then
+        (local.set $sum (i64.add (local.get $sum) (i64.extend_i32_u (local.get $value))))
+        (local.set $many (i64.add (local.get $many) (i64.const 1)))))
+      (local.set $at (i32.add (local.get $at) (i32.const 4)))
+      (br_if $again (i32.lt_u (local.get $at) (local.get $end))))
+    (i64.add (local.get $sum) (local.get $many))))
+"#;
+
+/// Runs `measure` with a call that sums the block in wasmtime, with its bounds checked by instructions; with `fuel` it is metered.
+pub(crate) fn with_wasmtime<R>(
+    block: &[u8; 4096],
+    fuel: bool,
+    measure: impl FnOnce(&mut dyn FnMut() -> u64) -> R,
+) -> R {
+    let mut config = wasmtime::Config::new();
+    config.consume_fuel(fuel).signals_based_traps(false);
+    let engine = wasmtime::Engine::new(&config).expect("wasmtime runs here");
+    let module = wasmtime::Module::new(&engine, SUM_WAT).expect("wasmtime compiles it");
+    let mut store = wasmtime::Store::new(&engine, ());
+    if fuel {
+        store.set_fuel(u64::MAX / 2).expect("fuel is on");
+    }
+    let instance = wasmtime::Instance::new(&mut store, &module, &[]).expect("there is nothing to import");
+    let memory = instance.get_memory(&mut store, "memory").expect("it is exported");
+    memory.write(&mut store, 0, block).expect("a page holds the block");
+    let sum = instance.get_typed_func::<i32, i64>(&mut store, "sum").expect("it is exported");
+    measure(&mut || sum.call(&mut store, 0).expect("wasmtime runs it") as u64)
+}
