@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::thread::LocalKey;
 
+use crate::auto::{HOT_AFTER, Tee};
 use crate::code_memory::{self, AllocError, CodeMemoryStats, Node};
 use crate::emit::Emitter;
 use crate::error::Error;
@@ -32,6 +33,8 @@ pub enum Tier {
     /// An interpreter of the intermediate representation: the reference for what dynamic code means, and what runs where no
     /// executable memory is to be had.
     Interp,
+    /// [`Tier::OnePass`] at first, and better code, made in the background, for functions that are called often.
+    Auto,
 }
 
 /// What is known of a compiled function.
@@ -102,6 +105,7 @@ pub struct Jit {
     /// Whether Cranelift is to be quick.
     #[cfg_attr(not(feature = "cranelift"), allow(dead_code, reason = "there is none"))]
     quick: bool,
+    hot_after: u32,
 }
 
 /// Settings of a [`Jit`].
@@ -111,6 +115,7 @@ pub struct JitBuilder {
     tier: Tier,
     stats: bool,
     quick: bool,
+    hot_after: u32,
 }
 
 impl JitBuilder {
@@ -133,6 +138,12 @@ impl JitBuilder {
         self
     }
 
+    /// How many calls make a function of [`Tier::Auto`] hot; 2,000 unless set.
+    pub fn hot_after(mut self, calls: u32) -> Self {
+        self.hot_after = calls;
+        self
+    }
+
     /// Makes the `Jit`.
     ///
     /// # Errors
@@ -143,7 +154,8 @@ impl JitBuilder {
         if self.tier != Tier::Interp {
             code_memory::bounds()?;
         }
-        Ok(Jit { tier: self.tier, stats: self.stats, quick: self.quick })
+        let JitBuilder { tier, stats, quick, hot_after } = self;
+        Ok(Jit { tier, stats, quick, hot_after })
     }
 }
 
@@ -162,7 +174,7 @@ pub(crate) struct Quoted<'a> {
 impl Quoted<'_> {
     /// A function with the signature `S`.
     #[inline(always)]
-    fn of<S: Signature>() -> Self {
+    pub(crate) fn of<S: Signature>() -> Self {
         let Flat { pairs, .. } = *S::FLAT;
         Quoted { params: S::FLAT.types(), pairs, ret: S::RET, function: None, group: None }
     }
@@ -170,12 +182,12 @@ impl Quoted<'_> {
 
 fn check_tier(tier: Tier) -> Result<(), Error> {
     match tier {
-        Tier::OnePass | Tier::LinearScan if cfg!(all(target_arch = "x86_64", target_os = "linux")) => Ok(()),
+        Tier::OnePass | Tier::LinearScan | Tier::Auto if cfg!(all(target_arch = "x86_64", target_os = "linux")) => Ok(()),
         Tier::Interp => Ok(()),
         #[cfg(all(feature = "cranelift", target_arch = "x86_64", target_os = "linux"))]
         Tier::Cranelift => crate::cranelift::check(),
         #[allow(unreachable_patterns, reason = "with Cranelift")]
-        Tier::OnePass | Tier::LinearScan | Tier::Cranelift => Err(Error::TierUnavailable(tier)),
+        Tier::OnePass | Tier::LinearScan | Tier::Cranelift | Tier::Auto => Err(Error::TierUnavailable(tier)),
     }
 }
 
@@ -193,6 +205,7 @@ thread_local! {
     static ONE_PASS: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
     static LINEAR: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
     static INTERP: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
+    pub(crate) static AUTO: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
     /// Fills the representation that Cranelift is given.
     #[cfg(feature = "cranelift")]
     static CRANELIFT: Cell<Option<Box<Emitter>>> = const { Cell::new(None) };
@@ -205,6 +218,7 @@ fn new_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
         Tier::LinearScan => Box::new(ir::Builder::lowered()?),
         #[cfg(feature = "cranelift")]
         Tier::Cranelift => Box::new(ir::Builder::for_code()),
+        Tier::Auto => Box::new(Tee::new()?),
         _ => Box::new(x64::OnePass::new()?),
     };
     Ok(Box::new(Emitter::new(machine)))
@@ -229,17 +243,27 @@ impl Jit {
 
     /// The default settings, to be changed.
     pub fn builder() -> JitBuilder {
-        JitBuilder { tier: Tier::LinearScan, stats: false, quick: false }
+        JitBuilder { tier: Tier::LinearScan, stats: false, quick: false, hot_after: HOT_AFTER }
     }
 
     /// A `Jit` with the default settings but for the tier, which is known to be there.
     pub(crate) fn of_tier(tier: Tier) -> Jit {
-        Jit { tier, stats: false, quick: false }
+        Jit { tier, stats: false, quick: false, hot_after: HOT_AFTER }
     }
 
     /// The tier that `compile` uses.
     pub(crate) fn tier(&self) -> Tier {
         self.tier
+    }
+
+    /// How many calls make a function hot.
+    pub(crate) fn hot_after(&self) -> u32 {
+        self.hot_after
+    }
+
+    /// Whether functions remember what their compilation took.
+    pub(crate) fn stats(&self) -> bool {
+        self.stats
     }
 
     /// The state of the code memory, which all `Jit`s of a process share. Takes a lock; for diagnostics.
@@ -295,14 +319,10 @@ impl Jit {
         body: Handle,
         name: impl FnOnce() -> N,
     ) -> Result<Func<S>, Error> {
+        if !matches!(tier, Tier::OnePass | Tier::LinearScan) {
+            return self.compile_patiently(tier, quoted, body, name);
+        }
         check_tier(tier)?;
-        if tier == Tier::Interp {
-            return self.compile_interpreted(quoted, body, name);
-        }
-        #[cfg(feature = "cranelift")]
-        if tier == Tier::Cranelift {
-            return self.compile_by_cranelift(quoted, body, name);
-        }
         let cell = if tier == Tier::OnePass { &ONE_PASS } else { &LINEAR };
         let mut emitter = take_emitter(tier, cell)?;
         if self.stats {
@@ -343,6 +363,22 @@ impl Jit {
 
     /// Out of the way of the tiers that are in a hurry.
     #[inline(never)]
+    fn compile_patiently<S, N: fmt::Display>(
+        &self,
+        tier: Tier,
+        quoted: Quoted<'_>,
+        body: Handle,
+        name: impl FnOnce() -> N,
+    ) -> Result<Func<S>, Error> {
+        check_tier(tier)?;
+        match tier {
+            #[cfg(feature = "cranelift")]
+            Tier::Cranelift => self.compile_by_cranelift(quoted, body, name),
+            Tier::Auto => self.compile_automatically(quoted, body, name),
+            _ => self.compile_interpreted(quoted, body, name),
+        }
+    }
+
     fn compile_interpreted<S, N: fmt::Display>(
         &self,
         quoted: Quoted<'_>,
@@ -373,9 +409,7 @@ impl Jit {
         Ok(unsafe { Func::new(node) })
     }
 
-    /// Out of the way of the tiers that are in a hurry.
     #[cfg(feature = "cranelift")]
-    #[inline(never)]
     fn compile_by_cranelift<S, N: fmt::Display>(
         &self,
         quoted: Quoted<'_>,
@@ -434,16 +468,16 @@ impl Jit {
 
     /// The time, if it is to be remembered.
     #[inline(always)]
-    fn time(&self) -> u64 {
+    pub(crate) fn time(&self) -> u64 {
         if self.stats { timestamp() } else { 0 }
     }
 }
 
 /// Where a thread keeps the emitter of a tier.
-type EmitterCell = LocalKey<Cell<Option<Box<Emitter>>>>;
+pub(crate) type EmitterCell = LocalKey<Cell<Option<Box<Emitter>>>>;
 
 #[inline(always)]
-fn take_emitter(tier: Tier, cell: &'static EmitterCell) -> Result<Box<Emitter>, Error> {
+pub(crate) fn take_emitter(tier: Tier, cell: &'static EmitterCell) -> Result<Box<Emitter>, Error> {
     match cell.try_with(Cell::take) {
         Ok(Some(emitter)) => Ok(emitter),
         _ => new_emitter(tier),
@@ -451,13 +485,13 @@ fn take_emitter(tier: Tier, cell: &'static EmitterCell) -> Result<Box<Emitter>, 
 }
 
 #[inline(always)]
-fn give_back(cell: &'static EmitterCell, emitter: Box<Emitter>) {
+pub(crate) fn give_back(cell: &'static EmitterCell, emitter: Box<Emitter>) {
     let _ = cell.try_with(|cell| cell.set(Some(emitter)));
 }
 
 #[cold]
 #[inline(never)]
-fn give_back_failed(cell: &'static EmitterCell, mut emitter: Box<Emitter>) -> Error {
+pub(crate) fn give_back_failed(cell: &'static EmitterCell, mut emitter: Box<Emitter>) -> Error {
     let error = emitter.take_error();
     give_back(cell, emitter);
     error
@@ -466,7 +500,7 @@ fn give_back_failed(cell: &'static EmitterCell, mut emitter: Box<Emitter>) -> Er
 /// Emits a function. What comes back comes in registers: a struct in memory that is read in larger pieces than it was written
 /// would stall the processor for as long as an empty function takes.
 #[inline(always)]
-fn emit(emitter: &mut Emitter, quoted: Quoted<'_>, body: Handle) -> Finished {
+pub(crate) fn emit(emitter: &mut Emitter, quoted: Quoted<'_>, body: Handle) -> Finished {
     let calls = body.known() & flags::CALLS != 0;
     if let Some(cells) = quoted.group {
         // The code refers to the cells.

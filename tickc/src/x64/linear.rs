@@ -70,6 +70,7 @@ impl OnePass {
     ) -> Finished {
         let prologue = Prologue { params: &[], pairs: 0, ret: f.ret, calls: false, declared };
         Machine::begin(self, &prologue, &mut Vec::new());
+        self.traps = f.traps;
         self.used = allocation.used;
         self.slots = allocation.slot_count;
         let free = if allocation.has_spare { SPARE_REGISTERS & (GPRS | XMMS) } else { 0 };

@@ -18,6 +18,7 @@ pub(crate) fn tier() -> Tier {
     match env!("CARGO_CRATE_NAME") {
         "interp" => Tier::Interp,
         "linear" => Tier::LinearScan,
+        "auto" => Tier::Auto,
         "cranelift" => Tier::Cranelift,
         _ => Tier::OnePass,
     }

@@ -1,0 +1,286 @@
+//! [`Tier::Auto`]: functions begin in the one-pass tier, and get better code once they are called often.
+//!
+//! - [`tee`]: the machine that writes the first code and keeps the representation
+//! - [`worker`]: the thread that recompiles
+//! - [`crate::x64::entry`]: the code that counts, and jumps through the cell
+//!
+//! ```text
+//!   compile ──► Tee ─┬─► OnePass ──► first code ◄───────────────┐
+//!                    └─► Builder ──► Kept                       │ until then
+//!                                     │                 cell ───┤
+//!   calls ──► entry: jmp [cell]       │ hot               ▲     │ from then on
+//!                 └─ counts ──────────┴──► worker ────────┘     ▼
+//!                                            └──► better code: linear scan, or Cranelift
+//! ```
+//!
+//! The entry is the function's one address: that of `Func::call`, of dynamic callers, of the cells of groups. It never changes, and
+//! neither does any code. The first code calls itself through the cell, too.
+//!
+//! # Invariants
+//! - T1: the cell goes from counting to the first code, from there to the better code, and stays there. (From the first code back
+//!   to counting, if the worker had no time.)
+//! - T2: both codes lie in memory that lives until the function is dropped: a call that has read the cell may take its time.
+//! - T3: callers are compiled with what the first code says of itself ([`Finished`]); the better code keeps to it.
+
+#![allow(unsafe_code, reason = "asserts that code was published with one owner, and takes the state that generated code passes")]
+
+mod tee;
+mod worker;
+
+use std::fmt;
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+pub(crate) use tee::Tee;
+
+use crate::code_memory;
+use crate::error::Error;
+use crate::fragment::Handle;
+use crate::func::{Extra, Func, FuncData, Owner};
+use crate::ir;
+use crate::ir::shape::Shape;
+use crate::jit::{self, Jit, Phases, Quoted, Tier};
+use crate::linear::Lowering;
+use crate::machine::Finished;
+use crate::x64::entry;
+
+/// How many calls make a function hot, unless [`JitBuilder::hot_after`](crate::JitBuilder::hot_after) says otherwise.
+///
+/// Linear scan takes some 40 cycles per instruction of the function, Cranelift some 5,000 (docs/BENCHMARKS.md). A call runs about
+/// half a cycle per instruction without loops, and better code saves a tenth of that, or a third where registers are short: linear
+/// scan is repaid after 250 to 800 calls, and as much again stands against functions that are about to be forgotten. Cranelift is
+/// only taken for functions with loops, where a call runs many times as long.
+pub(crate) const HOT_AFTER: u32 = 2_000;
+
+/// Bytes of stack that better code may take beyond the first.
+const MORE_STACK: u32 = 512;
+
+/// The code of a function that changes.
+#[repr(C)]
+pub(crate) struct Hot {
+    /// What the entry reads and writes. The cell is stored with `Release` after the code that it leads to was written.
+    state: entry::State<AtomicUsize, AtomicI32>,
+    /// Where the cell leads at first.
+    counting: AtomicUsize,
+    /// How many calls are counted.
+    calls: i32,
+    /// What better code is made of, until it is being made.
+    kept: Mutex<Option<Box<Kept>>>,
+    better: OnceLock<Owner>,
+    this: Weak<Hot>,
+}
+
+/// What a function is recompiled from.
+pub(crate) struct Kept {
+    pub(crate) function: ir::Function,
+    pub(crate) shape: Shape,
+    /// What was said of the first code.
+    pub(crate) said: Finished,
+}
+
+impl Hot {
+    fn new(calls: u32, slow: usize) -> Arc<Hot> {
+        let calls = calls.min(i32::MAX as u32) as i32;
+        Arc::new_cyclic(|this| Hot {
+            state: entry::State {
+                cell: AtomicUsize::new(0),
+                first: AtomicUsize::new(0),
+                slow: AtomicUsize::new(slow),
+                left: AtomicI32::new(calls),
+            },
+            counting: AtomicUsize::new(0),
+            calls,
+            kept: Mutex::new(None),
+            better: OnceLock::new(),
+            this: this.clone(),
+        })
+    }
+
+    /// Address of the state.
+    fn address(&self) -> u64 {
+        (&raw const self.state).expose_provenance() as u64
+    }
+
+    /// The owner of the better code, once there is some.
+    pub(crate) fn better(&self) -> Option<&Owner> {
+        self.better.get()
+    }
+
+    /// Counts no more, and asks for better code.
+    fn is_hot(&self) {
+        let (counting, first) = (self.counting.load(Ordering::Relaxed), self.state.first.load(Ordering::Relaxed));
+        // Of all threads that come here, one asks.
+        if self.state.cell.compare_exchange(counting, first, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            && !worker::request(self.this.clone())
+        {
+            self.state.left.store(self.calls, Ordering::Relaxed);
+            self.state.cell.store(counting, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes better code, and lets the cell lead to it. If there is an error, all stays as it is.
+    fn improve(&self) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(better) = kept.and_then(|kept| kept.compile().ok()) {
+            let entry = better.address() as usize;
+            if self.better.set(better).is_ok() {
+                self.state.cell.store(entry, Ordering::Release);
+            }
+        }
+    }
+}
+
+impl Kept {
+    /// Better code for callers of the first.
+    fn compile(mut self: Box<Self>) -> Result<Owner, Error> {
+        // A status that callers look at is to be returned in any case.
+        self.function.traps = self.said.traps;
+        #[cfg(feature = "cranelift")]
+        if !self.shape.loops.is_empty()
+            && let Ok(owner) = self.compile_by_cranelift()
+        {
+            return Ok(owner);
+        }
+        self.compile_by_linear_scan()
+    }
+
+    /// Whether callers of the first code can as well call code of which this is said.
+    fn agrees_with(&self, finished: Finished) -> Result<(), Error> {
+        let Finished { traps, checks_stack, stack, .. } = self.said;
+        // Who does not need the limit does not look where it is passed.
+        let agrees = finished.traps == traps
+            && (checks_stack || !finished.checks_stack)
+            && (checks_stack || finished.stack <= stack);
+        if agrees { Ok(()) } else { Err(Error::Codegen { reason: "the better code needs another caller".to_owned() }) }
+    }
+
+    fn compile_by_linear_scan(&mut self) -> Result<Owner, Error> {
+        let mut lowering = Lowering::new()?;
+        lowering.declared = self.function.declared;
+        let mut records = std::mem::take(&mut self.function.records);
+        let finished = lowering.lower(&mut self.function, &mut records, &mut self.shape);
+        if finished.failed {
+            return Err(lowering.take_error().unwrap_or(Error::CodeTooLarge { limit: finished.len as usize }));
+        }
+        self.agrees_with(finished)?;
+        let mut place = code_memory::reserve(finished.len as usize)?;
+        let address = place.exec().addr() as u64;
+        crate::machine::Machine::place(lowering.code(), place.bytes(), address);
+        self.publish(place, finished, Tier::LinearScan, false)
+    }
+
+    #[cfg(feature = "cranelift")]
+    fn compile_by_cranelift(&self) -> Result<Owner, Error> {
+        use crate::cranelift;
+
+        let mut compiler = cranelift::take_compiler()?;
+        let code = compiler.compile(&self.function, cranelift::Effort::Speed, || 0)?;
+        let (finished, single_pass) = (code.finished, code.single_pass);
+        self.agrees_with(finished)?;
+        let mut place = code_memory::reserve(finished.len as usize)?;
+        let address = place.exec().addr() as u64;
+        code.place(&self.function, place.bytes(), address)?;
+        let owner = self.publish(place, finished, Tier::Cranelift, single_pass);
+        cranelift::give_back(compiler);
+        owner
+    }
+
+    fn publish(
+        &self,
+        place: code_memory::Reservation<'static, FuncData>,
+        finished: Finished,
+        tier: Tier,
+        single_pass: bool,
+    ) -> Result<Owner, Error> {
+        let entry = place.exec().addr() + finished.entry as usize;
+        // What the code refers to is kept by the function that it belongs to.
+        let extra =
+            single_pass.then(|| Box::new(Extra { program: None, keep: Box::default(), phases: None, single_pass }));
+        let node = place.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra })?;
+        // SAFETY: just committed, with a count of one.
+        Ok(unsafe { Owner::new(node) })
+    }
+}
+
+/// Run by generated code when a function is hot.
+///
+/// # Safety
+/// `hot` is the address of the state of a function that is being called.
+unsafe extern "C" fn on_hot(hot: *const Hot) {
+    // SAFETY: by the caller's promise; the function keeps its state, and its caller the function.
+    unsafe { &*hot }.is_hot();
+}
+
+/// The state comes first, so that its address is that of the whole.
+const _: () = assert!(std::mem::offset_of!(Hot, state) == 0);
+
+/// The code common to all functions that are hot, made once.
+fn slow() -> Result<usize, Error> {
+    static SLOW: OnceLock<Owner> = OnceLock::new();
+    if let Some(owner) = SLOW.get() {
+        return Ok(owner.address() as usize);
+    }
+    let code = entry::slow(on_hot as *const () as usize);
+    let mut place = code_memory::reserve(code.len())?;
+    place.bytes().copy_from_slice(&code);
+    let entry = place.exec().addr();
+    let node = place.commit(FuncData::thunk(entry))?;
+    // SAFETY: just committed, with a count of one.
+    let made = unsafe { Owner::new(node) };
+    Ok(SLOW.get_or_init(|| made).address() as usize)
+}
+
+impl Jit {
+    /// Compiles the first code of a function, and keeps what better code is made of.
+    pub(crate) fn compile_automatically<S, N: fmt::Display>(
+        &self,
+        quoted: Quoted<'_>,
+        body: Handle,
+        name: impl FnOnce() -> N,
+    ) -> Result<Func<S>, Error> {
+        let hot = Hot::new(self.hot_after(), slow()?);
+        let mut emitter = jit::take_emitter(Tier::Auto, &jit::AUTO)?;
+        emitter.machine.call_itself_by(hot.address());
+        let start = self.time();
+        let first = jit::emit(&mut emitter, quoted, body);
+        if first.failed {
+            return Err(jit::give_back_failed(&jit::AUTO, emitter));
+        }
+        let said = Finished { stack: first.stack + MORE_STACK, ..first };
+        if let Some(mut kept) = emitter.machine.kept() {
+            kept.said = said;
+            *hot.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        }
+        // First in the list, where `Owner::hot` looks for it.
+        let mut keep: Vec<crate::emit::Keep> = vec![hot.clone()];
+        keep.extend(emitter.take_keep().into_iter().flatten());
+        let end = self.time();
+        let mut place = code_memory::reserve(entry::LEN + first.len as usize)?;
+        let address = place.exec().addr();
+        let (before, code) = place.bytes().split_at_mut(entry::LEN);
+        before.copy_from_slice(&entry::code(hot.address()));
+        emitter.machine.place(code, (address + entry::LEN) as u64);
+        if crate::dump::dumps().asm {
+            let text = crate::dump::disassemble(first.instructions(code), (address + entry::LEN) as u64);
+            eprint!("tickc: {:?} {}\n{text}", Tier::Auto, name());
+        }
+        hot.state.first.store(address + entry::LEN + first.entry as usize, Ordering::Relaxed);
+        hot.counting.store(address + entry::COUNTING, Ordering::Relaxed);
+        hot.state.cell.store(address + entry::COUNTING, Ordering::Release);
+        let phases =
+            self.stats().then(|| Phases { emit: end - start, publish: jit::timestamp() - end, ..Phases::default() });
+        let keep = keep.into_boxed_slice();
+        let extra = Some(Box::new(Extra { program: None, keep, phases, single_pass: false }));
+        let node = place.commit(FuncData {
+            owners: AtomicU32::new(1),
+            entry: address,
+            finished: said,
+            tier: Tier::OnePass,
+            extra,
+        })?;
+        jit::give_back(&jit::AUTO, emitter);
+        // SAFETY: the first code was emitted for the parameters and the result of `S`, as the callers say, the entry leads to it
+        // with all arguments, and the node counts one owner.
+        Ok(unsafe { Func::new(node) })
+    }
+}
