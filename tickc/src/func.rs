@@ -320,6 +320,12 @@ impl<S> Func<S> {
         dump::disassemble(current.instructions(), current.code().as_ptr().addr() as u64)
     }
 
+    /// The code that changes, of a function of [`Tier::Auto`].
+    #[cfg(test)]
+    pub(crate) fn hot(&self) -> Option<&Hot> {
+        self.owner.first_kept()
+    }
+
     /// What a cell holds from which the function is called (see [`Target::Declared`]).
     pub(crate) fn cell_word(&self) -> usize {
         match self.owner.data().program() {

@@ -33,7 +33,33 @@ pub enum Tier {
     /// An interpreter of the intermediate representation: the reference for what dynamic code means, and what runs where no
     /// executable memory is to be had.
     Interp,
-    /// [`Tier::OnePass`] at first, and better code, made in the background, for functions that are called often.
+    /// [`Tier::OnePass`] at first; better code, made in the background, for functions that are called often.
+    ///
+    /// Calls are counted: from Rust, from dynamic code, and of a function by itself; turns of loops are not. After so many
+    /// ([`JitBuilder::hot_after`]), a thread that all functions share compiles the function once more, from the intermediate
+    /// representation: with Cranelift if it has loops and Cranelift is built in, else by linear scan. As soon as that is
+    /// done, calls run the new code, and those in progress end in the old one; both live until the function is dropped. If it
+    /// cannot be done, the function keeps its code. [`Func::tier`], [`Func::stats`] and [`Func::disassemble`] tell about the code that
+    /// calls run at the moment.
+    ///
+    /// Cost: compiling takes some three times as long as in [`Tier::OnePass`], a call a jump through a word in memory, and a function that is not
+    /// hot yet 16 bytes per operation.
+    ///
+    /// ```
+    /// use tickc::prelude::*;
+    ///
+    /// let jit = Jit::builder().tier(Tier::Auto).hot_after(100).build()?;
+    /// let f = jit.compile(tick!(|x: i64, y: i64| -> i64 { x * x + y }))?;
+    /// assert_eq!(f.tier(), Tier::OnePass);
+    /// for x in 0..1000 {
+    ///     assert_eq!(f.call(x, 1), x * x + 1); // whichever code it runs
+    /// }
+    /// while f.tier() == Tier::OnePass {
+    ///     std::thread::yield_now(); // the other thread may take its time
+    /// }
+    /// assert_eq!((f.tier(), f.call(9, 1)), (Tier::LinearScan, 82));
+    /// # Ok::<(), tickc::Error>(())
+    /// ```
     Auto,
 }
 
@@ -182,7 +208,9 @@ impl Quoted<'_> {
 
 fn check_tier(tier: Tier) -> Result<(), Error> {
     match tier {
-        Tier::OnePass | Tier::LinearScan | Tier::Auto if cfg!(all(target_arch = "x86_64", target_os = "linux")) => Ok(()),
+        Tier::OnePass | Tier::LinearScan | Tier::Auto if cfg!(all(target_arch = "x86_64", target_os = "linux")) => {
+            Ok(())
+        }
         Tier::Interp => Ok(()),
         #[cfg(all(feature = "cranelift", target_arch = "x86_64", target_os = "linux"))]
         Tier::Cranelift => crate::cranelift::check(),

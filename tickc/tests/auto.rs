@@ -4,8 +4,6 @@
 
 #[path = "deep_calls.rs"]
 mod deep_calls;
-#[path = "division.rs"]
-mod division;
 #[path = "dynamic_types.rs"]
 mod dynamic_types;
 #[path = "groups.rs"]
@@ -16,16 +14,12 @@ mod host;
 mod labels;
 #[path = "language.rs"]
 mod language;
-#[path = "lifetime.rs"]
-mod lifetime;
 #[path = "mixed.rs"]
 mod mixed;
+#[path = "auto/recompiled.rs"]
+mod recompiled;
 #[path = "regressions.rs"]
 mod regressions;
 #[path = "same_tokens_operations.rs"]
 mod same_tokens_operations;
-#[path = "soundness.rs"]
-mod soundness;
-#[path = "auto/recompiled.rs"]
-mod recompiled;
 mod support;

@@ -213,6 +213,9 @@ fn measure(arguments: &Arguments) -> Result<bool, Error> {
         table.add_row(std::iter::once(workload.name.to_owned()).chain(times).chain([format!("{ratio:.3}")]));
     }
     println!("{table}");
-    println!("{} calls from {} threads, the shortest of {} rounds; all results equal Rust's", arguments.calls, arguments.threads, arguments.rounds);
+    println!(
+        "{} calls from {} threads, the shortest of {} rounds; all results equal Rust's",
+        arguments.calls, arguments.threads, arguments.rounds
+    );
     Ok(fast || !arguments.strict)
 }

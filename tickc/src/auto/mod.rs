@@ -22,7 +22,10 @@
 //! - T2: both codes lie in memory that lives until the function is dropped: a call that has read the cell may take its time.
 //! - T3: callers are compiled with what the first code says of itself ([`Finished`]); the better code keeps to it.
 
-#![allow(unsafe_code, reason = "asserts that code was published with one owner, and takes the state that generated code passes")]
+#![allow(
+    unsafe_code,
+    reason = "asserts that code was published with one owner, and takes the state that generated code passes"
+)]
 
 mod tee;
 mod worker;
@@ -282,5 +285,71 @@ impl Jit {
         // SAFETY: the first code was emitted for the parameters and the result of `S`, as the callers say, the entry leads to it
         // with all arguments, and the node counts one owner.
         Ok(unsafe { Func::new(node) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    /// A function that is never hot by itself, as it is not called often.
+    fn quotient() -> Func<fn(i64, i64) -> i64> {
+        let jit = Jit::builder().tier(Tier::Auto).build().unwrap();
+        jit.compile(tick!(|a: i64, b: i64| -> i64 { a / b })).unwrap()
+    }
+
+    #[test]
+    fn the_cell_leads_from_code_to_code() {
+        let f = quotient();
+        let hot = f.hot().unwrap();
+        let at = || hot.state.cell.load(Ordering::Relaxed);
+        assert_eq!((at(), f.call(7, 2)), (hot.counting.load(Ordering::Relaxed), 3));
+        hot.improve();
+        assert_eq!((at(), f.call(7, 2)), (hot.better().unwrap().address() as usize, 3));
+        assert!(f.try_call(1, 0).is_err() && f.tier() == Tier::LinearScan);
+        // Whoever still counts finds that somebody was faster, and nothing is compiled twice.
+        let better = at();
+        hot.is_hot();
+        hot.improve();
+        assert_eq!((at(), f.call(-9, 3)), (better, -3));
+    }
+
+    #[test]
+    fn code_that_needs_another_caller_is_not_taken() {
+        let (no_status, little_stack) = (quotient(), quotient());
+        no_status.hot().unwrap().kept.lock().unwrap().as_mut().unwrap().said.traps = false;
+        little_stack.hot().unwrap().kept.lock().unwrap().as_mut().unwrap().said.stack = 0;
+        for f in [no_status, little_stack] {
+            let hot = f.hot().unwrap();
+            let before = (hot.state.cell.load(Ordering::Relaxed), f.disassemble());
+            hot.improve();
+            assert_eq!((hot.state.cell.load(Ordering::Relaxed), f.disassemble()), before);
+            assert_eq!((f.call(7, 2), f.tier()), (3, Tier::OnePass));
+            // It is hot once more, and nothing is left to be done.
+            for k in 0..5_000 {
+                assert_eq!(f.call(k, 5), k / 5);
+            }
+            assert_eq!(hot.state.cell.load(Ordering::Relaxed), hot.state.first.load(Ordering::Relaxed));
+        }
+    }
+
+    #[test]
+    fn a_code_generator_that_panics_leaves_the_first_code() {
+        let f = quotient();
+        // A record that no code generator can compile.
+        let hot = f.hot().unwrap();
+        hot.kept.lock().unwrap().as_mut().unwrap().function.calls.clear();
+        hot.kept.lock().unwrap().as_mut().unwrap().function.records[0] =
+            ir::Record { op: ir::Op::Call, ty: crate::types::Type::Unit, sub: 0, dst: 0, a: 9, b: 0 };
+        for k in 0..HOT_AFTER as i64 * 2 {
+            assert_eq!(f.call(k, 5), k / 5);
+        }
+        // The worker goes on with others.
+        let other = quotient();
+        while other.tier() == Tier::OnePass {
+            assert_eq!(other.call(8, 2), 4);
+        }
+        assert_eq!((f.tier(), f.call(8, 2)), (Tier::OnePass, 4));
     }
 }

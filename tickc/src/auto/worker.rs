@@ -49,7 +49,9 @@ fn run() {
     loop {
         let next = {
             let mut queue = MORE.wait_while(queue(), |queue| queue.waiting.is_empty());
-            queue.as_mut().map_or_else(|poisoned| poisoned.get_mut().waiting.pop_front(), |queue| queue.waiting.pop_front())
+            queue
+                .as_mut()
+                .map_or_else(|poisoned| poisoned.get_mut().waiting.pop_front(), |queue| queue.waiting.pop_front())
         };
         // Neither locked nor counted by the queue from here on: a function may be dropped by this handle.
         if let Some(hot) = next.and_then(|hot| hot.upgrade()) {

@@ -24,6 +24,11 @@ pub(crate) fn tier() -> Tier {
     }
 }
 
+/// The tier that functions of it begin in.
+pub(crate) fn first_tier() -> Tier {
+    if tier() == Tier::Auto { Tier::OnePass } else { tier() }
+}
+
 /// A `Jit` of the tier under test.
 pub(crate) fn jit() -> Jit {
     Jit::builder().tier(tier()).build().unwrap()
