@@ -16,6 +16,8 @@ mod labels;
 mod language;
 #[path = "mixed.rs"]
 mod mixed;
+#[path = "auto/programs.rs"]
+mod programs;
 #[path = "auto/recompiled.rs"]
 mod recompiled;
 #[path = "regressions.rs"]
