@@ -163,7 +163,7 @@ impl Owner {
     }
 
     /// The code without the data behind it.
-    fn instructions(&self) -> &[u8] {
+    pub(crate) fn instructions(&self) -> &[u8] {
         #[cfg(feature = "cranelift")]
         if self.data().tier == Tier::Cranelift {
             return crate::cranelift::instructions(self.code());

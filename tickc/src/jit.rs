@@ -39,11 +39,11 @@ pub enum Tier {
     /// ([`JitBuilder::hot_after`]), a thread that all functions share compiles the function once more, from the intermediate
     /// representation: with Cranelift if it has loops and Cranelift is built in, else by linear scan. As soon as that is
     /// done, calls run the new code, and those in progress end in the old one; both live until the function is dropped. If it
-    /// cannot be done, the function keeps its code. [`Func::tier`], [`Func::stats`] and [`Func::disassemble`] tell about the code that
-    /// calls run at the moment.
+    /// cannot be done, the function keeps its code. [`Func::tier`], [`Func::stats`] and [`Func::disassemble`] tell about the
+    /// code that calls run at the moment.
     ///
-    /// Cost: compiling takes some three times as long as in [`Tier::OnePass`], a call a jump through a word in memory, and a function that is not
-    /// hot yet 16 bytes per operation.
+    /// Cost: compiling takes longer than in [`Tier::OnePass`], as the representation is built beside the code; a call takes a
+    /// jump through a word in memory; a function that is not hot yet takes some 24 bytes more per operation.
     ///
     /// ```
     /// use tickc::prelude::*;
@@ -164,7 +164,7 @@ impl JitBuilder {
         self
     }
 
-    /// How many calls make a function of [`Tier::Auto`] hot; 2,000 unless set.
+    /// After how many calls a function of [`Tier::Auto`] is hot; 2,000 unless set. Threads that call at once may lose counts.
     pub fn hot_after(mut self, calls: u32) -> Self {
         self.hot_after = calls;
         self

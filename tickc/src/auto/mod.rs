@@ -30,6 +30,7 @@
 mod tee;
 mod worker;
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -37,6 +38,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 pub(crate) use tee::Tee;
 
 use crate::code_memory;
+use crate::dump;
 use crate::error::Error;
 use crate::fragment::Handle;
 use crate::func::{Extra, Func, FuncData, Owner};
@@ -81,6 +83,11 @@ pub(crate) struct Kept {
     pub(crate) said: Finished,
 }
 
+thread_local! {
+    /// What the worker uses again and again.
+    static LOWERING: Cell<Option<Box<Lowering>>> = const { Cell::new(None) };
+}
+
 impl Hot {
     fn new(calls: u32, slow: usize) -> Arc<Hot> {
         let calls = calls.min(i32::MAX as u32) as i32;
@@ -99,9 +106,9 @@ impl Hot {
         })
     }
 
-    /// Address of the state.
+    /// Address of this, and of the state.
     fn address(&self) -> u64 {
-        (&raw const self.state).expose_provenance() as u64
+        (&raw const *self).expose_provenance() as u64
     }
 
     /// The owner of the better code, once there is some.
@@ -158,7 +165,10 @@ impl Kept {
     }
 
     fn compile_by_linear_scan(&mut self) -> Result<Owner, Error> {
-        let mut lowering = Lowering::new()?;
+        let mut lowering = match LOWERING.take() {
+            Some(lowering) => lowering,
+            None => Box::new(Lowering::new()?),
+        };
         lowering.declared = self.function.declared;
         let mut records = std::mem::take(&mut self.function.records);
         let finished = lowering.lower(&mut self.function, &mut records, &mut self.shape);
@@ -169,6 +179,7 @@ impl Kept {
         let mut place = code_memory::reserve(finished.len as usize)?;
         let address = place.exec().addr() as u64;
         crate::machine::Machine::place(lowering.code(), place.bytes(), address);
+        LOWERING.set(Some(lowering));
         self.publish(place, finished, Tier::LinearScan, false)
     }
 
@@ -201,7 +212,12 @@ impl Kept {
             single_pass.then(|| Box::new(Extra { program: None, keep: Box::default(), phases: None, single_pass }));
         let node = place.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra })?;
         // SAFETY: just committed, with a count of one.
-        Ok(unsafe { Owner::new(node) })
+        let owner = unsafe { Owner::new(node) };
+        if dump::dumps().asm {
+            let text = dump::disassemble(owner.instructions(), owner.address());
+            eprint!("tickc: {:?}, better code by {tier:?}\n{text}", Tier::Auto);
+        }
+        Ok(owner)
     }
 }
 
@@ -254,7 +270,7 @@ impl Jit {
             kept.said = said;
             *hot.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         }
-        // First in the list, where `Owner::hot` looks for it.
+        // First in the list, where `Owner::current` looks for it.
         let mut keep: Vec<crate::emit::Keep> = vec![hot.clone()];
         keep.extend(emitter.take_keep().into_iter().flatten());
         let end = self.time();
@@ -263,8 +279,8 @@ impl Jit {
         let (before, code) = place.bytes().split_at_mut(entry::LEN);
         before.copy_from_slice(&entry::code(hot.address()));
         emitter.machine.place(code, (address + entry::LEN) as u64);
-        if crate::dump::dumps().asm {
-            let text = crate::dump::disassemble(first.instructions(code), (address + entry::LEN) as u64);
+        if dump::dumps().asm {
+            let text = dump::disassemble(first.instructions(code), (address + entry::LEN) as u64);
             eprint!("tickc: {:?} {}\n{text}", Tier::Auto, name());
         }
         hot.state.first.store(address + entry::LEN + first.entry as usize, Ordering::Relaxed);

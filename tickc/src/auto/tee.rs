@@ -21,6 +21,9 @@ use crate::trap::TrapKind;
 use crate::types::Type;
 use crate::x64::OnePass;
 
+/// Arguments of a call.
+type Params = Vec<(Type, Operand)>;
+
 /// Both machines; see the head of this module.
 pub(crate) struct Tee {
     code: OnePass,
@@ -35,7 +38,7 @@ pub(crate) struct Tee {
     cell: u64,
     /// Storage that is reused.
     homes: (Vec<Operand>, Vec<Operand>),
-    params: (Vec<(Type, Operand)>, Vec<(Type, Operand)>),
+    params: (Params, Params),
 }
 
 impl Tee {

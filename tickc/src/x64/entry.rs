@@ -10,6 +10,9 @@
 //!   slow:                     ◄─┘      (common to all functions: saves arguments, calls Rust, goes to the first code)
 //! ```
 //!
+//! The code that counts finds the state in r11: the entry puts it there, and whoever calls through the cell by itself
+//! (`Target::Declared`) has its address there, too.
+//!
 //! The count is not atomic: threads that count at once may lose calls, and nobody waits for a bus.
 
 #![allow(clippy::useless_conversion, reason = "`dynasm!` converts whatever names a register")]
