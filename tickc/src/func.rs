@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
+use crate::auto::Hot;
 use crate::code_memory::{self, Node};
 use crate::dump;
 use crate::emit::{Emitter, Keep};
@@ -17,6 +18,7 @@ use crate::jit::{Phases, Stats, Tier};
 use crate::machine::{Finished, Target};
 use crate::signature::{Param, Return, Words};
 use crate::trap::{Trap, trap_of_status};
+use crate::x64::entry;
 
 /// What lies beside the code of a function.
 pub(crate) struct FuncData {
@@ -137,17 +139,36 @@ impl Owner {
         self.node().payload()
     }
 
-    /// All code of the function.
-    pub(crate) fn code(&self) -> &[u8] {
-        if let Some(extra) = &self.data().extra
-            && let [only] = &*extra.keep
-            && let Some(handle) = only.downcast_ref::<Handle>()
-        {
-            return handle.function.code();
+    /// What the function keeps that tells whose code it runs.
+    fn first_kept<T: 'static>(&self) -> Option<&T> {
+        self.data().extra.as_ref()?.keep.first()?.downcast_ref()
+    }
+
+    /// The owner of the code that calls run now: another one if this is another handle of a function, or if the function has got
+    /// better code.
+    fn current(&self) -> &Owner {
+        if let Some(handle) = self.first_kept::<Handle>() {
+            return handle.function.current();
         }
-        let node = self.node();
+        self.first_kept::<Hot>().and_then(Hot::better).unwrap_or(self)
+    }
+
+    /// All code of the function, but for an entry that leads to it.
+    pub(crate) fn code(&self) -> &[u8] {
+        let current = self.current();
+        let node = current.node();
         // SAFETY: the node's code is readable and does not change while the node lives.
-        unsafe { std::slice::from_raw_parts(node.exec(), node.len()) }
+        let code = unsafe { std::slice::from_raw_parts(node.exec(), node.len()) };
+        if current.first_kept::<Hot>().is_some() { &code[entry::LEN..] } else { code }
+    }
+
+    /// The code without the data behind it.
+    pub(crate) fn instructions(&self) -> &[u8] {
+        #[cfg(feature = "cranelift")]
+        if self.data().tier == Tier::Cranelift {
+            return crate::cranelift::instructions(self.code());
+        }
+        self.data().finished.instructions(self.code())
     }
 
     /// Address of the entry.
@@ -268,43 +289,41 @@ impl<S> Func<S> {
         Func { owner: self.owner.clone(), marker: PhantomData }
     }
 
-    /// The tier that compiled it.
+    /// The tier that compiled the code that it has now: in [`Tier::Auto`] first [`Tier::OnePass`], then a better one.
     pub fn tier(&self) -> Tier {
-        self.owner.data().tier
+        self.owner.current().data().tier
     }
 
-    /// Size of the code, number of instructions (decoded on request), and what compilation took. Of an interpreted function, the
+    /// Size of the code that it has now, number of instructions (decoded on request), and what `compile` took. Of an interpreted function, the
     /// operations of the intermediate representation are its instructions.
     pub fn stats(&self) -> Stats {
-        let data = self.owner.data();
+        let (data, current) = (self.owner.data(), self.owner.current());
         let (instructions, bytes) = match data.program() {
             Some(program) => (program.function().operations(), size_of_val(&program.function().records[..])),
-            None => (dump::count_instructions(self.instructions()), self.owner.code().len()),
+            None => (dump::count_instructions(current.instructions()), current.code().len()),
         };
-        let extra = data.extra.as_ref();
+        let better = current.data().extra.as_ref();
         Stats {
             instructions,
             bytes,
-            single_pass: extra.is_some_and(|extra| extra.single_pass),
-            phases: extra.and_then(|extra| extra.phases),
+            single_pass: better.is_some_and(|extra| extra.single_pass),
+            phases: data.extra.as_ref().and_then(|extra| extra.phases),
         }
     }
 
-    /// The machine code as text, one instruction a line; of an interpreted function, its intermediate representation.
+    /// The machine code that it has now as text, one instruction a line; of an interpreted function, its intermediate representation.
     pub fn disassemble(&self) -> String {
         if let Some(program) = self.owner.data().program() {
             return program.function().to_string();
         }
-        dump::disassemble(self.instructions(), self.owner.code().as_ptr().addr() as u64)
+        let current = self.owner.current();
+        dump::disassemble(current.instructions(), current.code().as_ptr().addr() as u64)
     }
 
-    /// The code without the data behind it.
-    fn instructions(&self) -> &[u8] {
-        #[cfg(feature = "cranelift")]
-        if self.owner.data().tier == Tier::Cranelift {
-            return crate::cranelift::instructions(self.owner.code());
-        }
-        self.owner.data().finished.instructions(self.owner.code())
+    /// The code that changes, of a function of [`Tier::Auto`].
+    #[cfg(test)]
+    pub(crate) fn hot(&self) -> Option<&Hot> {
+        self.owner.first_kept()
     }
 
     /// What a cell holds from which the function is called (see [`Target::Declared`]).

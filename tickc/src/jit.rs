@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
+use crate::auto::{HOT_AFTER, Tee};
 use crate::code_memory::{self, AllocError, CodeMemoryStats, Node};
 use crate::emit::Emitter;
 use crate::error::Error;
@@ -31,6 +32,34 @@ pub enum Tier {
     /// An interpreter of the intermediate representation: the reference for what dynamic code means, and what runs where no
     /// executable memory is to be had.
     Interp,
+    /// [`Tier::OnePass`] at first; better code, made in the background, for functions that are called often.
+    ///
+    /// Calls are counted: from Rust, from dynamic code, and of a function by itself; turns of loops are not. After so many
+    /// ([`JitBuilder::hot_after`]), a thread that all functions share compiles the function once more, from the intermediate
+    /// representation: with Cranelift if it has loops and Cranelift is built in, else by linear scan. As soon as that is
+    /// done, calls run the new code, and those in progress end in the old one; both live until the function is dropped. If it
+    /// cannot be done, the function keeps its code. [`Func::tier`], [`Func::stats`] and [`Func::disassemble`] tell about the
+    /// code that calls run at the moment.
+    ///
+    /// Cost: compiling takes longer than in [`Tier::OnePass`], as the representation is built beside the code; a call takes a
+    /// jump through a word in memory; a function that is not hot yet takes some 24 bytes more per operation.
+    ///
+    /// ```
+    /// use tickc::prelude::*;
+    ///
+    /// let jit = Jit::builder().tier(Tier::Auto).hot_after(100).build()?;
+    /// let f = jit.compile(tick!(|x: i64, y: i64| -> i64 { x * x + y }))?;
+    /// assert_eq!(f.tier(), Tier::OnePass);
+    /// for x in 0..1000 {
+    ///     assert_eq!(f.call(x, 1), x * x + 1); // whichever code it runs
+    /// }
+    /// while f.tier() == Tier::OnePass {
+    ///     std::thread::yield_now(); // the other thread may take its time
+    /// }
+    /// assert_eq!((f.tier(), f.call(9, 1)), (Tier::LinearScan, 82));
+    /// # Ok::<(), tickc::Error>(())
+    /// ```
+    Auto,
 }
 
 /// How [`Tier::LinearScan`] gives values registers: the allocators that the paper compares (Poletto, Hsieh, Engler & Kaashoek, "'C and
@@ -118,6 +147,7 @@ pub struct Jit {
     /// Whether Cranelift is to be quick.
     #[cfg_attr(not(feature = "cranelift"), allow(dead_code, reason = "there is none"))]
     quick: bool,
+    hot_after: u32,
 }
 
 /// Settings of a [`Jit`].
@@ -128,6 +158,7 @@ pub struct JitBuilder {
     stats: bool,
     registers: RegisterAllocator,
     quick: bool,
+    hot_after: u32,
 }
 
 impl JitBuilder {
@@ -165,6 +196,12 @@ impl JitBuilder {
         self
     }
 
+    /// After how many calls a function of [`Tier::Auto`] is hot; 2,000 unless set. Threads that call at once may lose counts.
+    pub fn hot_after(mut self, calls: u32) -> Self {
+        self.hot_after = calls;
+        self
+    }
+
     /// Makes the `Jit`.
     ///
     /// # Errors
@@ -175,7 +212,8 @@ impl JitBuilder {
         if self.tier != Tier::Interp {
             code_memory::bounds()?;
         }
-        Ok(Jit { tier: self.tier, stats: self.stats, registers: self.registers, quick: self.quick })
+        let JitBuilder { tier, stats, registers, quick, hot_after } = self;
+        Ok(Jit { tier, stats, registers, quick, hot_after })
     }
 }
 
@@ -194,19 +232,21 @@ pub(crate) struct Quoted<'a> {
 impl Quoted<'_> {
     /// A function with the signature `S`.
     #[inline(always)]
-    const fn of<S: Signature>() -> Self {
+    pub(crate) const fn of<S: Signature>() -> Self {
         Quoted { params: S::FLAT.types(), pairs: S::FLAT.pairs, ret: S::RET, function: None, group: None }
     }
 }
 
 fn check_tier(tier: Tier) -> Result<(), Error> {
     match tier {
-        Tier::OnePass | Tier::LinearScan if cfg!(all(target_arch = "x86_64", target_os = "linux")) => Ok(()),
+        Tier::OnePass | Tier::LinearScan | Tier::Auto if cfg!(all(target_arch = "x86_64", target_os = "linux")) => {
+            Ok(())
+        }
         Tier::Interp => Ok(()),
         #[cfg(all(feature = "cranelift", target_arch = "x86_64", target_os = "linux"))]
         Tier::Cranelift => crate::cranelift::check(),
         #[allow(unreachable_patterns, reason = "with Cranelift")]
-        Tier::OnePass | Tier::LinearScan | Tier::Cranelift => Err(Error::TierUnavailable(tier)),
+        Tier::OnePass | Tier::LinearScan | Tier::Cranelift | Tier::Auto => Err(Error::TierUnavailable(tier)),
     }
 }
 
@@ -225,7 +265,7 @@ thread_local! {
 }
 
 /// How many tiers there are.
-const TIERS: usize = Tier::Interp as usize + 1;
+const TIERS: usize = Tier::Auto as usize + 1;
 
 #[cold]
 fn new_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
@@ -234,6 +274,7 @@ fn new_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
         Tier::LinearScan => Box::new(ir::Builder::lowered()?),
         #[cfg(feature = "cranelift")]
         Tier::Cranelift => Box::new(ir::Builder::for_code()),
+        Tier::Auto => Box::new(Tee::new()?),
         _ => Box::new(x64::OnePass::new()?),
     };
     Ok(Box::new(Emitter::new(machine)))
@@ -258,17 +299,29 @@ impl Jit {
 
     /// The default settings, to be changed.
     pub fn builder() -> JitBuilder {
-        JitBuilder { tier: Tier::LinearScan, stats: false, registers: RegisterAllocator::LinearScan, quick: false }
+        let (registers, hot_after) = (RegisterAllocator::LinearScan, HOT_AFTER);
+        JitBuilder { tier: Tier::LinearScan, stats: false, registers, quick: false, hot_after }
     }
 
     /// A `Jit` with the default settings but for the tier, which is known to be there.
     pub(crate) fn of_tier(tier: Tier) -> Jit {
-        Jit { tier, stats: false, registers: RegisterAllocator::LinearScan, quick: false }
+        let (registers, hot_after) = (RegisterAllocator::LinearScan, HOT_AFTER);
+        Jit { tier, stats: false, registers, quick: false, hot_after }
     }
 
     /// The tier that `compile` uses.
     pub(crate) fn tier(&self) -> Tier {
         self.tier
+    }
+
+    /// How many calls make a function hot.
+    pub(crate) fn hot_after(&self) -> u32 {
+        self.hot_after
+    }
+
+    /// Whether functions remember what their compilation took.
+    pub(crate) fn stats(&self) -> bool {
+        self.stats
     }
 
     /// The state of the code memory, which all `Jit`s of a process share. Takes a lock; for diagnostics.
@@ -324,14 +377,10 @@ impl Jit {
         body: Handle,
         name: impl FnOnce() -> N,
     ) -> Result<Func<S>, Error> {
+        if !matches!(tier, Tier::OnePass | Tier::LinearScan) {
+            return self.compile_patiently(tier, quoted, body, name);
+        }
         check_tier(tier)?;
-        if tier == Tier::Interp {
-            return self.compile_interpreted(quoted, body, name);
-        }
-        #[cfg(feature = "cranelift")]
-        if tier == Tier::Cranelift {
-            return self.compile_by_cranelift(quoted, body, name);
-        }
         let mut emitter = take_emitter(tier)?;
         if self.is_special() {
             emitter.machine.measure(self.stats);
@@ -375,6 +424,22 @@ impl Jit {
 
     /// Out of the way of the tiers that are in a hurry.
     #[inline(never)]
+    fn compile_patiently<S, N: fmt::Display>(
+        &self,
+        tier: Tier,
+        quoted: &Quoted<'_>,
+        body: Handle,
+        name: impl FnOnce() -> N,
+    ) -> Result<Func<S>, Error> {
+        check_tier(tier)?;
+        match tier {
+            #[cfg(feature = "cranelift")]
+            Tier::Cranelift => self.compile_by_cranelift(quoted, body, name),
+            Tier::Auto => self.compile_automatically(quoted, body, name),
+            _ => self.compile_interpreted(quoted, body, name),
+        }
+    }
+
     fn compile_interpreted<S, N: fmt::Display>(
         &self,
         quoted: &Quoted<'_>,
@@ -405,9 +470,7 @@ impl Jit {
         Ok(unsafe { Func::new(node) })
     }
 
-    /// Out of the way of the tiers that are in a hurry.
     #[cfg(feature = "cranelift")]
-    #[inline(never)]
     fn compile_by_cranelift<S, N: fmt::Display>(
         &self,
         quoted: &Quoted<'_>,
@@ -472,13 +535,13 @@ impl Jit {
 
     /// The time, if it is to be remembered.
     #[inline(always)]
-    fn time(&self) -> u64 {
+    pub(crate) fn time(&self) -> u64 {
         if self.stats { timestamp() } else { 0 }
     }
 }
 
 #[inline(always)]
-fn take_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
+pub(crate) fn take_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
     match EMITTERS.try_with(|emitters| emitters[tier as usize].take()) {
         Ok(Some(emitter)) => Ok(emitter),
         _ => new_emitter(tier),
@@ -486,13 +549,13 @@ fn take_emitter(tier: Tier) -> Result<Box<Emitter>, Error> {
 }
 
 #[inline(always)]
-fn give_back(tier: Tier, emitter: Box<Emitter>) {
+pub(crate) fn give_back(tier: Tier, emitter: Box<Emitter>) {
     let _ = EMITTERS.try_with(|emitters| emitters[tier as usize].set(Some(emitter)));
 }
 
 #[cold]
 #[inline(never)]
-fn give_back_failed(tier: Tier, mut emitter: Box<Emitter>) -> Error {
+pub(crate) fn give_back_failed(tier: Tier, mut emitter: Box<Emitter>) -> Error {
     let error = emitter.take_error();
     emitter.machine.measure(false);
     emitter.machine.allocate_by(RegisterAllocator::LinearScan);
@@ -503,7 +566,7 @@ fn give_back_failed(tier: Tier, mut emitter: Box<Emitter>) -> Error {
 /// Emits a function. What comes back comes in registers: a struct in memory that is read in larger pieces than it was written
 /// would stall the processor for as long as an empty function takes.
 #[inline(always)]
-fn emit(emitter: &mut Emitter, quoted: &Quoted<'_>, body: Handle) -> Finished {
+pub(crate) fn emit(emitter: &mut Emitter, quoted: &Quoted<'_>, body: Handle) -> Finished {
     let calls = body.known() & flags::CALLS != 0;
     if let Some(cells) = quoted.group {
         // The code refers to the cells.

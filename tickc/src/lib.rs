@@ -33,7 +33,10 @@ extern crate self as tickc;
 #[macro_use]
 mod fault;
 
+mod auto;
 mod code_memory;
+#[cfg(test)]
+mod counting;
 #[cfg(feature = "cranelift")]
 mod cranelift;
 mod dump;

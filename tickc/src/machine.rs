@@ -20,6 +20,7 @@
 //! - I2: a condition whose code is pending is settled before the next operation is emitted.
 //! - I3: an operand that is not a temporary is pinned before anything that may change what it stands for.
 
+use crate::auto::Kept;
 use crate::error::Error;
 use crate::ir;
 use crate::jit::{Phases, RegisterAllocator};
@@ -385,6 +386,11 @@ impl Finished {
         self.stack as u32
     }
 
+    /// With another bound of the stack.
+    pub(crate) fn with_stack(self, stack: u32) -> Finished {
+        Finished { stack: self.stack >> 32 << 32 | u64::from(stack), ..self }
+    }
+
     #[inline(always)]
     pub(crate) fn len(self) -> u32 {
         self.extent as u32
@@ -420,6 +426,12 @@ pub(crate) trait Machine {
     fn representation(&self) -> Option<&ir::Function> {
         None
     }
+    /// What the finished function can be compiled from once more, of a machine that keeps that beside its code.
+    fn kept(&self) -> Option<Box<Kept>> {
+        None
+    }
+    /// Such a machine's functions call themselves through the cell at this address.
+    fn call_itself_by(&mut self, _cell: u64) {}
     /// Whether the function will be interpreted: such functions need no executable memory, and call each other without machine
     /// code in between.
     fn is_interpreted(&self) -> bool {

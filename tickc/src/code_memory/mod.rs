@@ -61,6 +61,7 @@ mod thread;
 
 pub(crate) use node::Node;
 pub(crate) use process::{bounds, release, reserve, stats};
+pub(crate) use thread::Reservation;
 
 /// Why there is no memory for a function.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -73,7 +73,7 @@ impl Survey {
     pub(super) fn of(function: &Function, storage: &mut Storage) -> Survey {
         storage.reset(function);
         let mut survey = Survey {
-            traps: function.declared,
+            traps: function.declared || function.traps,
             takes_limit: function.declared,
             callee_stack: 0,
             longest_block: 0,

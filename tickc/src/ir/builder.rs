@@ -25,6 +25,7 @@
 use super::bump::Bump;
 use super::shape::{Barrier, Life, Loop, Shape};
 use super::{Arg, ArgValue, CallSite, Condition, Function, Indexed, Op, Record, VOLATILE, VReg, to_immediate};
+use crate::auto::Kept;
 use crate::error::Error;
 use crate::jit::{Phases, RegisterAllocator};
 use crate::linear::Lowering;
@@ -187,6 +188,16 @@ impl Builder {
     #[cfg(feature = "cranelift")]
     pub(crate) fn for_code() -> Builder {
         Builder { interpreted: false, ..Builder::new() }
+    }
+
+    /// For functions that may become machine code of any tier's later. `poor`: as [`crate::x64::OnePass::is_poor`].
+    pub(crate) fn kept(poor: bool) -> Builder {
+        Builder { poor_machine: poor, interpreted: false, ..Builder::new() }
+    }
+
+    /// The finished function, to be compiled later.
+    pub(crate) fn keep(&self) -> Kept {
+        Kept { function: self.function.clone(), shape: self.shape.clone(), said: Finished::default() }
     }
 
     /// For functions that become machine code by the linear-scan tier.

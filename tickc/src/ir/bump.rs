@@ -66,6 +66,13 @@ impl<T: Copy + Default> Bump<T> {
     }
 }
 
+/// A clone has no more storage than it needs.
+impl<T: Copy> Clone for Bump<T> {
+    fn clone(&self) -> Self {
+        Bump { storage: self.to_vec(), len: self.len }
+    }
+}
+
 impl<T> Deref for Bump<T> {
     type Target = [T];
 

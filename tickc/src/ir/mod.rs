@@ -369,6 +369,8 @@ pub(crate) struct Function {
     pub(crate) ret: Type,
     /// As in [`crate::machine::Prologue`].
     pub(crate) declared: bool,
+    /// Whether it returns a status even if it cannot trap, because its callers look at one.
+    pub(crate) traps: bool,
     /// Number of virtual registers.
     pub(crate) vregs: u32,
     /// Registers that are zero on entry.
@@ -386,6 +388,7 @@ impl Function {
             pairs: 0,
             ret: Type::Unit,
             declared: false,
+            traps: false,
             vregs: 0,
             zeroed: Vec::new(),
             calls: Vec::new(),

@@ -92,7 +92,7 @@ pub(crate) struct Loop {
 }
 
 /// All of it for one function. Reused from one to the next.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shape {
     /// By virtual register.
     pub(crate) lives: Bump<Life>,

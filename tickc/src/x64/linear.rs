@@ -71,6 +71,7 @@ impl OnePass {
         let prologue = Prologue { params: &[], pairs: 0, ret: f.ret, calls: false, declared };
         Machine::begin(self, &prologue, &mut Vec::new());
         self.entries.clear();
+        self.odd |= if f.traps { super::odd::TRAPS } else { 0 };
         self.used = allocation.used;
         self.slots = allocation.slot_count;
         let free = if allocation.has_spare { SPARE_REGISTERS & (GPRS | XMMS) } else { 0 };

@@ -7,6 +7,7 @@
 //! - [`arith`], [`division`], [`float`], [`memory`], [`branch`], [`table`], [`calls`]: the operations
 //! - [`frame`]: start and end of a function
 //! - [`linear`]: the last phase of the linear-scan tier, which uses all of these
+//! - [`entry`]: the entry of functions whose code is exchanged
 //!
 //! ```text
 //!   code:   [ prologue ][ body …                    ][ epilogue ][ trap stubs ][ jump tables ]
@@ -31,6 +32,7 @@ mod buffer;
 mod calls;
 mod division;
 mod encode;
+pub(crate) mod entry;
 mod fast;
 mod float;
 mod frame;

@@ -18,9 +18,15 @@ pub(crate) fn tier() -> Tier {
     match env!("CARGO_CRATE_NAME") {
         "interp" => Tier::Interp,
         "linear" => Tier::LinearScan,
+        "auto" => Tier::Auto,
         "cranelift" => Tier::Cranelift,
         _ => Tier::OnePass,
     }
+}
+
+/// The tier that functions of it begin in.
+pub(crate) fn first_tier() -> Tier {
+    if tier() == Tier::Auto { Tier::OnePass } else { tier() }
 }
 
 /// A `Jit` of the tier under test.
