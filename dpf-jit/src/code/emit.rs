@@ -19,7 +19,7 @@ use tickc::prelude::*;
 use super::load::{Base, load_bytes, load_number, word_is};
 use super::plan::{Arm, Kind, LEVELS, Needs, Node, Test, as_loaded, common};
 use crate::filter::{Field, Rank};
-use crate::state::{ENTRY, Recorded, SITE, WAYS};
+use crate::state::{ENTRY, SITE, WAYS};
 use crate::table::Table;
 use crate::table::index::{DISPLACED, FIRST, ID, RANK, REST, SECOND, SLOT};
 use crate::table::layout::{Chunk, Source};
@@ -53,6 +53,9 @@ pub(super) struct Emitter<'a> {
     pure: bool,
     /// What stands behind the rest, so that packets which go another way pass it without a jump.
     aside: &'a RefCell<Vec<Aside<'a>>>,
+    /// Whether anything may stand there: where there are loops as well as labels, registers are allocated as if all between the
+    /// first loop and the last were one, and most of it is kept in memory.
+    asides: bool,
 }
 
 /// Code that jumps go to from anywhere: nothing comes after it, and it knows the frame alone.
@@ -128,9 +131,10 @@ pub(super) fn function<'a>(
     aside: &'a RefCell<Vec<Aside<'a>>>,
 ) -> Staged<'a, Classify> {
     let (best, best_rank, parked) = (Var::local(), Var::local(), Var::local());
-    let mut emitter = Emitter { set, later, best, best_rank, parked, parks: false, pure: false, aside };
+    let mut emitter = Emitter { set, later, best, best_rank, parked, parks: false, pure: false, aside, asides: false };
     emitter.parks = emitter.park_any(nodes, false, After::Nothing);
     emitter.pure = !emitter.parks && !emitter.keep_any(nodes, After::Nothing);
+    emitter.asides = !emitter.has_loops(nodes);
     tick!(move |packet: *const u8, len: usize| -> u64 {
         @(emitter.alternatives(nodes, Here {
             bases: [packet; LEVELS],
@@ -213,7 +217,7 @@ impl<'a> Emitter<'a> {
 
     /// Whether nothing comes after, and nothing but the frame is known.
     fn may_stand_aside(self, here: Here) -> bool {
-        self.pure && here.after == After::Nothing && !here.before && here.end.is_none()
+        self.asides && self.pure && here.after == After::Nothing && !here.before && here.end.is_none()
     }
 
     /// Puts code aside, and says what jumps there.
@@ -228,7 +232,8 @@ impl<'a> Emitter<'a> {
         let [Node { kind: Kind::Leaf { group, .. }, .. }] = nodes else { return None };
         let group = self.set.group(*group);
         let looks_up = self.set.shape(group.shape).iter().any(is_match_recorded);
-        let only = group.only.filter(|_| !looks_up && !here.before && returns(group.only, here.after))?;
+        let only =
+            group.only.filter(|_| self.asides && !looks_up && !here.before && returns(group.only, here.after))?;
         Some(only.id)
     }
 
@@ -247,6 +252,18 @@ impl<'a> Emitter<'a> {
             };
             before |= self.keeps(&nodes[at], after);
             parks
+        })
+    }
+
+    /// Whether the code of some nodes has loops: it looks something up.
+    fn has_loops(self, nodes: &[Node]) -> bool {
+        nodes.iter().any(|node| match &node.kind {
+            Kind::Run { then, .. } | Kind::Shift { then, .. } => self.has_loops(then),
+            Kind::Dispatch { arms, .. } => arms.iter().any(|(_, arm)| self.has_loops(arm)),
+            Kind::Leaf { group, .. } => {
+                let group = self.set.group(*group);
+                group.only.is_none() || self.set.shape(group.shape).iter().any(is_match_recorded)
+            }
         })
     }
 
@@ -461,7 +478,7 @@ impl<'a> Emitter<'a> {
         let state = self.set.state().expect("made when the filter was inserted");
         let (words, clock) = state.recorded.addresses();
         let words = words.cast::<u8>();
-        let [m0, m1] = state.recorded.multipliers;
+        let ([m0, m1], shift) = (state.recorded.multipliers, state.recorded.shift - BUCKET);
         let site = u64::from(recipe.site);
         let masks = recipe.masks;
         let (base, limit) = (here.bases[recipe.shifts.len()], here.known[recipe.shifts.len()]);
@@ -480,37 +497,40 @@ impl<'a> Emitter<'a> {
             (false, _) => tick!(@parked |= $bit),
         };
         tick!(move {
-            let mut left = $(WAYS as u32);
-            let mut channel = 0u32;
+            // Site and channel, if the key is found.
+            let mut recorded = 0u64;
             {
                 let k0 = @k0;
                 let k1 = @k1;
-                let bucket = (k0 * $m0 + (k1 + $site) * $m1) >> $(Recorded::SHIFT - BUCKET);
+                let hash = k0 * $m0 + k1 * $m1;
                 // SAFETY: L2.
-                let mut entry = unsafe { $words.add((bucket & $(!0u64 << BUCKET)) as usize) };
-                loop {
-                    // SAFETY: L2.
-                    let mark = unsafe { *(entry.add(16) as *const u64) };
-                    // SAFETY: L2.
-                    if unsafe { *(entry as *const u64) } == k0 && unsafe { *(entry.add(8) as *const u64) } == k1
-                        && (mark >> $SITE) as u32 == $(site as u32)
+                let bucket = unsafe { $words.add(((hash >> $shift) & $(!0u64 << BUCKET)) as usize) };
+                @((0..WAYS).rev().fold(nothing(), |rest, way| {
+                    let at = way * ENTRY * 8;
+                    tick!({
                         // SAFETY: L2.
-                        && unsafe { *(entry.add(24) as *const u64) } >= unsafe { *$clock }
+                        let word = unsafe { *(@bucket.add($(at + 16)) as *const u64) } - @hash;
                         // SAFETY: L2.
-                        && unsafe { *(entry.add(16) as *const u64) } == mark
-                    {
-                        channel = mark as u32;
-                        break;
-                    }
-                    // SAFETY: L2.
-                    entry = unsafe { entry.add($(ENTRY * 8)) };
-                    left -= 1;
-                    if left == 0 {
-                        break;
-                    }
-                }
+                        if unsafe { *(@bucket.add($at) as *const u64) } == @k0
+                            // SAFETY: L2.
+                            && unsafe { *(@bucket.add($(at + 8)) as *const u64) } == @k1
+                            && word >> $SITE == $site
+                            // SAFETY: L2.
+                            && unsafe { *(@bucket.add($(at + 24)) as *const u64) } >= unsafe { *$clock }
+                        {
+                            @recorded = word;
+                        } else {
+                            @rest;
+                        }
+                    })
+                }));
             }
-            if left != 0 { @(found(channel)); } else { @missing; }
+            if recorded != 0 {
+                let channel = recorded as u32;
+                @(found(channel));
+            } else {
+                @missing;
+            }
         })
     }
 

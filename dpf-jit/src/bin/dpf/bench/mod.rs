@@ -7,6 +7,7 @@ mod bpf;
 mod clock;
 mod disturbed;
 mod fragments;
+mod size;
 mod table;
 mod yardsticks;
 
@@ -53,6 +54,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Fail
     }
     one_filter(&mut table, &arguments.data)?;
     changes(&mut table, &arguments.data)?;
+    size::shapes(&mut table)?;
+    size::memory(&mut table, &arguments.data)?;
     fragments::run(&mut table)?;
     disturbed::run(&mut table, &arguments.data)?;
     if arguments.json {
