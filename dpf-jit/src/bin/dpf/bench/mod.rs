@@ -46,6 +46,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Fail
     if !arguments.data.is_dir() {
         return Err(Failure::Wrong(format!("{}: not a folder; name one by --data", arguments.data.display())));
     }
+    // First, before other cases leave memory behind that is used again.
+    size::memory(&mut table, &arguments.data)?;
     for n in [10, 100, 1_000, 10_000] {
         flows(&mut table, &arguments.data, n)?;
     }
@@ -55,7 +57,6 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Fail
     one_filter(&mut table, &arguments.data)?;
     changes(&mut table, &arguments.data)?;
     size::shapes(&mut table)?;
-    size::memory(&mut table, &arguments.data)?;
     fragments::run(&mut table)?;
     disturbed::run(&mut table, &arguments.data)?;
     if arguments.json {
