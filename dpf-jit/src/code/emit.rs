@@ -345,7 +345,6 @@ impl<'a> Emitter<'a> {
 
     fn dispatching(self, field: Field, mask: u64, arms: &'a [(Arm, Vec<Node>)], here: Here) -> Code<'a, ()> {
         let base = here.bases[here.level];
-        let all = arms.len() <= CHAIN && is_all(mask, arms);
         // Compared as it is loaded where only equality counts, and one after the other; else as a number.
         if arms.len() > CHAIN || arms.iter().any(|(arm, _)| arm.low != arm.high) {
             let mut sorted: Vec<_> = arms.iter().collect();
@@ -354,7 +353,7 @@ impl<'a> Emitter<'a> {
             let number = if u128::from(mask) == field.ones() { number } else { tick!(@number & $mask) };
             return tick!(move {
                 let value = @number;
-                @(self.dispatch(value, None, &sorted, all, here));
+                @(self.dispatch(value, None, &sorted, here));
             });
         }
         let value = load_bytes(base, field.offset, field.width, as_loaded(field.width, mask.into()), 0);
@@ -370,7 +369,7 @@ impl<'a> Emitter<'a> {
         let arms: Vec<_> = arms.iter().collect();
         tick!(move {
             let value = @value;
-            @(self.dispatch(value, Some(field.width), &arms, all, here));
+            @(self.dispatch(value, Some(field.width), &arms, here));
         })
     }
 
@@ -431,28 +430,16 @@ impl<'a> Emitter<'a> {
         self.checked(&needs, here, move |here| self.alternatives(then, here))
     }
 
-    /// The arm of a value: a number or, given its width, a word as the machine loads it. `all` if it is that of one of them in
-    /// any case.
-    fn dispatch(
-        self,
-        value: Var<u64>,
-        loaded: Option<u8>,
-        arms: &[&'a (Arm, Vec<Node>)],
-        all: bool,
-        here: Here,
-    ) -> Code<'a, ()> {
+    /// The arm of a value: a number or, given its width, a word as the machine loads it.
+    fn dispatch(self, value: Var<u64>, loaded: Option<u8>, arms: &[&'a (Arm, Vec<Node>)], here: Here) -> Code<'a, ()> {
         if arms.len() > CHAIN {
             let (low, high) = arms.split_at(arms.len() / 2);
             let middle = high[0].0.low;
-            let dispatch = |arms| self.dispatch(value, loaded, arms, false, here);
-            let (low, high) = (dispatch(low), dispatch(high));
+            let (low, high) = (self.dispatch(value, loaded, low, here), self.dispatch(value, loaded, high, here));
             return tick!(if @value < $middle { @low; } else { @high; });
         }
-        arms.iter().enumerate().rev().fold(nothing(), |rest, (at, (arm, then))| {
+        arms.iter().rev().fold(nothing(), |rest, (arm, then)| {
             let Arm { low, high } = *arm;
-            if all && at + 1 == arms.len() {
-                return self.alternatives(then, here);
-            }
             let is_arm = if low == high {
                 let own = loaded.map_or(low, |width| as_loaded(width, low.into()));
                 tick!(@value == $own)
@@ -467,12 +454,6 @@ impl<'a> Emitter<'a> {
             tick!(if @is_arm { @then; } else { @rest; })
         })
     }
-}
-
-/// Whether each number under a mask, which has no holes, is that of some arm.
-fn is_all(mask: u64, arms: &[(Arm, Vec<Node>)]) -> bool {
-    let numbers = |arm: &Arm| arm.high.min(mask).checked_sub(arm.low).map_or(0, |more| u128::from(more) + 1);
-    mask & mask.wrapping_add(1) == 0 && arms.iter().map(|(arm, _)| numbers(arm)).sum::<u128>() == u128::from(mask) + 1
 }
 
 /// Whether nothing that comes after can be preferred to a filter, if it is a constant of the code.
