@@ -8,7 +8,7 @@
 //! [`FilterBuilder::first_fragment`]: crate::FilterBuilder::first_fragment
 //! [`FilterBuilder::later_fragment`]: crate::FilterBuilder::later_fragment
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -111,7 +111,7 @@ struct Parked {
 #[derive(Debug)]
 pub struct FragmentServer {
     limits: Limits,
-    waiting: FxHashMap<ParkKey, Vec<Parked>>,
+    waiting: FxHashMap<ParkKey, VecDeque<Parked>>,
     /// From the oldest on.
     order: BTreeMap<u64, ParkKey>,
     bytes: usize,
@@ -201,20 +201,24 @@ impl FragmentServer {
         self.sequence += 1;
         self.bytes += frame.len();
         self.order.insert(self.sequence, key);
-        self.waiting.entry(key).or_default().push(Parked { sequence: self.sequence, since: now, frame: frame.into() });
+        self.waiting.entry(key).or_default().push_back(Parked {
+            sequence: self.sequence,
+            since: now,
+            frame: frame.into(),
+        });
     }
 
     /// Since when the oldest packet has been waiting.
     fn oldest(&self) -> Option<Duration> {
         let (_, key) = self.order.first_key_value()?;
-        self.waiting[key].first().map(|parked| parked.since)
+        self.waiting[key].front().map(|parked| parked.since)
     }
 
     fn drop_oldest(&mut self) {
         let Some((_, key)) = self.order.pop_first() else { return };
         let Some(parked) = self.waiting.get_mut(&key) else { return };
         // Packets of one key are in the order of their arrival.
-        self.bytes -= parked.remove(0).frame.len();
+        self.bytes -= parked.pop_front().map_or(0, |oldest| oldest.frame.len());
         self.dropped += 1;
         if parked.is_empty() {
             self.waiting.remove(&key);

@@ -59,7 +59,7 @@ mod table;
 mod trie;
 mod verdict;
 
-pub use classifier::{Classifier, ClassifierBuilder, DEFAULT_CAPACITY, MAX_CAPACITY};
+pub use classifier::{Classifier, ClassifierBuilder, DEFAULT_CAPACITY, DEFAULT_RECORDED, MAX_CAPACITY};
 pub use error::{Error, FilterError};
 pub use filter::{Atom, Field, Filter, FilterBuilder, MAX_ATOMS, MAX_OFFSET, MAX_SHIFTS};
 pub use fragments::{Classify, FragmentServer, Limits};

@@ -1,8 +1,9 @@
-//! Random filters and packets: the naive list, the trie's interpreter and the compiled code say the same, after any sequence
-//! of insertions and removals.
+//! Random filters and packets: the naive list, the trie's interpreter and the compiled code of each tier say the same, after any
+//! sequence of insertions and removals.
 
 use dpf_jit::{Atom, Classifier, Error, Field, Filter, FilterId, Naive, Verdict};
 use proptest::prelude::*;
+use tickc::Tier;
 
 /// Few places and values, so that filters share, overlap and match.
 fn atom() -> impl Strategy<Value = Atom> {
@@ -111,12 +112,22 @@ impl Both {
         // Again: what the packet has recorded may be matched by itself.
         let expected = self.naive.classify(&packet);
         prop_assert_eq!(self.classifier.classify(&packet), expected, "compiled {:?}", packet);
+        let expected = [self.naive.classify(&packet), self.naive.classify(&packet)];
+        let mut verdicts = [Verdict::NoMatch; 2];
+        self.classifier.classify_batch(&[&packet, &packet], &mut verdicts);
+        prop_assert_eq!(verdicts, expected, "in a batch {:?}", packet);
         Ok(())
     }
 }
 
-fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let classifier = Classifier::new().map_err(|error| TestCaseError::fail(error.to_string()))?;
+/// The default mostly; that of Cranelift takes long.
+fn tier() -> impl Strategy<Value = Tier> {
+    prop_oneof![6 => Just(Tier::LinearScan), 3 => Just(Tier::OnePass), 3 => Just(Tier::Interp), 1 => Just(Tier::Cranelift)]
+}
+
+fn run(tier: Tier, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let classifier = Classifier::builder().tier(tier).build();
+    let classifier = classifier.map_err(|error| TestCaseError::fail(error.to_string()))?;
     let mut both = Both { classifier, naive: Naive::new(), installed: Vec::new() };
     for step in steps {
         match step {
@@ -175,7 +186,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn naive_interpreted_and_compiled_agree(steps in prop::collection::vec(step(), 0..60)) {
-        run(steps)?;
+    fn naive_interpreted_and_compiled_agree(tier in tier(), steps in prop::collection::vec(step(), 0..60)) {
+        run(tier, steps)?;
     }
 }

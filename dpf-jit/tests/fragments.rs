@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use dpf_jit::{Classifier, Classify, Filter, FilterId, FragmentServer, Limits, SharedClassifier, Verdict};
+use tickc::Tier;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -122,6 +123,24 @@ fn what_was_recorded_is_forgotten_in_time() {
     classifier.set_time(111);
     assert!(matches!(classifier.classify(&fragment(1, 3, false, 0)), Verdict::Park(_)));
     assert!(matches!(classifier.interpret(&fragment(1, 3, false, 0)), Verdict::Park(_)));
+}
+
+#[test]
+fn as_many_heads_are_remembered_as_there_is_room_for() {
+    for (tier, keys) in [(Tier::LinearScan, 128), (Tier::OnePass, 4), (Tier::Interp, 0)] {
+        let mut classifier = Classifier::builder().tier(tier).recorded(keys).build().unwrap();
+        let [first, later, _] = filters(1, 53).map(|filter| classifier.insert(filter).unwrap());
+        // The tail of each finds its head, whatever came before it.
+        for id in 0..5000 {
+            assert_eq!(classifier.classify(&fragment(id, 0, true, 53)), Verdict::Match(first));
+            assert_eq!(classifier.classify(&fragment(id, 3, false, 0)), Verdict::Match(later));
+        }
+        let found = |id: &u16| classifier.classify(&fragment(*id, 3, false, 0)) == Verdict::Match(later);
+        let remembered = (0..5000).filter(found).count();
+        // No more than that; nearly all pairs have had two heads at least.
+        let room = keys.max(4);
+        assert!((room / 4..=room).contains(&remembered), "{tier:?}: {remembered} of {room}");
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@
 use std::net::Ipv6Addr;
 use std::path::Path;
 
-use dpf_jit::{Classifier, Error, Filter, FilterId, Naive, Verdict};
+use dpf_jit::{Classifier, Error, Filter, FilterBuilder, FilterId, Naive, Verdict};
+use tickc::Tier;
 
 /// The frames of a little-endian pcap file.
 fn frames(file: &Path) -> Vec<Vec<u8>> {
@@ -197,4 +198,32 @@ fn a_full_classifier_says_so_and_goes_on() {
     ids.push(c.insert(tcp_flow(5000)).unwrap());
     assert_eq!(c.classify(&tcp_frame(5000, 5)).id(), ids.last().copied());
     assert_eq!(c.classify(&tcp_frame(0, 5)).id(), Some(ids[0]));
+}
+
+#[test]
+fn dispatches_that_leave_no_number_out_and_some_that_do() {
+    let b = Filter::builder;
+    // Each with another byte behind it, so that they are of different shapes, told apart by a dispatch.
+    let sets: [Vec<FilterBuilder>; 5] = [
+        vec![b().masked_u8(0, 3, 0), b().masked_range_u8(0, 3, 1..=3)],
+        vec![b().masked_u8(0, 3, 0), b().masked_range_u8(0, 3, 2..=3)],
+        vec![b().masked_u8(0, 6, 0), b().masked_u8(0, 6, 2), b().masked_u8(0, 6, 4), b().masked_u8(0, 6, 6)],
+        vec![b().masked_u8(0, 3, 0), b().masked_u8(0, 3, 1), b().masked_u8(0, 3, 2), b().masked_u8(0, 3, 3)],
+        vec![b().range_u8(0, 0..=99), b().range_u8(0, 100..=255)],
+    ];
+    for set in sets {
+        for tier in [Tier::LinearScan, Tier::OnePass, Tier::Interp] {
+            let mut classifier = Classifier::builder().tier(tier).build().unwrap();
+            let mut naive = Naive::new();
+            for (number, filter) in set.iter().enumerate() {
+                let filter = filter.clone().eq_u8(number + 1, 7).build().unwrap();
+                naive.insert(classifier.insert(filter.clone()).unwrap(), filter);
+            }
+            for first in 0..=255 {
+                for packet in [[first, 7, 7, 7, 7], [first, 7, 0, 0, 0], [first, 0, 7, 7, 0], [first, 0, 0, 0, 7]] {
+                    assert_eq!(classifier.classify(&packet), naive.classify(&packet), "{tier:?}, {packet:?}, {set:?}");
+                }
+            }
+        }
+    }
 }

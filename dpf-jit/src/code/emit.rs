@@ -11,31 +11,27 @@
 //! - L3. An address is computed from a packet's by a shift, and compared with the packet's end before it is used.
 #![allow(unsafe_code, reason = "quotations that read packets and tables by address, under the checks they emit")]
 
+mod leaf;
+
 use std::cell::RefCell;
 use std::sync::atomic::AtomicU64;
 
+use smallvec::SmallVec;
 use tickc::prelude::*;
 
 use super::load::{Base, load_bytes, load_number, word_is};
 use super::plan::{Arm, Kind, LEVELS, Needs, Node, Test, as_loaded, common};
 use crate::filter::{Field, Rank};
-use crate::state::{ENTRY, Recorded, SITE, WAYS};
-use crate::table::Table;
-use crate::table::index::{DISPLACED, FIRST, ID, RANK, REST, SECOND, SLOT};
-use crate::table::layout::{Chunk, Source};
 use crate::trie::FilterSet;
-use crate::trie::group::{Group, Member};
+use crate::trie::group::Member;
 use crate::trie::set::is_match_recorded;
-use crate::verdict::{PARK, parked_digit};
+use crate::verdict::PARK;
 
 /// A packet, from its first byte, and its length; what the classifier answers (see [`super::program`]).
 pub(crate) type Classify = fn(*const u8, usize) -> u64;
 
 /// Values up to which a dispatch compares with one after the other; beyond, it halves them.
 const CHAIN: usize = 4;
-
-/// Bytes of a bucket of recorded keys, as a power of two.
-const BUCKET: u32 = (WAYS * ENTRY * 8).ilog2();
 
 /// What all of the code knows.
 #[derive(Clone, Copy)]
@@ -53,6 +49,9 @@ pub(super) struct Emitter<'a> {
     pure: bool,
     /// What stands behind the rest, so that packets which go another way pass it without a jump.
     aside: &'a RefCell<Vec<Aside<'a>>>,
+    /// Whether anything may stand there: where there are loops as well as labels, registers are allocated as if all between the
+    /// first loop and the last were one, and most of it is kept in memory.
+    asides: bool,
 }
 
 /// Code that jumps go to from anywhere: nothing comes after it, and it knows the frame alone.
@@ -128,9 +127,10 @@ pub(super) fn function<'a>(
     aside: &'a RefCell<Vec<Aside<'a>>>,
 ) -> Staged<'a, Classify> {
     let (best, best_rank, parked) = (Var::local(), Var::local(), Var::local());
-    let mut emitter = Emitter { set, later, best, best_rank, parked, parks: false, pure: false, aside };
+    let mut emitter = Emitter { set, later, best, best_rank, parked, parks: false, pure: false, aside, asides: false };
     emitter.parks = emitter.park_any(nodes, false, After::Nothing);
     emitter.pure = !emitter.parks && !emitter.keep_any(nodes, After::Nothing);
+    emitter.asides = !emitter.has_loops(nodes);
     tick!(move |packet: *const u8, len: usize| -> u64 {
         @(emitter.alternatives(nodes, Here {
             bases: [packet; LEVELS],
@@ -213,7 +213,7 @@ impl<'a> Emitter<'a> {
 
     /// Whether nothing comes after, and nothing but the frame is known.
     fn may_stand_aside(self, here: Here) -> bool {
-        self.pure && here.after == After::Nothing && !here.before && here.end.is_none()
+        self.asides && self.pure && here.after == After::Nothing && !here.before && here.end.is_none()
     }
 
     /// Puts code aside, and says what jumps there.
@@ -228,16 +228,16 @@ impl<'a> Emitter<'a> {
         let [Node { kind: Kind::Leaf { group, .. }, .. }] = nodes else { return None };
         let group = self.set.group(*group);
         let looks_up = self.set.shape(group.shape).iter().any(is_match_recorded);
-        let only = group.only.filter(|_| !looks_up && !here.before && returns(group.only, here.after))?;
+        let only =
+            group.only.filter(|_| self.asides && !looks_up && !here.before && returns(group.only, here.after))?;
         Some(only.id)
     }
 
     /// Whether any of some alternatives goes on when it finds a key missing, given whether a match may be kept before them and
     /// what comes after them.
     fn park_any(self, nodes: &[Node], mut before: bool, after: After) -> bool {
-        (0..nodes.len()).any(|at| {
-            let after = nodes[at + 1..].iter().fold(after, |after, node| after.or(self.outcome(node)));
-            let parks = match &nodes[at].kind {
+        nodes.iter().zip(self.afters(nodes, after)).any(|(node, after)| {
+            let parks = match &node.kind {
                 Kind::Run { then, .. } | Kind::Shift { then, .. } => self.park_any(then, before, after),
                 Kind::Dispatch { arms, .. } => arms.iter().any(|(_, arm)| self.park_any(arm, before, after)),
                 Kind::Leaf { group, .. } => {
@@ -245,8 +245,20 @@ impl<'a> Emitter<'a> {
                     (before || after != After::Nothing) && shape.iter().any(is_match_recorded)
                 }
             };
-            before |= self.keeps(&nodes[at], after);
+            before |= self.keeps(node, after);
             parks
+        })
+    }
+
+    /// Whether the code of some nodes has loops: it looks something up.
+    fn has_loops(self, nodes: &[Node]) -> bool {
+        nodes.iter().any(|node| match &node.kind {
+            Kind::Run { then, .. } | Kind::Shift { then, .. } => self.has_loops(then),
+            Kind::Dispatch { arms, .. } => arms.iter().any(|(_, arm)| self.has_loops(arm)),
+            Kind::Leaf { group, .. } => {
+                let group = self.set.group(*group);
+                group.only.is_none() || self.set.shape(group.shape).iter().any(is_match_recorded)
+            }
         })
     }
 
@@ -254,13 +266,21 @@ impl<'a> Emitter<'a> {
     fn alternatives(self, nodes: &'a [Node], here: Here) -> Code<'a, ()> {
         let mut code = nothing();
         let mut before = here.before;
-        for (at, node) in nodes.iter().enumerate() {
-            let after = nodes[at + 1..].iter().fold(here.after, |after, node| after.or(self.outcome(node)));
+        for (node, after) in nodes.iter().zip(self.afters(nodes, here.after)) {
             let one = self.node(node, Here { before, after, ..here });
             before |= self.keeps(node, after);
             code = tick!({ @code; @one; });
         }
         code
+    }
+
+    /// What may match after each of some alternatives, given what comes after all of them.
+    fn afters(self, nodes: &[Node], after: After) -> SmallVec<[After; 4]> {
+        let mut afters: SmallVec<[After; 4]> = SmallVec::from_elem(after, nodes.len());
+        for at in (1..nodes.len()).rev() {
+            afters[at - 1] = afters[at].or(self.outcome(&nodes[at]));
+        }
+        afters
     }
 
     /// What may match in a node.
@@ -278,10 +298,7 @@ impl<'a> Emitter<'a> {
 
     /// Whether any of some alternatives may keep a match and go on, given what comes after them.
     fn keep_any(self, nodes: &[Node], after: After) -> bool {
-        (0..nodes.len()).any(|at| {
-            let after = nodes[at + 1..].iter().fold(after, |after, node| after.or(self.outcome(node)));
-            self.keeps(&nodes[at], after)
-        })
+        nodes.iter().zip(self.afters(nodes, after)).any(|(node, after)| self.keeps(node, after))
     }
 
     /// The same of one.
@@ -437,200 +454,6 @@ impl<'a> Emitter<'a> {
             tick!(if @is_arm { @then; } else { @rest; })
         })
     }
-
-    fn leaf(self, group: &'a Group, position: usize, here: Here) -> Code<'a, ()> {
-        let shape = self.set.shape(group.shape);
-        let Some(number) = shape.iter().position(is_match_recorded) else {
-            return self.members(group, position, None, here);
-        };
-        let constant =
-            group.consts.iter().find(|(atom, _)| usize::from(*atom) == number).map(|(_, value)| *value as u32);
-        let recipe = self.set.recipe(shape, is_match_recorded).expect("made when the filter was inserted");
-        self.recorded(recipe, here, move |channel| {
-            let members = self.members(group, position, Some(channel), here);
-            match constant {
-                Some(own) => tick!(if @channel == $own { @members; }),
-                None => members,
-            }
-        })
-    }
-
-    /// Looks up what was recorded: `found` with the channel, or a mark that the packet may be parked.
-    fn recorded(self, number: usize, here: Here, found: impl Fn(Var<u32>) -> Code<'a, ()> + 'a) -> Code<'a, ()> {
-        let recipe = &self.set.recipes()[number];
-        let state = self.set.state().expect("made when the filter was inserted");
-        let (words, clock) = state.recorded.addresses();
-        let words = words.cast::<u8>();
-        let [m0, m1] = state.recorded.multipliers;
-        let site = u64::from(recipe.site);
-        let masks = recipe.masks;
-        let (base, limit) = (here.bases[recipe.shifts.len()], here.known[recipe.shifts.len()]);
-        let width = recipe.field.width;
-        let k0 = load_bytes(base, recipe.field.offset, width.min(8), masks[0], limit);
-        let k1 = match width.saturating_sub(8) {
-            0 => tick!(0u64),
-            rest => load_bytes(base, recipe.field.offset + 8, rest, masks[1], limit),
-        };
-        // Nothing can match any more, or something may.
-        let bit = 1u64 << parked_digit(number);
-        let parked = self.parked;
-        let missing = match (here.after == After::Nothing && !here.before, self.parks) {
-            (true, false) => tick!(return $(PARK | bit)),
-            (true, true) => tick!(return @parked | $(PARK | bit)),
-            (false, _) => tick!(@parked |= $bit),
-        };
-        tick!(move {
-            let mut left = $(WAYS as u32);
-            let mut channel = 0u32;
-            {
-                let k0 = @k0;
-                let k1 = @k1;
-                let bucket = (k0 * $m0 + (k1 + $site) * $m1) >> $(Recorded::SHIFT - BUCKET);
-                // SAFETY: L2.
-                let mut entry = unsafe { $words.add((bucket & $(!0u64 << BUCKET)) as usize) };
-                loop {
-                    // SAFETY: L2.
-                    let mark = unsafe { *(entry.add(16) as *const u64) };
-                    // SAFETY: L2.
-                    if unsafe { *(entry as *const u64) } == k0 && unsafe { *(entry.add(8) as *const u64) } == k1
-                        && (mark >> $SITE) as u32 == $(site as u32)
-                        // SAFETY: L2.
-                        && unsafe { *(entry.add(24) as *const u64) } >= unsafe { *$clock }
-                        // SAFETY: L2.
-                        && unsafe { *(entry.add(16) as *const u64) } == mark
-                    {
-                        channel = mark as u32;
-                        break;
-                    }
-                    // SAFETY: L2.
-                    entry = unsafe { entry.add($(ENTRY * 8)) };
-                    left -= 1;
-                    if left == 0 {
-                        break;
-                    }
-                }
-            }
-            if left != 0 { @(found(channel)); } else { @missing; }
-        })
-    }
-
-    /// The filter of a group that the packet matches.
-    fn members(self, group: &'a Group, position: usize, channel: Option<Var<u32>>, here: Here) -> Code<'a, ()> {
-        match group.only {
-            Some(Member { id, rank, .. }) => {
-                let returns = returns(group.only, here.after);
-                self.matched(tick!($id), move || tick!($rank), returns, position, here)
-            }
-            None => self.stage(group, 0, None, position, channel, here),
-        }
-    }
-
-    /// The lookup of one stage, and what follows it.
-    fn stage(
-        self,
-        group: &'a Group,
-        stage: usize,
-        symbol: Option<Var<u64>>,
-        position: usize,
-        channel: Option<Var<u32>>,
-        here: Here,
-    ) -> Code<'a, ()> {
-        let chunks = &group.layout.stages()[stage];
-        let key = |word: u8| {
-            let symbol = symbol.filter(|_| word == 0).map(|symbol| tick!(@symbol));
-            let parts = chunks.iter().filter(|chunk| chunk.word == word).map(|chunk| part(chunk, channel, here));
-            symbol.into_iter().chain(parts).reduce(|all, part| tick!(@all | @part))
-        };
-        let last = stage + 1 == group.tables.len();
-        let returns = here.after == After::Nothing;
-        let found = move |slot: Var<*const u8>, id: Var<u64>| -> Code<'a, ()> {
-            if last {
-                // SAFETY: L2.
-                let rank = move || tick!(unsafe { *(@slot.add($REST) as *const u64) } >> $RANK);
-                self.matched(tick!(@id), rank, returns, position, here)
-            } else {
-                self.stage(group, stage + 1, Some(id), position, channel, here)
-            }
-        };
-        self.probe(&group.tables[stage], key(0).unwrap_or_else(|| tick!(0u64)), key(1), found)
-    }
-
-    /// Looks a key up: `found` with its slot and id.
-    fn probe(
-        self,
-        table: &Table,
-        k0: Code<'a, u64>,
-        k1: Option<Code<'a, u64>>,
-        found: impl Fn(Var<*const u8>, Var<u64>) -> Code<'a, ()> + 'a,
-    ) -> Code<'a, ()> {
-        let index = table.index();
-        let (slots, hash) = (index.slots().address(), index.hash());
-        let ([m0, m1], shift) = (hash.multipliers, hash.shift - SLOT.ilog2());
-        let (two, k1) = (k1.is_some(), k1.unwrap_or_else(|| tick!(0u64)));
-        tick!(move {
-            let k0 = @k0;
-            let k1 = @k1;
-            let mut hash = k0 * $m0;
-            if $(two) { hash += k1 * $m1; }
-            // SAFETY: L2.
-            let mut slot = unsafe { $slots.add(((hash >> $shift) & $(!(SLOT as u64 - 1))) as usize) };
-            loop {
-                // Before the key (X1).
-                // SAFETY: L2.
-                let id = unsafe { *(slot.add($ID) as *const u64) };
-                // SAFETY: L2.
-                if unsafe { *(slot.add($FIRST) as *const u64) } == k0
-                    // SAFETY: L2.
-                    && (!$two || unsafe { *(slot.add($SECOND) as *const u64) } == k1)
-                    && id != 0
-                {
-                    @(found(slot, id));
-                    break;
-                }
-                // SAFETY: L2.
-                if unsafe { *(slot.add($REST) as *const u64) } & $DISPLACED == 0 { break; }
-                // SAFETY: L2.
-                slot = unsafe { slot.add($SLOT) };
-            }
-        })
-    }
-
-    /// A filter matches; `returns` if nothing that comes after can be preferred to it.
-    fn matched(
-        self,
-        id: Code<'a, u64>,
-        rank: impl Fn() -> Code<'a, Rank>,
-        returns: bool,
-        position: usize,
-        here: Here,
-    ) -> Code<'a, ()> {
-        let Emitter { best, best_rank, .. } = self;
-        if !here.before && returns {
-            return tick!(return @id);
-        }
-        let rank = rank();
-        let keep = if here.before {
-            tick!({
-                let id = @id;
-                let rank = @rank;
-                if @best == 0 || rank > @best_rank || rank == @best_rank && id < @best {
-                    @best = id;
-                    @best_rank = rank;
-                }
-            })
-        } else {
-            tick!({
-                @best = @id;
-                @best_rank = @rank;
-            })
-        };
-        if returns {
-            return tick!({ @keep; return @best; });
-        }
-        let later: *const u64 = self.later[position].as_ptr();
-        // SAFETY: L2.
-        tick!({ @keep; if @best_rank > unsafe { *$later } { return @best; } })
-    }
 }
 
 /// Whether nothing that comes after can be preferred to a filter, if it is a constant of the code.
@@ -660,20 +483,4 @@ fn conjunction<'a>(tests: &'a [Test], here: Here) -> Option<Code<'a, bool>> {
         }
     };
     tests.iter().map(one).reduce(|all, test| tick!(@all && @test))
-}
-
-/// A chunk of a key in its place.
-fn part<'a>(chunk: &Chunk, channel: Option<Var<u32>>, here: Here) -> Code<'a, u64> {
-    let loaded = match chunk.source {
-        Source::Packet { level, offset } => {
-            let (base, limit) = (here.bases[usize::from(level)], here.known[usize::from(level)]);
-            load_bytes(base, offset, chunk.len, chunk.mask, limit)
-        }
-        Source::Channel => {
-            let channel = channel.expect("only what was recorded has a channel");
-            tick!(@channel.swap_bytes() as u64)
-        }
-    };
-    let bit = u32::from(chunk.bit);
-    if bit == 0 { loaded } else { tick!(@loaded << $bit) }
 }

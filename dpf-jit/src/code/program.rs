@@ -112,14 +112,19 @@ impl Program {
     }
 
     #[cold]
-    fn with_state(&self, raw: u64, packet: &[u8]) -> Verdict {
-        if let (Some(id), true) = (FilterId::from_raw(raw), raw & PARK == 0) {
-            if let Some(state) = &self.state {
+    fn with_state(&self, answer: u64, packet: &[u8]) -> Verdict {
+        match (FilterId::from_raw(answer), &self.state) {
+            (Some(id), Some(state)) if answer & PARK == 0 => {
                 state.record(id.index(), &self.recipes, packet);
+                Verdict::Match(id)
             }
-            return Verdict::Match(id);
+            _ => self.park(answer, packet),
         }
-        let missing = self.recipes.iter().enumerate().filter(|(number, _)| raw >> parked_digit(*number) & 1 == 1);
+    }
+
+    #[cold]
+    fn park(&self, answer: u64, packet: &[u8]) -> Verdict {
+        let missing = self.recipes.iter().enumerate().filter(|(number, _)| answer >> parked_digit(*number) & 1 == 1);
         let least = missing.filter_map(|(_, recipe)| recipe.key(packet)).map(Datagram::park_key).min();
         least.map_or(Verdict::NoMatch, Verdict::Park)
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 use memmap2::{MmapMut, MmapRaw, UncheckedAdvice};
 
 use super::index::Slot;
+use crate::state::Bucket;
 
 /// Bytes from which on a mapping of their own is cheaper than the heap, which clears what it hands out.
 const MAPPED: usize = 1 << 14;
@@ -19,6 +20,8 @@ const MAPPED: usize = 1 << 14;
 pub(crate) unsafe trait Zeroable {}
 // SAFETY: atomic integers.
 unsafe impl Zeroable for Slot {}
+// SAFETY: atomic integers.
+unsafe impl Zeroable for Bucket {}
 
 /// A fixed number of values, zero at first.
 #[derive(Debug)]

@@ -68,6 +68,8 @@ pub(crate) struct FilterSet {
     /// Entries that have ever been used.
     top: u32,
     capacity: u32,
+    /// How many keys there is room for that filters record.
+    recorded: usize,
     sequence: u64,
     seed: u64,
     len: usize,
@@ -79,7 +81,7 @@ pub(crate) struct FilterSet {
 }
 
 impl FilterSet {
-    pub(crate) fn new(capacity: u32) -> Self {
+    pub(crate) fn new(capacity: u32, recorded: usize) -> Self {
         FilterSet {
             shapes: Vec::new(),
             by_atoms: FxHashMap::default(),
@@ -91,6 +93,7 @@ impl FilterSet {
             free_entries: Vec::new(),
             top: 0,
             capacity,
+            recorded,
             sequence: 0,
             // Different in each process, so that nobody can know which keys collide.
             seed: std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0),
@@ -209,7 +212,7 @@ impl FilterSet {
             let Some((field, mask, at)) = site_of(filter.atoms(), wanted) else { continue };
             if self.state.is_none() {
                 let seed = self.random();
-                self.state = Some(Arc::new(State::new(self.capacity as usize, seed)));
+                self.state = Some(Arc::new(State::new(self.capacity as usize, self.recorded, seed)));
             }
             if self.recipe(filter.atoms(), wanted).is_some() {
                 continue;

@@ -7,6 +7,7 @@ mod bpf;
 mod clock;
 mod disturbed;
 mod fragments;
+mod size;
 mod table;
 mod yardsticks;
 
@@ -45,6 +46,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Fail
     if !arguments.data.is_dir() {
         return Err(Failure::Wrong(format!("{}: not a folder; name one by --data", arguments.data.display())));
     }
+    // First, before other cases leave memory behind that is used again.
+    size::memory(&mut table, &arguments.data)?;
     for n in [10, 100, 1_000, 10_000] {
         flows(&mut table, &arguments.data, n)?;
     }
@@ -53,6 +56,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> Result<(), Fail
     }
     one_filter(&mut table, &arguments.data)?;
     changes(&mut table, &arguments.data)?;
+    size::shapes(&mut table)?;
     fragments::run(&mut table)?;
     disturbed::run(&mut table, &arguments.data)?;
     if arguments.json {
@@ -129,8 +133,53 @@ fn flows(table: &mut Table, data: &Path, n: usize) -> Result<(), Failure> {
             ("floor", Box::new(|| chained(frames, |f| fixed.classify(f)))),
         ];
         table.measure("flows-latency", n, Some(hit), frames.len(), engines)?;
+        let memory = Scattered::new(frames);
+        let frames: Vec<&[u8]> = memory.frames().collect();
+        let frames = frames.as_slice();
+        let engines: Vec<Engine<'_>> = vec![
+            ("handwritten", Box::new(|| pass(frames, |f| demux.classify(f)))),
+            ("dpf", Box::new(|| pass(frames, |f| answer(&ids, classifier.classify(f))))),
+            (
+                "dpf-batch",
+                Box::new(|| {
+                    classifier.classify_batch(frames, &mut verdicts);
+                    verdicts.iter().map(|verdict| u64::from(answer(&ids, *verdict))).sum()
+                }),
+            ),
+        ];
+        table.measure("flows-scattered", n, Some(hit), frames.len(), engines)?;
     }
     Ok(())
+}
+
+/// Bytes of a buffer, as network cards have them.
+const BUFFER: usize = 2048;
+
+/// Frames in buffers of their own, in no order: no near cache holds them, and nothing but the program can know which comes next.
+struct Scattered {
+    memory: Vec<u8>,
+    /// Where each is, and its length.
+    places: Vec<(usize, usize)>,
+}
+
+impl Scattered {
+    fn new(frames: &[&[u8]]) -> Self {
+        let buffers = frames.len().next_power_of_two();
+        let mut memory = vec![0; buffers * BUFFER];
+        let places = frames.iter().enumerate().map(|(number, frame)| {
+            // Multiplying by an odd number permutes; so does the sum with the digits above.
+            let mixed = number.wrapping_mul(0x9e37_79b9) & (buffers - 1);
+            let at = ((mixed ^ mixed >> 5).wrapping_mul(0x85eb_ca6b) & (buffers - 1)) * BUFFER;
+            memory[at..at + frame.len()].copy_from_slice(frame);
+            (at, frame.len())
+        });
+        let places = places.collect();
+        Scattered { memory, places }
+    }
+
+    fn frames(&self) -> impl Iterator<Item = &[u8]> {
+        self.places.iter().map(|&(at, len)| &self.memory[at..at + len])
+    }
 }
 
 fn mixed(table: &mut Table, data: &Path, n: usize) -> Result<(), Failure> {
