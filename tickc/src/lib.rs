@@ -33,6 +33,7 @@ extern crate self as tickc;
 #[macro_use]
 mod fault;
 
+mod choice;
 mod code_memory;
 #[cfg(feature = "cranelift")]
 mod cranelift;
@@ -201,6 +202,8 @@ struct Language;
 /// What expansions of `tick!` and `#[derive(Record)]` refer to. Not part of the interface.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(feature = "mutate")]
+    pub use crate::choice::{Choice, choose};
     pub use crate::emit::{
         Arguments, AsVar, Callable, Emitter, ExternFn, Home, If, Logic, Loop, Match, Named, Pat, Place, Round, Scope,
         Unroll, Val, Var, round, var_of,
