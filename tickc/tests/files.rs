@@ -79,7 +79,7 @@ fn laid_out(program: &str, path: &Path) -> String {
 /// Code with all numbers left out that can only be addresses.
 fn without_addresses(code: &str) -> String {
     let is_address = |digits: &str| {
-        u64::from_str_radix(digits, 16).is_ok_and(|number| (0x1000_0000_0000..0x8000_0000_0000).contains(&number))
+        u64::from_str_radix(digits, 16).is_ok_and(|number| (0x1_0000_0000..0x8000_0000_0000).contains(&number))
     };
     let mut text = String::new();
     for word in code.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
