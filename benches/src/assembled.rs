@@ -2,6 +2,7 @@
 //! [`Buf`] into a [`Region`] of its own.
 #![allow(unsafe_code, reason = "calls the machine code that was written")]
 
+use std::any::Any;
 use std::mem::transmute;
 use std::rc::Rc;
 
@@ -71,22 +72,22 @@ impl<G: Fn(&mut Buf)> Candidate for Assembled<G> {
         (self.generate)(&mut buf);
         let entry = region.finish(buf);
         region.synchronise();
-        Ok(callable(self.workload, Rc::new(region), entry))
+        let size = Count::decode(region.code(entry));
+        Ok(callable(self.workload, size, entry.code, Rc::new(region)))
     }
 }
 
-/// `entry` as a program; the closures keep its region, which is not reset again, alive.
-fn callable(workload: Workload, region: Rc<Region>, entry: Entry) -> Program {
-    let size = Some(Count::decode(region.code(entry)));
-    let code = entry.code;
+/// The code at `code` as a program; the closures keep alive what it lies in.
+pub(crate) fn callable(workload: Workload, size: Count, code: *const u8, memory: Rc<dyn Any>) -> Program {
+    let size = Some(size);
     match workload {
         Workload::Empty => {
             // SAFETY: the code is a function of this signature for the System V
             // convention, by the contract of the workload that it was generated for, and
-            // stays mapped as long as `region`. So for each arm below.
+            // stays mapped as long as `memory`. So for each arm below.
             let f: extern "C" fn() = unsafe { transmute(code) };
             empty::program(size, move || {
-                let _alive = &region;
+                let _alive = &memory;
                 f();
             })
         }
@@ -94,7 +95,7 @@ fn callable(workload: Workload, region: Rc<Region>, entry: Entry) -> Program {
             // SAFETY: as above.
             let f: extern "C" fn(i64) -> i64 = unsafe { transmute(code) };
             w1_power::program(size, move |x| {
-                let _alive = &region;
+                let _alive = &memory;
                 f(x)
             })
         }
@@ -102,7 +103,7 @@ fn callable(workload: Workload, region: Rc<Region>, entry: Entry) -> Program {
             // SAFETY: as above.
             let f: extern "C" fn(i64) -> i64 = unsafe { transmute(code) };
             w2_horner::program(size, move |x| {
-                let _alive = &region;
+                let _alive = &memory;
                 f(x)
             })
         }
@@ -110,7 +111,7 @@ fn callable(workload: Workload, region: Rc<Region>, entry: Entry) -> Program {
             // SAFETY: as above; it reads 64 values.
             let f: extern "C" fn(&[i64; w3_dot::LEN]) -> i64 = unsafe { transmute(code) };
             w3_dot::program(size, move |p| {
-                let _alive = &region;
+                let _alive = &memory;
                 f(p)
             })
         }
@@ -118,7 +119,7 @@ fn callable(workload: Workload, region: Rc<Region>, entry: Entry) -> Program {
             // SAFETY: as above; it returns 0 or 1.
             let f: extern "C" fn(&w4_query::Record) -> bool = unsafe { transmute(code) };
             w4_query::program(size, move |record| {
-                let _alive = &region;
+                let _alive = &memory;
                 f(record)
             })
         }
@@ -126,7 +127,7 @@ fn callable(workload: Workload, region: Rc<Region>, entry: Entry) -> Program {
             // SAFETY: as above; it reads as many values as its second argument says.
             let f: extern "C" fn(*const i64, i64) -> i64 = unsafe { transmute(code) };
             w5_loop::program(size, move |p| {
-                let _alive = &region;
+                let _alive = &memory;
                 f(p.as_ptr(), p.len() as i64)
             })
         }
@@ -134,7 +135,7 @@ fn callable(workload: Workload, region: Rc<Region>, entry: Entry) -> Program {
             // SAFETY: as above; it reads 24 values.
             let f: extern "C" fn(&[i64; w6_large::VARIABLES]) -> i64 = unsafe { transmute(code) };
             w6_large::program(size, move |p| {
-                let _alive = &region;
+                let _alive = &memory;
                 f(p)
             })
         }

@@ -3,6 +3,7 @@
 //! A tier joins by a function that returns its candidates, made with [`built`], and one
 //! line in [`all`].
 
+use crate::clif;
 use crate::dynasm_floor;
 use crate::floor;
 use crate::tiers;
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Box<dyn Candidate>> {
     let mut all = Vec::new();
     all.extend(floor::candidates());
     all.extend(dynasm_floor::candidates());
+    all.extend(clif::candidates());
     all.extend(tiers::candidates());
     all
 }

@@ -6,6 +6,7 @@
 //!      │
 //!      ├─► floor         yardstick 1: one real call per instruction  ┐ registers
 //!      ├─► dynasm_floor  yardstick 2: `dynasm!` into a bump buffer   ┘ by hand
+//!      ├─► clif          the same in CLIF by hand, through `cranelift-jit`
 //!      ├─► tiers         `tickc`'s tiers
 //!      ├─► candidates    the table of everything that is measured
 //!      ▼
@@ -17,6 +18,7 @@
 //! | [`workloads`] | the six functions and the empty one, with checks |
 //! | [`candidates`] | `trait Candidate`, and the table [`candidates::all`] where a new tier is one line |
 //! | [`floor`], [`dynasm_floor`] | the two yardsticks |
+//! | [`clif`] | peer of the Cranelift tier |
 //! | [`tiers`] | `tickc`'s tiers |
 //! | [`assembled`] | a hand-written generator as a `Candidate` |
 //! | [`exec`] | executable memory: one region in two views, and the bump buffer |
@@ -35,6 +37,7 @@
 
 pub mod assembled;
 pub mod candidates;
+pub mod clif;
 pub mod counts;
 pub mod dynasm_floor;
 pub mod exec;

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use crate::candidates::Candidate;
+use crate::clif;
 use crate::floor;
 use crate::row::{Budget, Row};
 use crate::tsc::{Clock, LEAST_BATCH, Samples};
@@ -69,6 +70,7 @@ pub fn measure(
         .iter()
         .position(|c| c.tier() == floor::TIER)
         .ok_or_else(|| named(floor::TIER, &"not among the candidates"))?;
+    let clif = candidates.iter().position(|c| c.tier() == clif::TIER);
 
     let compile = measure_compiling(clock, candidates, effort.rounds, effort.batches_for(workload));
     let run = measure_running(clock, workload, &programs, &baseline, effort.run_batches);
@@ -95,6 +97,7 @@ pub fn measure(
         let size = sizes[i].ok_or_else(|| named(tier, &"its instructions are not counted"))?;
         let median = compile[i].median();
         let fragments = candidate.fragments();
+        let clif = clif.filter(|_| tier == "cranelift");
         rows.push(Row {
             workload: workload.name().to_owned(),
             tier: tier.to_owned(),
@@ -107,6 +110,7 @@ pub fn measure(
             baseline_run_cycles: baseline_run.median(),
             hand_run_cycles: run[hand].median(),
             run_ratio_to_hand: run[i].ratio_to(&run[hand]),
+            run_ratio_to_clif: clif.map(|clif| run[i].ratio_to(&run[clif])),
             reference_instructions: reference,
             fragments,
             budget_cycles: fragments

@@ -28,6 +28,8 @@ pub struct Row {
     /// `run_cycles` in terms of the hand-allocated code: the median of the ratios of
     /// neighbouring batches.
     pub run_ratio_to_hand: f64,
+    /// `run_cycles` of the Cranelift tier in terms of CLIF written by hand, as `run_ratio_to_hand`; none for others.
+    pub run_ratio_to_clif: Option<f64>,
     /// Instructions of good code.
     pub reference_instructions: usize,
     /// Fragments composed; none for a yardstick.

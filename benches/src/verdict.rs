@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::clif;
 use crate::floor;
 use crate::row::{Budget, Row};
 use crate::workloads::Workload;
@@ -15,6 +16,9 @@ pub const FLOOR_RATIO_ON: [&str; 2] = ["W2", "W3"];
 
 /// What the Cranelift tier may take beside Cranelift, in percent.
 pub const MOST_BESIDE_CRANELIFT: f64 = 5.0;
+
+/// How much slower the Cranelift tier's code may be than CLIF written by hand.
+pub const MOST_CLIF_RATIO: f64 = 1.03;
 
 /// One limit and what was measured.
 #[derive(Clone, Debug)]
@@ -63,7 +67,7 @@ pub fn judge(rows: &[Row]) -> Vec<Verdict> {
 pub fn judge_cranelift(shares: &[(Workload, f64)]) -> Vec<Verdict> {
     let verdict = |&(workload, percent): &(Workload, f64)| Verdict {
         subject: format!("{} cranelift", workload.name()),
-        rule: "percent of Cranelift's own time to compile, for everything else".to_owned(),
+        rule: "percent of Cranelift's own time to build CLIF and to compile it, for everything else".to_owned(),
         measured: percent,
         limit: MOST_BESIDE_CRANELIFT,
     };
@@ -77,6 +81,10 @@ fn judge_row(row: &Row) -> Vec<Verdict> {
         measured,
         limit,
     };
+    if let Some(ratio) = row.run_ratio_to_clif.filter(|_| row.workload != "empty") {
+        let rule = format!("x the run time of CLIF written by hand ({})", clif::TIER);
+        return vec![verdict(rule, ratio, MOST_CLIF_RATIO)];
+    }
     let (Some(budget), Some(fragments)) = (row.budget_cycles, row.fragments) else {
         if row.tier != floor::TIER {
             return Vec::new();
@@ -130,6 +138,7 @@ mod tests {
             baseline_run_cycles: 90.0,
             hand_run_cycles: 80.0,
             run_ratio_to_hand: 1.06,
+            run_ratio_to_clif: None,
             reference_instructions: 98,
             fragments,
             budget_cycles: fragments.map(|_| 1116.0),

@@ -250,8 +250,8 @@ fn counts<S: crate::Signature>(staged: crate::Staged<'_, S>) -> String {
     let books = Rc::<RefCell<Books>>::default();
     let machine = Counting { books: books.clone(), operands: 0, lists: 0, places: 0 };
     let mut emitter = Emitter::new(Box::new(machine));
-    let finished = jit::emit(&mut emitter, jit::Quoted::of::<S>(), staged.into_handle());
-    assert!(!finished.failed);
+    let finished = jit::emit(&mut emitter, &jit::Quoted::of::<S>(), staged.into_handle());
+    assert!(!finished.is(Finished::FAILED));
     let books = books.borrow();
     assert_eq!(books.pending, BTreeSet::new(), "I1: all that was made is consumed");
     let counts = books.counts.iter().filter(|(name, _)| !matches!(**name, "begin" | "finish"));

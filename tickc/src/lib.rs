@@ -34,6 +34,7 @@ extern crate self as tickc;
 mod fault;
 
 mod auto;
+mod choice;
 mod code_memory;
 #[cfg(test)]
 mod counting;
@@ -204,6 +205,8 @@ struct Language;
 /// What expansions of `tick!` and `#[derive(Record)]` refer to. Not part of the interface.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(feature = "mutate")]
+    pub use crate::choice::{Choice, choose};
     pub use crate::emit::{
         Arguments, AsVar, Callable, Emitter, ExternFn, Home, If, Logic, Loop, Match, Named, Pat, Place, Round, Scope,
         Unroll, Val, Var, round, var_of,

@@ -6,6 +6,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+#[cfg(feature = "mutate")]
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use tickc_generator::engines::{self, Difference, Engines};
 use tickc_generator::print::source;
@@ -28,6 +30,11 @@ struct Arguments {
     #[arg(long, value_name = "K", default_value_t = 0)]
     first: u64,
 
+    /// How registers are chosen by the tiers that do so themselves; they are the only ones then
+    #[cfg(feature = "mutate")]
+    #[arg(long, value_enum)]
+    registers: Option<Registers>,
+
     /// Print at most this many programs that differ; all are counted
     #[arg(long, value_name = "D", default_value_t = 3)]
     show: u64,
@@ -35,6 +42,43 @@ struct Arguments {
     /// Instead of all tiers, the linear-scan tier with each of its register allocators
     #[arg(long)]
     allocators: bool,
+}
+
+/// What `--registers` asks for.
+#[cfg(feature = "mutate")]
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Registers {
+    /// Any that would do, in each program others
+    Random,
+    /// As if there were only four of each class, in each program others
+    Four,
+}
+
+impl Arguments {
+    /// The engines, and what this thread must do before each program.
+    #[cfg(feature = "mutate")]
+    fn engines(&self) -> Result<(Engines, impl Fn(u64)), tickc::Error> {
+        use tickc::__private::{Choice, choose};
+        let choice = match self.registers {
+            None => |_| Choice::Usual,
+            Some(Registers::Random) => Choice::Random,
+            Some(Registers::Four) => Choice::Four,
+        };
+        let native = [tickc::Tier::OnePass, tickc::Tier::LinearScan];
+        let engines = if self.registers.is_some() { Engines::with_tiers(&native)? } else { self.usual_engines()? };
+        Ok((engines, move |number| choose(choice(number))))
+    }
+
+    /// The engines, and what this thread must do before each program.
+    #[cfg(not(feature = "mutate"))]
+    fn engines(&self) -> Result<(Engines, impl Fn(u64)), tickc::Error> {
+        Ok((self.usual_engines()?, |_| ()))
+    }
+
+    /// All tiers, or one with all its register allocators.
+    fn usual_engines(&self) -> Result<Engines, tickc::Error> {
+        if self.allocators { Engines::with_allocators() } else { Engines::new() }
+    }
 }
 
 fn main() -> ExitCode {
@@ -51,7 +95,7 @@ fn main() -> ExitCode {
 
 /// The number of programs that engines do not agree on.
 fn agree(arguments: &Arguments) -> Result<u64, tickc::Error> {
-    let engines = if arguments.allocators { Engines::with_allocators()? } else { Engines::new()? };
+    let (engines, prepare) = arguments.engines()?;
     let mut statistics = Statistics::default();
     let mut differences = 0;
     let bar = ProgressBar::new(arguments.count);
@@ -61,6 +105,7 @@ fn agree(arguments: &Arguments) -> Result<u64, tickc::Error> {
     for i in 0..arguments.count {
         let number = arguments.first.wrapping_add(i);
         let program = engines::program(arguments.seed, number);
+        prepare(number);
         match engines.check(&program) {
             Ok(outcomes) => statistics.add(&program, &outcomes),
             Err(difference) => {

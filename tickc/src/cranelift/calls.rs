@@ -48,34 +48,34 @@ fn abi(ty: Type) -> AbiParam {
 }
 
 /// Sorts parameters into `passed`.
-fn arrange(types: impl Iterator<Item = Type> + Clone, pairs: u32, limit: bool, passed: &mut Vec<(Passed, AbiParam)>) {
+fn arrange(types: impl Iterator<Item = Type> + Clone, pairs: u32, limit: bool, passed: &mut Vec<Arranged>) {
     passed.clear();
     let mut convention = Convention::default();
-    let mut keyed: Vec<(Key, Passed, AbiParam)> = Vec::new();
     let mut kinds = types.clone();
     convention.locate(types, pairs, |i, location| {
         let ty = kinds.next().expect("as many types as locations");
-        keyed.push((Key::of(location), Passed::Argument(i as u32), abi(ty)));
+        passed.push((Key::of(location), Passed::Argument(i as u32), abi(ty)));
     });
     if limit {
         let location = convention.next(Type::Usize, false);
-        keyed.push((Key::of(location), Passed::Limit, abi(Type::Usize)));
+        passed.push((Key::of(location), Passed::Limit, abi(Type::Usize)));
     }
-    let ints = keyed.iter().filter(|(key, ..)| matches!(key, Key::Int(_))).count();
-    let is_int_on_stack =
-        |(key, _, param): &(Key, Passed, AbiParam)| matches!(key, Key::Stack(_)) && param.value_type.is_int();
-    if keyed.iter().any(is_int_on_stack) {
+    let ints = passed.iter().filter(|(key, ..)| matches!(key, Key::Int(_))).count();
+    let is_int_on_stack = |(key, _, param): &Arranged| matches!(key, Key::Stack(_)) && param.value_type.is_int();
+    if passed.iter().any(is_int_on_stack) {
         for k in ints..ARGUMENTS.len() {
-            keyed.push((Key::Int(k as u32), Passed::Filler, abi(Type::Usize)));
+            passed.push((Key::Int(k as u32), Passed::Filler, abi(Type::Usize)));
         }
     }
-    keyed.sort_unstable_by_key(|&(key, ..)| key);
-    passed.extend(keyed.into_iter().map(|(_, what, param)| (what, param)));
+    passed.sort_unstable_by_key(|&(key, ..)| key);
 }
+
+/// A parameter in CLIF.
+pub(super) type Arranged = (Key, Passed, AbiParam);
 
 /// Where a parameter is passed, in the order that CLIF wants.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
+pub(super) enum Key {
     Int(u32),
     Float(u32),
     Stack(u32),
@@ -93,23 +93,27 @@ impl Key {
     }
 }
 
-/// A signature with these parameters. With a status there always is a value, be it only filler in its register.
-fn signature(passed: &[(Passed, AbiParam)], ret: Type, status: bool) -> Signature {
-    let mut signature = Signature::new(CallConv::SystemV);
-    signature.params.extend(passed.iter().map(|&(_, param)| param));
+/// Makes `signature` one with these parameters. With a status there always is a value, be it only filler in its register.
+fn fill(signature: &mut Signature, passed: &[Arranged], ret: Type, status: bool) {
+    signature.clear(CallConv::SystemV);
+    signature.params.extend(passed.iter().map(|&(.., param)| param));
     if ret != Type::Unit || status {
         signature.returns.push(abi(ret));
     }
     if status {
         signature.returns.push(AbiParam::new(types::I64));
     }
-    signature
 }
 
 /// The signature of the function itself. Leaves in `passed` what its parameters are.
-pub(super) fn own_signature(function: &Function, survey: &Survey, passed: &mut Vec<(Passed, AbiParam)>) -> Signature {
+pub(super) fn own_signature(
+    signature: &mut Signature,
+    function: &Function,
+    survey: &Survey,
+    passed: &mut Vec<Arranged>,
+) {
     arrange(function.params.iter().copied(), function.pairs, survey.takes_limit, passed);
-    signature(passed, function.ret, survey.traps)
+    fill(signature, passed, function.ret, survey.traps);
 }
 
 impl Lowering<'_, '_> {
@@ -163,7 +167,7 @@ impl Lowering<'_, '_> {
         let mut passed = std::mem::take(&mut self.storage.passed);
         arrange(types, pairs, callee.takes_limit, &mut passed);
         self.storage.values.clear();
-        for &(what, _) in &passed {
+        for &(_, what, _) in &passed {
             let value = match what {
                 Passed::Argument(0) if data.is_some() => self.constant(Type::Ptr, data.unwrap_or_default()),
                 Passed::Argument(i) => {
@@ -178,7 +182,8 @@ impl Lowering<'_, '_> {
             };
             self.storage.values.push(value);
         }
-        let signature = signature(&passed, ret, callee.traps);
+        let mut signature = Signature::new(CallConv::SystemV);
+        fill(&mut signature, &passed, ret, callee.traps);
         self.storage.passed = passed;
         self.b.import_signature(signature)
     }

@@ -3,12 +3,13 @@
 use cranelift_codegen::entity::packed_option::PackedOption;
 use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::{
-    self as clif, AbiParam, Block, BlockArg, FuncRef, InstBuilder, JumpTableData, MemFlagsData, TrapCode, Value, types,
+    self as clif, Block, BlockArg, FuncRef, InstBuilder, JumpTableData, MemFlags, MemFlagsData, Opcode, TrapCode,
+    Value, types,
 };
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 
-use super::calls::Passed;
+use super::calls::{Arranged, Passed};
 use super::survey::Survey;
 use crate::ir::{Condition, Function, Op, Record, VReg};
 use crate::machine::Comparison;
@@ -59,7 +60,7 @@ pub(super) struct Storage {
     /// Registers whose variables are dirty.
     dirty: Vec<VReg>,
     pub(super) values: Vec<Value>,
-    pub(super) passed: Vec<(Passed, AbiParam)>,
+    pub(super) passed: Vec<Arranged>,
 }
 
 impl Storage {
@@ -86,6 +87,8 @@ pub(super) struct Lowering<'a, 'b> {
     pub(super) b: FunctionBuilder<'b>,
     /// First address of the code memory, and the one behind its last.
     pub(super) region: (u64, u64),
+    /// [`ACCESS`] in this function: looked up once.
+    access: MemFlags,
     /// The stack limit, if calls need it.
     pub(super) limit: Option<Value>,
     /// This function, once it calls itself.
@@ -120,7 +123,8 @@ pub(super) fn lower(
     storage.blocks.fill(None.into());
     storage.known.fill(Known::nothing());
     storage.dirty.clear();
-    clif.signature = super::calls::own_signature(function, survey, &mut storage.passed);
+    super::calls::own_signature(&mut clif.signature, function, survey, &mut storage.passed);
+    let access = clif.dfg.mem_flags.insert_unchecked(ACCESS);
     let b = FunctionBuilder::new(clif, context);
     let mut lowering = Lowering {
         function,
@@ -128,6 +132,7 @@ pub(super) fn lower(
         storage,
         b,
         region,
+        access,
         limit: None,
         itself: None,
         traps: [None; TrapKind::ALL.len() + 1],
@@ -150,7 +155,7 @@ impl Lowering<'_, '_> {
         self.b.seal_block(entry);
         for k in 0..self.storage.passed.len() {
             let value = self.b.block_params(entry)[k];
-            match self.storage.passed[k].0 {
+            match self.storage.passed[k].1 {
                 Passed::Argument(index) => self.write(index, value),
                 Passed::Limit => self.limit = Some(value),
                 Passed::Filler => {}
@@ -302,7 +307,8 @@ impl Lowering<'_, '_> {
                     self.b.ins().sequence_point();
                     value
                 } else {
-                    self.b.ins().load(clif_type(r.ty), ACCESS, base, disp)
+                    let (load, dfg) = self.b.ins().Load(Opcode::Load, clif_type(r.ty), self.access, disp.into(), base);
+                    dfg.first_result(load)
                 }
             }
             Op::Store | Op::StoreX => {
@@ -313,14 +319,14 @@ impl Lowering<'_, '_> {
                     self.b.ins().store(MemFlagsData::new(), value, base, disp);
                     self.b.ins().sequence_point();
                 } else {
-                    self.b.ins().store(ACCESS, value, base, disp);
+                    self.store(value, base, disp);
                 }
                 return;
             }
             Op::StoreImm | Op::StoreXImm => {
                 let (base, disp) = self.address(r);
                 let value = self.constant(r.ty, crate::ir::immediate(r.ty, r.dst));
-                self.b.ins().store(ACCESS, value, base, disp);
+                self.store(value, base, disp);
                 return;
             }
             Op::Lea | Op::LeaX => {
@@ -334,6 +340,12 @@ impl Lowering<'_, '_> {
             Op::Ret => return self.ret(r),
         };
         self.write(r.dst, value);
+    }
+
+    /// A store that is not volatile.
+    fn store(&mut self, value: Value, base: Value, disp: i32) {
+        let ty = self.b.func.dfg.value_type(value);
+        self.b.ins().Store(Opcode::Store, ty, self.access, disp.into(), value, base);
     }
 
     /// The value of a register.

@@ -12,6 +12,7 @@ use std::fmt::Write;
 use regalloc_linearscan::{Hint, Interval, IntervalScan, by_coloring, by_usage};
 
 use super::intervals::{Known, Visitor, Wanted};
+use crate::choice;
 use crate::ir::shape::{Barrier, Shape, position};
 use crate::ir::{ArgValue, Op, VReg};
 use crate::jit::RegisterAllocator;
@@ -183,9 +184,9 @@ impl Allocator {
         let kept = if spare { known.registers.spare } else { 0 };
         for (i, &Wanted { reg, start, end, allowed, wish, heir_of }) in self.wanted.iter().enumerate() {
             self.index[reg as usize] = i as u32;
-            let hint = match self.index.get(heir_of as usize) {
-                Some(&at) if at != u32::MAX => Hint::like(at),
-                _ if wish < 64 => Hint::register(wish),
+            let hint = match (choice::hint(allowed & !kept, wish), self.index.get(heir_of as usize)) {
+                (wish @ 0..64, _) => Hint::register(wish),
+                (_, Some(&at)) if at != u32::MAX => Hint::like(at),
                 _ => Hint::NONE,
             };
             self.intervals.push(Interval { start, end, allowed: allowed & !kept, hint });
@@ -314,7 +315,8 @@ impl Visitor for Placing<'_> {
             Some(home) => home.place(),
             None => wanted.wish,
         };
-        let Some(place) = self.scan.place(wanted.start, wanted.end, wanted.allowed, self.preferred, hint) else {
+        let (preferred, hint) = (choice::some_of(self.preferred), choice::hint(wanted.allowed, hint));
+        let Some(place) = self.scan.place(wanted.start, wanted.end, wanted.allowed, preferred, hint) else {
             return false;
         };
         self.homes[wanted.reg as usize] = Home::new(place, wanted.end);

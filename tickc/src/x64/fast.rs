@@ -10,6 +10,7 @@ use super::branch::{cc, code_of};
 use super::encode::{Alu, rm_bits};
 use super::regs::*;
 use super::values::{SPARE, TEMPORARIES, has_more_than};
+use crate::choice;
 use crate::machine::{Binary, BinaryOp, Compare, Operand, kind};
 use crate::types::Type;
 
@@ -78,6 +79,7 @@ impl OnePass {
         if turned || !(a.is_outer_mem() && has_more_than(pool, SPARE) && self.buf.has_room()) {
             return self.binary_wide_any(op, a, b);
         }
+        let pool = choice::one_of(pool);
         let bit = pool & pool.wrapping_neg();
         let d = bit.trailing_zeros() as Reg;
         self.free = free ^ bit;
@@ -239,6 +241,7 @@ impl OnePass {
         if !has_more_than(pool, SPARE) {
             return self.multiply_constant_any(a, c);
         }
+        let pool = choice::one_of(pool);
         let bit = pool & pool.wrapping_neg();
         let d = bit.trailing_zeros() as Reg;
         self.free = free ^ bit;

@@ -9,6 +9,7 @@ use super::calls::{Convention, Location, bits};
 use super::encode::{Alu, op};
 use super::regs::*;
 use super::{OnePass, buffer, odd};
+use crate::choice;
 use crate::error::Error;
 use crate::machine::{Finished, Operand, Prologue, kind};
 use crate::trap::{CODE_STATUS, TrapKind};
@@ -46,6 +47,7 @@ static USED: [u32; ARGUMENTS.len()] = {
 
 impl OnePass {
     pub(super) fn begin_function(&mut self, prologue: &Prologue<'_>, homes: &mut Vec<Operand>) {
+        choice::begin();
         self.buf.reset(GAP as usize);
         self.free = GPRS | XMMS;
         self.used = 0;
@@ -67,6 +69,7 @@ impl OnePass {
         if !self.begin_in_registers(prologue, homes) {
             self.begin_anywhere(prologue, homes);
         }
+        self.free = choice::few(self.free);
     }
 
     /// Whether nothing is left of the function before.
@@ -113,7 +116,7 @@ impl OnePass {
             });
         });
         self.limit_location = convention.next(Type::Usize, false);
-        self.free &= !arrived;
+        self.free = choice::few(self.free & !arrived);
         self.used = arrived;
         // A parameter stays where it arrives, unless that is the stack, or calls would only send it elsewhere.
         if on_stack || self.calls {

@@ -9,6 +9,7 @@ use super::arith::{fits_wide, lea_factor};
 use super::calls::{Convention, Location};
 use super::encode::{Alu, op0f};
 use super::regs::*;
+use crate::choice;
 use crate::ir::shape::{Shape, position};
 use crate::ir::{ArgValue, Function, Op, Record, VReg, immediate};
 use crate::linear::{Allocation, Home, Registers};
@@ -34,8 +35,8 @@ impl OnePass {
     /// The registers as the allocator sees them.
     pub(crate) fn registers() -> Registers {
         Registers {
-            ints: GPRS.into(),
-            floats: XMMS.into(),
+            ints: choice::few(GPRS).into(),
+            floats: choice::few(XMMS).into(),
             preserved: CALLEE_SAVED.into(),
             spare: SPARE_REGISTERS.into(),
             results: [RAX, XMM0],

@@ -56,6 +56,7 @@ pub(crate) mod convention {
     pub(crate) use super::values::MAX_FRAME;
 }
 
+use crate::choice;
 use crate::error::Error;
 use crate::machine::{
     Binary, BinaryOp, Compare, Finished, JumpList, Machine, Operand, Place, Prologue, Target, UnaryOp, kind,
@@ -532,7 +533,7 @@ impl Machine for OnePass {
 
     fn lost(&self, homes: &mut dyn Iterator<Item = Operand>) -> u32 {
         let held = homes.filter(|home| home.is_reg()).fold(0, |mask, home| mask | 1 << home.reg());
-        (GPRS | XMMS) & !self.free & !held
+        (GPRS | XMMS) & !self.free & !held & !choice::hidden()
     }
 
     fn overflowed(&self) -> Option<usize> {

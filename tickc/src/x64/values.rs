@@ -10,6 +10,7 @@ use super::buffer::Buffer;
 use super::encode::{op, op_prefixed, op0f};
 use super::regs::*;
 use super::{OnePass, odd};
+use crate::choice;
 use crate::error::Error;
 use crate::machine::{Operand, kind};
 use crate::types::Type;
@@ -42,7 +43,7 @@ impl OnePass {
     /// A free register of a class, those that calls destroy first.
     #[inline(always)]
     pub(super) fn alloc(&mut self, class: u32) -> Reg {
-        let free = self.free & class;
+        let free = choice::one_of(self.free & class);
         let preferred = free & CALLER_SAVED;
         let pick = if preferred != 0 { preferred } else { free };
         if pick == 0 {
@@ -236,6 +237,7 @@ impl OnePass {
         if !has_more_than(free, TEMPORARIES) {
             return None;
         }
+        let free = choice::one_of(free);
         // With calls about, registers that survive them. Else rax first, as what is computed first is often what is returned;
         // rcx and rdx, which shifts and divisions want, last among those that need no saving.
         let saved = free & CALLEE_SAVED;
