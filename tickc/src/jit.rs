@@ -41,8 +41,8 @@ pub enum Tier {
     /// cannot be done, the function keeps its code. [`Func::tier`], [`Func::stats`] and [`Func::disassemble`] tell about the
     /// code that calls run at the moment.
     ///
-    /// Cost: compiling takes longer than in [`Tier::OnePass`], as the representation is built beside the code; a call takes a
-    /// jump through a word in memory; a function that is not hot yet takes some 24 bytes more per operation.
+    /// Cost: compiling takes two to four times as long as in [`Tier::OnePass`], as the representation is built beside the code
+    /// (docs/BENCHMARKS.md: longer than by linear scan for small functions, half as long for large ones); a call takes a jump through a word in memory; a function that is not hot yet takes some 24 bytes more per operation.
     ///
     /// ```
     /// use tickc::prelude::*;

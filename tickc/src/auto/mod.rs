@@ -53,8 +53,9 @@ use crate::x64::entry;
 ///
 /// Linear scan takes some 40 cycles per instruction of the function, Cranelift some 5,000 (docs/BENCHMARKS.md). A call runs about
 /// half a cycle per instruction without loops, and better code saves a tenth of that, or a third where registers are short: linear
-/// scan is repaid after 250 to 800 calls, and as much again stands against functions that are about to be forgotten. Cranelift is
-/// only taken for functions with loops, where a call runs many times as long.
+/// scan is repaid after 250 to 800 calls, and as much again stands against functions that are about to be forgotten. Cranelift,
+/// whose code is no better where control goes straight on (W1 to W4, W6), is only taken for functions with loops, where a call
+/// runs many times as long, and the code may be twice as fast.
 pub(crate) const HOT_AFTER: u32 = 2_000;
 
 /// Bytes of stack that better code may take beyond the first.

@@ -47,12 +47,8 @@ pub(super) fn request(hot: Weak<Hot>) -> bool {
 
 fn run() {
     loop {
-        let next = {
-            let mut queue = MORE.wait_while(queue(), |queue| queue.waiting.is_empty());
-            queue
-                .as_mut()
-                .map_or_else(|poisoned| poisoned.get_mut().waiting.pop_front(), |queue| queue.waiting.pop_front())
-        };
+        let waiting = MORE.wait_while(queue(), |queue| queue.waiting.is_empty());
+        let next = waiting.unwrap_or_else(PoisonError::into_inner).waiting.pop_front();
         // Neither locked nor counted by the queue from here on: a function may be dropped by this handle.
         if let Some(hot) = next.and_then(|hot| hot.upgrade()) {
             // A panic is a fault of a code generator: the function keeps the code that it has.
