@@ -201,7 +201,8 @@ impl Allocator {
         self.settle(known);
     }
 
-    /// What each interval's reads and writes cost in memory: eight times as much for each loop around them.
+    /// What each interval's reads and writes cost in memory, eight times as much for each loop around them; to linear scan, in relation
+    /// to its length: a register that a temporary does not take is of little use to others.
     fn weigh(&mut self, known: Known<'_>) {
         self.worth.clear();
         self.worth.resize(self.intervals.len(), 0);
@@ -221,6 +222,13 @@ impl Allocator {
                         add(reg, cost);
                     }
                 }
+            }
+        }
+        if matches!(self.method, RegisterAllocator::LinearScan | RegisterAllocator::CoarseLinearScan) {
+            for (worth, interval) in self.worth.iter_mut().zip(&self.intervals) {
+                let per_position =
+                    (u64::from(*worth) << 10) / u64::from(interval.end.saturating_sub(interval.start)).max(1);
+                *worth = per_position.min(u64::from(u32::MAX)) as u32;
             }
         }
     }
