@@ -8,7 +8,9 @@ use crate::ir::{ArgValue, Function, Op, Record};
 pub(super) fn is_anything_dead(f: &Function, records: &[Record], shape: &Shape) -> bool {
     shape.lives.iter().enumerate().skip(f.params.len()).any(|(reg, life)| {
         life.end() == 0 && {
-            records.get(life.start() as usize).is_some_and(|first| first.is_pure() && first.dst == reg as u32)
+            // An address and a load may come before the record that writes it.
+            let first = records.iter().skip(life.start() as usize).take(3);
+            first.copied().any(|record| record.defined() == Some(reg as u32) && record.is_pure())
         }
     })
 }
