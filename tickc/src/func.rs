@@ -294,8 +294,8 @@ impl<S> Func<S> {
         self.owner.current().data().tier
     }
 
-    /// Size of the code that it has now, number of instructions (decoded on request), and what `compile` took. Of an interpreted function, the
-    /// operations of the intermediate representation are its instructions.
+    /// Size of the code that it has now, number of instructions (decoded on request), and what `compile` took. Of an interpreted
+    /// function, the operations of the intermediate representation are its instructions.
     pub fn stats(&self) -> Stats {
         let (data, current) = (self.owner.data(), self.owner.current());
         let (instructions, bytes) = match data.program() {
@@ -311,7 +311,8 @@ impl<S> Func<S> {
         }
     }
 
-    /// The machine code that it has now as text, one instruction a line; of an interpreted function, its intermediate representation.
+    /// The machine code that it has now as text, one instruction a line; of an interpreted function, its intermediate
+    /// representation.
     pub fn disassemble(&self) -> String {
         if let Some(program) = self.owner.data().program() {
             return program.function().to_string();
