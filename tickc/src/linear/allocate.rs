@@ -226,9 +226,9 @@ impl Allocator {
         }
         if matches!(self.method, RegisterAllocator::LinearScan | RegisterAllocator::CoarseLinearScan) {
             for (worth, interval) in self.worth.iter_mut().zip(&self.intervals) {
-                let per_position =
-                    (u64::from(*worth) << 10) / u64::from(interval.end.saturating_sub(interval.start)).max(1);
-                *worth = per_position.min(u64::from(u32::MAX)) as u32;
+                // By the power of two of its length: among those that are about as long, what counts is how often they are used.
+                let length = interval.end.saturating_sub(interval.start).max(1);
+                *worth = ((u64::from(*worth) << 20) >> length.ilog2()).min(u64::from(u32::MAX)) as u32;
             }
         }
     }
