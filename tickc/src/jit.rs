@@ -25,7 +25,8 @@ use crate::{dump, ir, x64};
 pub enum Tier {
     /// Machine code in one pass while the fragments run: the fastest to compile. 'C's VCODE.
     OnePass,
-    /// Linear-scan register allocation over an intermediate representation: better code, for two to four times the time. 'C's ICODE.
+    /// Linear-scan register allocation over an intermediate representation: better code, for two to four times the time. 'C's
+    /// ICODE.
     LinearScan,
     /// Cranelift: the best code, some thousand cycles per instruction. Needs the feature `cranelift`, which is on by default.
     Cranelift,
@@ -41,8 +42,10 @@ pub enum Tier {
     /// cannot be done, the function keeps its code. [`Func::tier`], [`Func::stats`] and [`Func::disassemble`] tell about the
     /// code that calls run at the moment.
     ///
-    /// Cost: compiling takes two to four times as long as in [`Tier::OnePass`], as the representation is built beside the code
-    /// (docs/BENCHMARKS.md: longer than by linear scan for small functions, half as long for large ones); a call takes a jump through a word in memory; a function that is not hot yet takes some 24 bytes more per operation.
+    /// Cost: compiling takes two to four times as long as in [`Tier::OnePass`], as the representation is built beside
+    /// the code (docs/BENCHMARKS.md: longer than by linear scan for small functions, half as long for large ones); a
+    /// call takes a jump through a word in memory; a function that is not hot yet takes some 24 bytes more per
+    /// operation.
     ///
     /// ```
     /// use tickc::prelude::*;
