@@ -1,21 +1,25 @@
 //! Where fragments live: thread-local chunks that are counted as wholes.
 //!
-//! A fragment is a closure and its captures. Allocating one bumps a pointer; what is counted is the **chunk**: every handle
-//! (`Code`) adds one to the count of the chunk that its fragment lies in, and a chunk whose count reaches zero is rewound or
-//! freed as a whole, without looking at what is in it. tcc's arena, emptied at `compile`, with a life of its own.
+//! A fragment is a closure and its captures. Allocating one bumps a pointer. Each counts its handles (`Code`), and its **chunk**
+//! counts the fragments made in it and those whose last handle is gone; when these are as many, the chunk is rewound or freed
+//! as a whole, without looking at what is in it. tcc's arena, emptied at `compile`, with a life of its own.
 //!
 //! ```text
-//!   Code ──► ┌─ chunk, 32 KiB, aligned to its size ────────────────┐
-//!            │ count │ top │ deps │ fragment │ fragment │ … │ free │
-//!            └───────────────┬─────────────────────────────────────┘
-//!                            └─► older chunks and boxed fragments that fragments in here have captured
+//!   Code ──► ┌─ chunk, 32 KiB, aligned to its size ───────────────────────┐
+//!            │ top, made │ gone │ deps │ fragment │ fragment │ …     free │
+//!            └────────────────────┬───────────────────────────────────────┘
+//!                                 └─► older chunks and boxed fragments that fragments in here have captured
 //! ```
+//!
+//! What counting costs is not instructions but waiting: each change of a counter in memory waits for the one before. So no counter is
+//! changed by all: handles count at their own fragment, making fragments and dropping them at words of their own.
 //!
 //! # Invariants
 //! - A1: what lies in a chunk needs no drop. A fragment with a capture that does (or that captured such a fragment) is
 //!   **boxed**: allocated and counted on its own, so that captures die with their last handle and never after what they borrow.
 //! - A2: a fragment's captured fragments live as long as it does: in the same chunk, or in a chunk that the chunk's `deps`
-//!   hold one count of, or, for a boxed fragment, by a counted handle of its own.
+//!   hold (counted there like a fragment made, then gone), or, for a boxed fragment, by a counted handle of its own. The
+//!   handle in a chunk is not counted: whoever reaches it, through a fragment, does no more than instantiate it.
 //! - A3: dropping is flat: chains of chunks, and of boxed fragments that lie in each other's captures, are taken down by loops,
 //!   not by recursion.
 //! - A4: a boxed fragment is dropped before the drop of its last handle returns, unless that handle is a capture of one that is
@@ -35,16 +39,50 @@ const CHUNK: usize = 32 * 1024;
 /// Fragments that are larger or aligned more strictly than these are boxed.
 pub(super) const MAX_SIZE: usize = 4096;
 pub(super) const MAX_ALIGN: usize = 16;
+/// Fragments take multiples of this.
+const GRAIN: usize = 8;
 
 /// The head of a chunk.
 #[repr(C, align(16))]
 pub(super) struct Chunk {
-    /// Handles of fragments in here, plus chunks that depend on this one.
-    count: Cell<usize>,
-    /// Offset of the first free byte; grows.
-    top: Cell<usize>,
-    /// Older chunks of which this one holds a count.
+    /// In the lower half the offset of the first free byte, a multiple of 8; it grows. In units of [`MADE`]: how many fragments were
+    /// made in here, plus how many chunks depend on this one.
+    bump: Cell<u64>,
+    /// How many of those are gone: have no handle any more, depend on this chunk no more.
+    gone: Cell<u64>,
+    /// Older chunks that this one depends on.
     deps: RefCell<Vec<NonNull<Chunk>>>,
+}
+
+/// One fragment made, in [`Chunk::bump`]. There is no room in memory for as many as would overflow.
+const MADE: u64 = 1 << 32;
+
+impl Chunk {
+    /// The offset of the first free byte.
+    #[inline(always)]
+    fn top(&self) -> usize {
+        self.bump.get() as u32 as usize
+    }
+
+    /// Notes that a fragment is gone, or a chunk that depended on this one. Whether nobody is left.
+    #[inline(always)]
+    fn lose_one(&self) -> bool {
+        self.gone.set(self.gone.get() + 1);
+        !self.is_needed()
+    }
+
+    /// Whether there are handles of fragments in here, or chunks that depend on it.
+    #[inline(always)]
+    fn is_needed(&self) -> bool {
+        self.gone.get() != self.bump.get() / MADE
+    }
+
+    /// Makes the chunk empty.
+    #[inline(always)]
+    fn rewind(&self) {
+        self.bump.set(FIRST as u64);
+        self.gone.set(0);
+    }
 }
 
 const FIRST: usize = size_of::<Chunk>();
@@ -93,14 +131,14 @@ impl Drop for AtExit {
         let chunk = CURRENT.replace(null_mut());
         if let Some(chunk) = NonNull::new(chunk) {
             // SAFETY: `chunk` was current, hence it is live; as it is no longer current, the last handle frees it.
-            if unsafe { chunk.as_ref() }.count.get() == 0 {
+            if !unsafe { chunk.as_ref() }.is_needed() {
                 free_chunks(chunk);
             }
         }
     }
 }
 
-/// Room for a fragment of `layout` in the current chunk, and the chunk.
+/// Room for a fragment of `layout` in the current chunk, which counts it as made, and the chunk.
 ///
 /// `layout` is at most `MAX_SIZE` long and aligned to at most `MAX_ALIGN`.
 #[inline(always)]
@@ -109,9 +147,10 @@ pub(super) fn allocate(layout: Layout) -> (NonNull<u8>, NonNull<Chunk>) {
     if let Some(chunk) = NonNull::new(CURRENT.get()) {
         // SAFETY: the current chunk is live; only this thread knows of it.
         let head = unsafe { chunk.as_ref() };
-        let start = head.top.get().next_multiple_of(layout.align());
-        if start + layout.size() <= CHUNK {
-            head.top.set(start + layout.size());
+        let start = first_fit(head.top(), layout);
+        let end = start + layout.size().next_multiple_of(GRAIN);
+        if end <= CHUNK {
+            head.bump.set(head.bump.get() + (MADE + (end - head.top()) as u64));
             // SAFETY: `start` lies within the chunk's allocation.
             return (unsafe { chunk.cast::<u8>().add(start) }, chunk);
         }
@@ -119,13 +158,20 @@ pub(super) fn allocate(layout: Layout) -> (NonNull<u8>, NonNull<Chunk>) {
     allocate_in_new_chunk(layout)
 }
 
+/// Where a fragment of `layout` begins if the first free byte is at `top`, which is a multiple of [`GRAIN`].
+#[inline(always)]
+fn first_fit(top: usize, layout: Layout) -> usize {
+    if layout.align() <= GRAIN { top } else { top.next_multiple_of(layout.align()) }
+}
+
 #[cold]
 #[inline(never)]
 fn allocate_in_new_chunk(layout: Layout) -> (NonNull<u8>, NonNull<Chunk>) {
     // SAFETY: the layout has a size.
     let Some(chunk) = NonNull::new(unsafe { alloc(LAYOUT) }.cast::<Chunk>()) else { handle_alloc_error(LAYOUT) };
-    let start = FIRST.next_multiple_of(layout.align());
-    let head = Chunk { count: Cell::new(0), top: Cell::new(start + layout.size()), deps: RefCell::new(Vec::new()) };
+    let start = first_fit(FIRST, layout);
+    let end = start + layout.size().next_multiple_of(GRAIN);
+    let head = Chunk { bump: Cell::new(MADE + end as u64), gone: Cell::new(0), deps: RefCell::new(Vec::new()) };
     // SAFETY: freshly allocated, large enough and aligned.
     unsafe { chunk.write(head) };
     // During the thread's exit there may be no more `AT_EXIT` to give the chunk back: then it is never current, and its
@@ -133,9 +179,8 @@ fn allocate_in_new_chunk(layout: Layout) -> (NonNull<u8>, NonNull<Chunk>) {
     if AT_EXIT.try_with(|_| ()).is_ok() {
         let old = CURRENT.replace(chunk.as_ptr());
         if let Some(old) = NonNull::new(old) {
-            // SAFETY: the chunk that was current is live. Fragments just being made may still lie in it with a count of
-            // zero only if nobody holds a handle of them, so freeing it is right.
-            if unsafe { old.as_ref() }.count.get() == 0 {
+            // SAFETY: the chunk that was current is live.
+            if !unsafe { old.as_ref() }.is_needed() {
                 free_chunks(old);
             }
         }
@@ -157,18 +202,14 @@ unsafe fn chunk_of(fragment: NonNull<Header>) -> NonNull<Chunk> {
 /// Adds a handle.
 ///
 /// # Safety
-/// `fragment` is live.
+/// `fragment` is live, and has a handle.
 #[inline(always)]
 pub(super) unsafe fn retain(fragment: NonNull<Header>) {
-    // SAFETY: live, by the caller's promise; the count is that of its chunk or its box.
-    unsafe {
-        let count = if fragment.as_ref().flags & BOXED == 0 {
-            &chunk_of(fragment).as_ref().count
-        } else {
-            &boxed_of(fragment).as_ref().count
-        };
-        count.set(count.get() + 1);
-    }
+    // SAFETY: live, by the caller's promise.
+    let handles = unsafe { &fragment.as_ref().handles };
+    // As for `Rc`: so many can only be handles that were forgotten.
+    let Some(more) = handles.get().checked_add(1) else { std::process::abort() };
+    handles.set(more);
 }
 
 /// Takes a handle away, which lay at the address `handle`.
@@ -177,53 +218,64 @@ pub(super) unsafe fn retain(fragment: NonNull<Header>) {
 /// The caller owned the handle.
 #[inline(always)]
 pub(super) unsafe fn release(fragment: NonNull<Header>, handle: usize) {
-    // SAFETY: live, as the caller owns a handle.
+    // SAFETY: live, as the caller owns a handle; its last handle is gone if there are none left.
     unsafe {
-        if fragment.as_ref().flags & BOXED == 0 {
-            release_chunk(chunk_of(fragment));
+        if !forget_handle(fragment) {
+        } else if fragment.as_ref().flags & BOXED == 0 {
+            lose_one(chunk_of(fragment));
         } else {
             release_boxed(boxed_of(fragment), handle);
         }
     }
 }
 
+/// Takes a handle off the count of a fragment. Whether it was the last one.
+///
 /// # Safety
-/// The caller owned one count of the chunk.
+/// The caller owned the handle.
 #[inline(always)]
-unsafe fn release_chunk(chunk: NonNull<Chunk>) {
-    // SAFETY: live, as the caller owns a count.
+unsafe fn forget_handle(fragment: NonNull<Header>) -> bool {
+    // SAFETY: live, as the caller owns a handle.
+    let handles = unsafe { &fragment.as_ref().handles };
+    handles.set(handles.get() - 1);
+    handles.get() == 0
+}
+
+/// Notes that a fragment of a chunk is gone, or a chunk that depended on it.
+///
+/// # Safety
+/// The chunk counts it as made.
+#[inline(always)]
+unsafe fn lose_one(chunk: NonNull<Chunk>) {
+    // SAFETY: live, as somebody was counted until now.
     let head = unsafe { chunk.as_ref() };
-    let count = head.count.get() - 1;
-    head.count.set(count);
-    if count == 0 {
+    if head.lose_one() {
         // The usual case after `compile`: all fragments lie in the current chunk, and it depends on no other.
         if CURRENT.get() == chunk.as_ptr() && head.deps.borrow().is_empty() {
-            head.top.set(FIRST);
+            head.rewind();
         } else {
             free_chunks(chunk);
         }
     }
 }
 
-/// Frees a chunk with a count of zero, and the chunks whose last count it held (A3). The current chunk is rewound instead.
+/// Frees a chunk that nobody needs, and the chunks that nobody else needed (A3). The current chunk is rewound instead.
 #[cold]
 #[inline(never)]
 fn free_chunks(first: NonNull<Chunk>) {
     let mut work = vec![first];
     while let Some(chunk) = work.pop() {
-        // SAFETY: a chunk in `work` is live and nobody holds a count of it.
+        // SAFETY: a chunk in `work` is live and nobody needs it.
         let deps = unsafe { chunk.as_ref() }.deps.take();
         for dep in deps {
-            // SAFETY: `chunk` held a count of `dep`.
-            let count = unsafe { &dep.as_ref().count };
-            count.set(count.get() - 1);
-            if count.get() == 0 {
+            // SAFETY: live, as `chunk` was counted there.
+            if unsafe { dep.as_ref() }.lose_one() {
                 work.push(dep);
             }
         }
         if CURRENT.get() == chunk.as_ptr() {
             // SAFETY: live, as it is current.
-            unsafe { chunk.as_ref() }.top.set(FIRST);
+            unsafe { chunk.as_ref() }.rewind();
         } else {
             // SAFETY: allocated by `allocate_in_new_chunk` with this layout; its head was live until here.
             unsafe {
@@ -237,53 +289,41 @@ fn free_chunks(first: NonNull<Chunk>) {
 /// Turns the counted handle of `captured`, which is about to be stored in `chunk`, into a dependence of the chunk (A2).
 ///
 /// # Safety
-/// The caller owns a handle of `captured`, which is not boxed, gives it up, and stores a plain pointer in `chunk`.
+/// The caller owns a handle of `captured`, which is not boxed, gives it up, and stores a plain pointer in `chunk`, which is live.
 #[inline(always)]
 pub(super) unsafe fn settle(captured: NonNull<Header>, chunk: NonNull<Chunk>) {
     // SAFETY: live and not boxed, by the caller's promise.
     let holder = unsafe { chunk_of(captured) };
-    if holder == chunk {
-        // SAFETY: live; the count cannot reach zero before the new fragment's handle is counted, because it is counted first.
-        let count = unsafe { &chunk.as_ref().count };
-        count.set(count.get() - 1);
-    } else {
-        settle_elsewhere(holder, chunk);
+    if holder != chunk {
+        depend(chunk, holder);
     }
-}
-
-#[cold]
-#[inline(never)]
-fn settle_elsewhere(holder: NonNull<Chunk>, chunk: NonNull<Chunk>) {
-    // SAFETY: both are live: `holder` by the handle given up here, `chunk` by the handle being made.
+    // SAFETY: the caller owned the handle. If it was the last, the holder loses the fragment; it is not freed, as `chunk` depends
+    // on it, or counts the fragment being made in it.
     unsafe {
-        let mut deps = chunk.as_ref().deps.borrow_mut();
-        // Captures come in runs from one chunk, so the last few entries are the ones worth looking at; a duplicate is
-        // harmless, as it holds a count of its own.
-        if deps.iter().rev().take(8).any(|&d| d == holder) {
-            drop(deps);
-            release_chunk(holder);
-        } else {
-            deps.push(holder);
+        if forget_handle(captured) {
+            lose_one(holder);
         }
     }
 }
 
-/// A handle for the first time.
-///
-/// # Safety
-/// `chunk` is live.
-#[inline(always)]
-pub(super) unsafe fn count_first(chunk: NonNull<Chunk>) {
-    // SAFETY: live, by the caller's promise.
-    let count = unsafe { &chunk.as_ref().count };
-    count.set(count.get() + 1);
+/// Lets `chunk` depend on `holder`.
+#[cold]
+#[inline(never)]
+fn depend(chunk: NonNull<Chunk>, holder: NonNull<Chunk>) {
+    // SAFETY: both are live: `holder` by a handle that the caller has, `chunk` by the fragment being made.
+    let (chunk, head) = unsafe { (chunk.as_ref(), holder.as_ref()) };
+    let mut deps = chunk.deps.borrow_mut();
+    // Captures come in runs from one chunk, so the last few entries are the ones worth looking at; a duplicate is harmless, as it
+    // is counted on its own.
+    if !deps.iter().rev().take(8).any(|&dep| dep == holder) {
+        head.bump.set(head.bump.get() + MADE);
+        deps.push(holder);
+    }
 }
 
 /// The head of a boxed fragment; the fragment's own [`Header`] follows at once.
 #[repr(C, align(16))]
 pub(super) struct Boxed {
-    /// Handles.
-    count: Cell<usize>,
     /// Drops the captures and frees the memory, after [`Dropping::begin`].
     drop: unsafe fn(NonNull<Boxed>, &Dropping),
     /// The header of the fragment.
@@ -299,15 +339,9 @@ unsafe fn boxed_of(fragment: NonNull<Header>) -> NonNull<Boxed> {
 }
 
 /// # Safety
-/// The caller owned a handle.
+/// The caller owned the last handle, which lay at the address `handle`.
 #[inline(never)]
 unsafe fn release_boxed(boxed: NonNull<Boxed>, handle: usize) {
-    // SAFETY: live, as the caller owned a handle.
-    let count = unsafe { &boxed.as_ref().count };
-    count.set(count.get() - 1);
-    if count.get() != 0 {
-        return;
-    }
     let outer = DROPPING.get();
     // SAFETY: it lies in the frame of a call of `drop_boxed` that has not ended: at its end that call takes it out of `DROPPING`.
     if let Some(outer) = unsafe { outer.as_ref() } {
@@ -345,8 +379,8 @@ fn drop_boxed(boxed: NonNull<Boxed>, outer: *const Dropping) {
 }
 
 impl Boxed {
-    /// The head of a boxed fragment with one handle.
+    /// The head of a boxed fragment.
     pub(super) fn new(drop: unsafe fn(NonNull<Boxed>, &Dropping), header: Header) -> Boxed {
-        Boxed { count: Cell::new(1), drop, header }
+        Boxed { drop, header }
     }
 }

@@ -193,7 +193,7 @@ impl<X> Hoist for Plain<X> {
 }
 
 /// All captures of a fragment: `(a, (b, (c, ())))`.
-pub trait Hoists: private::Settle {
+pub trait Hoists: private::Store {
     /// Whether any needs a drop, handles of fragments apart.
     const NEEDS_DROP: bool;
     /// What is known of the fragments captured, together.
@@ -205,20 +205,24 @@ pub trait Hoists: private::Settle {
 mod private {
     use super::{Chunk, NonNull};
     /// The part of [`super::Hoists`] that only this module may call.
-    pub trait Settle {
-        /// Turns the handles of captured fragments into dependences of the chunk they are about to be stored in.
+    pub trait Store: Sized {
+        /// Moves the hoists to where they belong in `chunk`, and turns the handles of fragments among them into dependences of
+        /// that chunk.
+        ///
+        /// One by one: a tuple put together in memory would be copied in other pieces than it was written in, for which the
+        /// processor waits until they have left its store buffer.
         ///
         /// # Safety
-        /// The hoists are stored in `chunk` and never dropped; none is boxed.
+        /// `place` may be written to, lies in `chunk`, and is never dropped; none of the hoists is boxed. `self` is not used again.
         #[expect(private_interfaces, reason = "only this module calls it")]
-        unsafe fn settle(&self, chunk: NonNull<Chunk>);
+        unsafe fn store(&self, place: *mut Self, chunk: NonNull<Chunk>);
     }
 }
 
-impl private::Settle for () {
+impl private::Store for () {
     #[inline(always)]
     #[expect(private_interfaces, reason = "only this module calls it")]
-    unsafe fn settle(&self, _: NonNull<Chunk>) {}
+    unsafe fn store(&self, _: *mut (), _: NonNull<Chunk>) {}
 }
 impl Hoists for () {
     const NEEDS_DROP: bool = false;
@@ -231,16 +235,18 @@ impl Hoists for () {
         false
     }
 }
-impl<A: Hoist, B: Hoists> private::Settle for (A, B) {
+impl<A: Hoist, B: Hoists> private::Store for (A, B) {
     #[inline(always)]
     #[expect(private_interfaces, reason = "only this module calls it")]
-    unsafe fn settle(&self, chunk: NonNull<Chunk>) {
-        // SAFETY: by the caller's promise; the header is that of a handle in `self`, which is given up.
+    unsafe fn store(&self, place: *mut Self, chunk: NonNull<Chunk>) {
+        let (first, rest) = self;
+        // SAFETY: by the caller's promise; the header is that of the handle that is moved into the chunk.
         unsafe {
-            if let Some(header) = self.0.header() {
+            (&raw mut (*place).0).copy_from_nonoverlapping(first, 1);
+            rest.store(&raw mut (*place).1, chunk);
+            if let Some(header) = first.header() {
                 arena::settle(header.cast(), chunk);
             }
-            self.1.settle(chunk);
         }
     }
 }

@@ -10,7 +10,9 @@
 mod arena;
 mod capture;
 
+use std::cell::Cell;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 pub use capture::{Captured, Hoist, Hoists, Lift, LiftValue, Lifted, Plain, Splice, lift_capture, splice_capture};
@@ -33,7 +35,7 @@ pub mod flags {
     /// It splices fragments that are made while it is instantiated: nothing is known of them.
     pub const DEFERRED: u32 = 4;
 }
-/// Not in a chunk, but counted on its own; see [`arena`].
+/// Not in a chunk, but in a box of its own; see [`arena`].
 const BOXED: u32 = 1 << 31;
 
 /// The head of every fragment.
@@ -43,6 +45,8 @@ struct Header {
     emit: unsafe fn(NonNull<Header>, &mut Emitter) -> Operand,
     /// See [`flags`].
     flags: u32,
+    /// How many handles there are.
+    handles: Cell<u32>,
 }
 
 #[repr(C)]
@@ -249,19 +253,21 @@ where
     H: Hoists,
     F: Fn(&mut Emitter, &H) -> Val<T>,
 {
-    let header = Header { emit: emit::<T, H, F>, flags: flags | hoists.flags() };
+    let header = Header { emit: emit::<T, H, F>, flags: flags | hoists.flags(), handles: Cell::new(1) };
     let fits = size_of::<Fragment<H, F>>() <= arena::MAX_SIZE && align_of::<Fragment<H, F>>() <= arena::MAX_ALIGN;
     if !fits || H::NEEDS_DROP || std::mem::needs_drop::<F>() || hoists.holds_boxed() {
         return boxed::<T, H, F>(header, hoists, body);
     }
+    let hoists = ManuallyDrop::new(hoists);
     let (memory, chunk) = arena::allocate(std::alloc::Layout::new::<Fragment<H, F>>());
     let memory = memory.cast::<Fragment<H, F>>();
-    // SAFETY: the memory is new, large and aligned enough. The new handle is counted before the captured ones are settled.
-    // Nothing in the fragment needs a drop: `F` and the hoists do not, but for handles of fragments, which `settle` takes over.
+    let fragment = memory.as_ptr();
+    // SAFETY: the memory is new, large and aligned enough. Nothing in the fragment needs a drop: `F` and the hoists do not, but
+    // for handles of fragments, which `store` takes over; they are not used here again.
     unsafe {
-        arena::count_first(chunk);
-        hoists.settle(chunk);
-        memory.write(Fragment { header, hoists, body });
+        (&raw mut (*fragment).header).write(header);
+        (&raw mut (*fragment).body).write(body);
+        hoists.store(&raw mut (*fragment).hoists, chunk);
     }
     Handle(memory.cast())
 }
@@ -308,7 +314,7 @@ where
         // SAFETY: made by `Box::into_raw` of a `Whole<H, F>` below.
         drop(unsafe { Box::from_raw(whole) });
     }
-    let header = Header { emit: emit::<T, H, F>, flags: header.flags | BOXED };
+    let header = Header { emit: emit::<T, H, F>, flags: header.flags | BOXED, ..header };
     let head = Boxed::new(drop_whole::<H, F>, header);
     let whole = Box::into_raw(Box::new(Whole { head, hoists, body }));
     // SAFETY: the pointer comes from a box, so neither it nor a field's address is null.
