@@ -226,7 +226,7 @@ impl Entry {
     #[inline]
     fn channel(&self, site: u16, key: Key, hash: u64) -> Option<u32> {
         let word = self.check.load(Ordering::Acquire).wrapping_sub(hash);
-        (self.key() == key && word >> SITE == site.into()).then_some(word as u32)
+        (self.key() == key && word >> SITE == u64::from(site)).then_some(word as u32)
     }
 
     /// The check goes first: from then on it is no entry of the key before.

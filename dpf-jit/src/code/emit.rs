@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicU64;
 use smallvec::SmallVec;
 use tickc::prelude::*;
 
-use super::load::{Base, load_bytes, load_number, word_is};
+use super::load::{Base, advanced, load_bytes, load_number, word_is};
 use super::plan::{Arm, Kind, LEVELS, Needs, Node, Test, as_loaded, common};
 use crate::filter::{Field, Rank};
 use crate::trie::FilterSet;
@@ -381,8 +381,7 @@ impl<'a> Emitter<'a> {
         let (mask, left) = (u64::from(*mask), u32::from(*left));
         let behind = move |end: Var<usize>| {
             tick!(move {
-                // SAFETY: L3.
-                let next = unsafe { @base.add(((@value & $mask) << $left) as usize) };
+                let next = @(advanced(base, &value, mask, left));
                 @({
                     let mut inside = Here { level: level + 1, end: Some(end), ..here };
                     inside.bases[level + 1] = next;

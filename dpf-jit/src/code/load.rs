@@ -75,3 +75,20 @@ pub(super) fn load_number<'a>(base: Base, offset: u32, width: u8, limit: u32) ->
     let down = 64 - 8 * u32::from(width);
     tick!(@loaded.swap_bytes() >> $down)
 }
+
+/// The base of the next level: `(value & mask) << left` bytes behind `base`, within or at the end of what the caller has checked, or
+/// compared with the packet's end before anything there is loaded.
+pub(super) fn advanced<'a>(base: Base, value: &Code<'a, u64>, mask: u64, left: u32) -> Code<'a, *const u8> {
+    let count = tick!((@value & $mask) as usize);
+    // As elements of that size: their index is scaled by the addressing of memory.
+    match left {
+        // SAFETY: L3.
+        1 => tick!(unsafe { (@base as *const u16).add(@count) as *const u8 }),
+        // SAFETY: L3.
+        2 => tick!(unsafe { (@base as *const u32).add(@count) as *const u8 }),
+        // SAFETY: L3.
+        3 => tick!(unsafe { (@base as *const u64).add(@count) as *const u8 }),
+        // SAFETY: L3.
+        _ => tick!(unsafe { @base.add(@count << $left) }),
+    }
+}

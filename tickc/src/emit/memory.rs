@@ -284,12 +284,14 @@ impl Emitter {
     }
 
     fn offset<P: Pointer>(&mut self, p: Val<P>, n: Operand) -> Val<P> {
-        let bytes = self.binary(
-            Binary { op: BinaryOp::Mul, ty: Type::Isize },
-            n,
-            Operand::constant(size_of::<P::Pointee>() as u64),
-        );
-        Val::new(self.binary(Binary { op: BinaryOp::Add, ty: Type::Ptr }, p.into_operand(), bytes))
+        let (p, size) = (p.into_operand(), size_of::<P::Pointee>());
+        if matches!(size, 2 | 4 | 8) && !n.is_const() && !p.is_const() {
+            // What memory operands can scale an instruction that computes their address can, too.
+            let place = self.element_address(p, n, size);
+            return Val::new(self.machine.pointer(place));
+        }
+        let bytes = self.binary(Binary { op: BinaryOp::Mul, ty: Type::Isize }, n, Operand::constant(size as u64));
+        Val::new(self.binary(Binary { op: BinaryOp::Add, ty: Type::Ptr }, p, bytes))
     }
 
     /// `p.add(n)`.

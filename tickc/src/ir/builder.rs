@@ -550,7 +550,17 @@ impl Builder {
 
     /// A binary operation on 64 bits with a result of its own.
     #[inline(always)]
-    fn binary_wide(&mut self, op: BinaryOp, mut a: Operand, mut b: Operand) -> Operand {
+    fn binary_wide(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
+        if a.is_vreg() && b.is_vreg() && !a.is_in_place() {
+            let dst = self.new_vreg(Type::I64);
+            self.emit(Op::Binary, Type::I64, op as u16, dst, a.vreg(), b.vreg());
+            return Operand::vreg_temp(dst);
+        }
+        self.binary_wide_any(op, a, b)
+    }
+
+    #[inline(never)]
+    fn binary_wide_any(&mut self, op: BinaryOp, mut a: Operand, mut b: Operand) -> Operand {
         const TY: Type = Type::I64;
         if a.is_in_place() {
             self.binary_wide_into(op, a.vreg(), a, b);
@@ -736,10 +746,13 @@ impl Machine for Builder {
         if from.size() == 8 && to.size() == 8 && !from.is_float() && !to.is_float() {
             return a;
         }
-        let a = self.to_vreg(from, a);
         if from.is_float() || to.is_float() {
+            let a = self.to_vreg(from, a);
             self.barrier(false);
+            return self.emit_unary(Op::Convert, to, from as u16, a);
         }
+        // A load that extends is one instruction.
+        let a = if a.kind() == kind::MEM { self.forward_load(from, Address::of(a)) } else { self.to_vreg(from, a) };
         self.emit_unary(Op::Convert, to, from as u16, a)
     }
 
@@ -1007,6 +1020,7 @@ impl Machine for Builder {
     }
 
     fn trap_if(&mut self, condition: Operand, trap: TrapKind) {
+        self.shape.traps = true;
         let p = self.to_condition(condition);
         if p.is_plain() {
             return self.rewrite(p, Op::TrapIf, Op::TrapIfImm, trap as u32, true);
@@ -1017,6 +1031,7 @@ impl Machine for Builder {
     }
 
     fn trap_code(&mut self, code: Operand) {
+        self.shape.traps = true;
         let code = self.to_vreg(Type::U32, code);
         self.emit(Op::TrapCode, Type::U32, 0, 0, code, 0);
     }

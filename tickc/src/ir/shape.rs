@@ -108,6 +108,8 @@ pub(crate) struct Shape {
     pub(crate) has_forwards: bool,
     /// Whether there are registers that are zero on entry.
     pub(crate) has_zeroed: bool,
+    /// Whether any record may end the call with a trap, calls apart.
+    pub(crate) traps: bool,
     /// Whether control may enter a loop elsewhere than at its top: there are labels of the user's.
     pub(crate) has_labels: bool,
     /// Whether reads may have been forgotten again, so that lives may be longer than they need be.
@@ -124,6 +126,7 @@ impl Default for Shape {
             forwards: [Self::NO_FORWARD; Type::ALL.len()],
             has_forwards: false,
             has_zeroed: false,
+            traps: false,
             has_labels: false,
             retracted: false,
         }
@@ -138,7 +141,7 @@ impl Shape {
         self.loops.clear();
         self.barriers.clear();
         self.returned.clear();
-        (self.has_labels, self.retracted, self.has_zeroed) = (false, false, false);
+        (self.has_labels, self.retracted, self.has_zeroed, self.traps) = (false, false, false, false);
         if self.has_forwards {
             self.forwards = [Self::NO_FORWARD; Type::ALL.len()];
             self.has_forwards = false;

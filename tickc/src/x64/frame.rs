@@ -207,7 +207,7 @@ impl OnePass {
                 self.return_condition(value);
             } else {
                 self.put_result(ty, value);
-                self.buf.byte(RET);
+                self.ret();
             }
             self.end = self.buf.pos();
             self.start = GAP;
@@ -216,15 +216,20 @@ impl OnePass {
         self.finish_any(ty, value, open)
     }
 
+    /// Returns from a function without a frame.
+    pub(super) fn ret(&mut self) {
+        self.buf.byte(RET);
+    }
+
     /// Returns a condition from a function without a frame: returning twice is shorter than meeting.
     fn return_condition(&mut self, value: Operand) {
         let is_false = self.jump_false(value);
         self.buf.mov_ri(RAX, 1);
-        self.buf.byte(RET);
+        self.ret();
         if is_false != 0 {
             self.land_list(is_false);
             self.buf.zero(RAX);
-            self.buf.byte(RET);
+            self.ret();
         }
     }
 

@@ -86,9 +86,13 @@ impl OnePass {
             barrier: 0,
             free,
             may_use_scratch: false,
+            is_frameless: false,
         };
         encoder.enter(f);
+        encoder.is_frameless = encoder.will_be_frameless(f);
+        let is_frameless = encoder.is_frameless;
         let finished = encoder.records(f, records);
+        debug_assert!(!is_frameless || finished.stack() == 8 && !finished.is(Finished::TRAPS), "it has a frame");
         self.settle_jumps();
         finished
     }
@@ -108,6 +112,8 @@ struct Encoder<'a> {
     free: u32,
     /// Whether the scratch register may be part of the address to come.
     may_use_scratch: bool,
+    /// Whether a return is no more than a `ret`.
+    is_frameless: bool,
 }
 
 impl Encoder<'_> {
@@ -134,6 +140,16 @@ impl Encoder<'_> {
             // Code that cannot be reached reads what nobody wrote.
             _ => Operand::constant(0),
         }
+    }
+
+    /// Whether the function will have neither frame nor traps. Only barriers take slots or call.
+    fn will_be_frameless(&self, f: &Function) -> bool {
+        let saved = self.allocation.used & CALLEE_SAVED;
+        saved | self.allocation.slot_count | self.m.odd == 0
+            && !self.allocation.has_spare
+            && self.shape.barriers.is_empty()
+            && !self.shape.traps
+            && f.calls.is_empty()
     }
 
     /// Moves the parameters to their homes, and zeroes what starts at zero.
@@ -303,8 +319,12 @@ impl Encoder<'_> {
             Op::Ret => {
                 let value = if r.ty == Type::Unit { Operand::UNIT } else { self.operand(r.a) };
                 self.m.put_result(r.ty, value);
-                let jump = self.m.jump_always();
-                self.m.returns = self.m.merge_lists(self.m.returns, jump);
+                if self.is_frameless {
+                    self.m.ret();
+                } else {
+                    let jump = self.m.jump_always();
+                    self.m.returns = self.m.merge_lists(self.m.returns, jump);
+                }
             }
             Op::Unreachable => {}
             _ => debug_assert!(false, "{:?} is emitted elsewhere", r.op),

@@ -12,15 +12,21 @@ pub(crate) const TIERS: &[Tier] = if cfg!(feature = "cranelift") {
     &[Tier::OnePass, Tier::LinearScan, Tier::Interp]
 };
 
-/// The tier under test: that which the crate of the tests is named after, else the default one. `interp.rs` and `cranelift.rs` run
-/// the tests of other files once more.
+/// Set to the tier under test, if it is not the one-pass tier.
+pub(crate) const TIER: &str = "TICKC_TEST_TIER";
+
+/// The tier under test.
 pub(crate) fn tier() -> Tier {
-    match env!("CARGO_CRATE_NAME") {
-        "interp" => Tier::Interp,
-        "linear" => Tier::LinearScan,
-        "auto" => Tier::Auto,
-        "cranelift" => Tier::Cranelift,
-        _ => Tier::OnePass,
+    if cfg!(miri) {
+        return Tier::Interp;
+    }
+    match std::env::var(TIER).as_deref() {
+        Err(_) => Tier::OnePass,
+        Ok("linear-scan") => Tier::LinearScan,
+        Ok("interp") => Tier::Interp,
+        Ok("cranelift") => Tier::Cranelift,
+        Ok("auto") => Tier::Auto,
+        Ok(other) => panic!("{TIER}={other}: linear-scan, interp, cranelift or auto"),
     }
 }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(unused_variables, reason = "programs that are refused")]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::cell::Cell;

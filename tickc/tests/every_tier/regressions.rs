@@ -1,5 +1,6 @@
 //! What random programs found, each as small as it would get, named after what was wrong.
 #![forbid(unsafe_code)]
+#[path = "../support/mod.rs"]
 mod support;
 
 use support::jit;

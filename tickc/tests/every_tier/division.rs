@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::all, reason = "divisors and dividends are written alike for all types")]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use tickc::prelude::*;

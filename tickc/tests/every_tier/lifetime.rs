@@ -1,6 +1,7 @@
 //! Who owns what, and how long it lives: functions and fragments, what they capture, stacks and panics, on any thread.
 #![forbid(unsafe_code)]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::cell::{Cell, RefCell};

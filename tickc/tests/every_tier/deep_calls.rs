@@ -1,5 +1,6 @@
 //! Calls of dynamic code by dynamic code: recursion, arguments on the stack, traps on the way.
 #![forbid(unsafe_code)]
+#[path = "../support/mod.rs"]
 mod support;
 
 use support::jit;

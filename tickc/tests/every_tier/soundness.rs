@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use support::jit;

@@ -3,6 +3,7 @@
 //! registers are few; many arguments. All in the one-pass tier, in the interpreter, and across both.
 #![forbid(unsafe_code)]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(unused_variables, clippy::diverging_sub_expression, reason = "programs that are refused")]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::panic::Location;

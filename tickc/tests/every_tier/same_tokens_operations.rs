@@ -19,6 +19,7 @@
     reason = "odd code is what finds errors, and both sides must be made of the same tokens"
 )]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use support::jit;

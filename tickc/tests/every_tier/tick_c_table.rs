@@ -3,6 +3,7 @@
 
 #![allow(unsafe_code, reason = "the programs whose variables are captured by address")]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::cell::RefCell;

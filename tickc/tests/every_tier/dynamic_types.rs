@@ -1,6 +1,7 @@
 //! Functions, calls and values whose types are known only at run time.
 #![deny(unsafe_code)]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::sync::{Arc, Mutex};

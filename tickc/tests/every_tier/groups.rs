@@ -1,6 +1,7 @@
 //! Mutually recursive functions: declared before they are defined, compiled as one group, freed together.
 #![forbid(unsafe_code)]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::panic::Location;

@@ -1,6 +1,7 @@
 //! Rust closures called by dynamic code: their arguments and results, how long they live, their panics, and the stack.
 #![forbid(unsafe_code)]
 
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};

@@ -1,6 +1,7 @@
 //! Every construct of the language once, against Rust.
 #![forbid(unsafe_code)]
 #![allow(clippy::all, reason = "programs under test are written every way there is")]
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::sync::Arc;
