@@ -55,8 +55,13 @@ use crate::x64::entry;
 /// half a cycle per instruction without loops, and better code saves a tenth of that, or a third where registers are short: linear
 /// scan is repaid after 250 to 800 calls, and as much again stands against functions that are about to be forgotten. Cranelift,
 /// whose code is no better where control goes straight on (W1 to W4, W6), is only taken for functions with loops, where a call
-/// runs many times as long, and the code may be twice as fast.
+/// runs many times as long, and the code may be twice as fast, unless they carry too much around (`MOST_AROUND_A_LOOP`).
 pub(crate) const HOT_AFTER: u32 = 2_000;
+
+/// Where loops carry more integers around than this, linear scan is taken, too: with 17 and more its code is 1.3 to 2 times as fast as
+/// Cranelift's, which splits their lives within the loop (docs/BENCHMARKS.md). With fewer it is the other way round.
+#[cfg(feature = "cranelift")]
+const MOST_AROUND_A_LOOP: u32 = 16;
 
 /// Bytes of stack that better code may take beyond the first.
 const MORE_STACK: u32 = 512;
@@ -148,6 +153,7 @@ impl Kept {
         self.function.traps = self.said.is(Finished::TRAPS);
         #[cfg(feature = "cranelift")]
         if !self.shape.loops.is_empty()
+            && self.shape.most_around_a_loop() <= MOST_AROUND_A_LOOP
             && let Ok(owner) = self.compile_by_cranelift()
         {
             return Ok(owner);

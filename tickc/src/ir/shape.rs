@@ -154,6 +154,26 @@ impl Shape {
         self.has_forwards = true;
     }
 
+    /// The most integers that are alive where any loop begins. Cost: proportional to registers, records and loops.
+    #[cfg(feature = "cranelift")]
+    pub(crate) fn most_around_a_loop(&self) -> u32 {
+        let tops = self.loops.iter().map(|l| l.top as usize).max().map_or(0, |top| top + 1);
+        // How many more are alive at a record than at the one before it.
+        let mut more = vec![0_i32; tops + 1];
+        for life in self.lives.iter().filter(|life| !life.is_float() && life.end() != 0) {
+            more[(life.start() as usize).min(tops)] += 1;
+            more[(life.end() as usize / 2).min(tops)] -= 1;
+        }
+        let alive: Vec<i32> = more
+            .iter()
+            .scan(0, |alive, more| {
+                *alive += more;
+                Some(*alive)
+            })
+            .collect();
+        self.loops.iter().map(|l| alive[l.top as usize]).max().unwrap_or(0).max(0) as u32
+    }
+
     /// Whether there are registers that need no home like others: of loads, or zero on entry.
     #[inline(always)]
     pub(crate) fn has_exceptions(&self) -> bool {

@@ -44,6 +44,31 @@ fn squares_below(n: i64) -> i64 {
     (0..n).map(|i| i * i).sum()
 }
 
+/// A loop around which `count` variables are carried, besides its own.
+fn carried(jit: &Jit, count: usize) -> Func<fn(i64) -> i64> {
+    let variables: Vec<Var<i64>> = (0..count).map(|_| Var::local()).collect();
+    jit.compile(tick!(|n: i64| -> i64 {
+        for (k, v) in $(variables.iter().enumerate()) { @v = n + $(k as i64); }
+        for i in 0..n {
+            for k in $(0..count) { @(variables[k]) = @(variables[k]) ^ @(variables[(k + 1) % count]) + i; }
+        }
+        let mut sum = 0;
+        for v in $(variables.iter()) { sum += @v; }
+        sum
+    }))
+    .unwrap()
+}
+
+#[test]
+fn where_a_loop_carries_much_around_it_is_linear_scan() {
+    for (count, tier) in [(6, OF_LOOPS), (20, OF_OTHERS)] {
+        let (f, one_pass) =
+            (carried(&auto(3), count), carried(&Jit::builder().tier(Tier::OnePass).build().unwrap(), count));
+        until_better(&f, || assert_eq!(f.call(9), one_pass.call(9)));
+        assert_eq!((f.tier(), f.call(50)), (tier, one_pass.call(50)), "{count} variables");
+    }
+}
+
 #[test]
 fn hot_functions_get_better_code() {
     let f = auto(10).compile(tick!(|x: i64| -> i64 { x * 3 + 1 })).unwrap();
