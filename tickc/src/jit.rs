@@ -37,10 +37,10 @@ pub enum Tier {
     ///
     /// Calls are counted: from Rust, from dynamic code, and of a function by itself; turns of loops are not. After so many
     /// ([`JitBuilder::hot_after`]), a thread that all functions share compiles the function once more, from the intermediate
-    /// representation: with Cranelift if it has loops and Cranelift is built in, else by linear scan. As soon as that is
-    /// done, calls run the new code, and those in progress end in the old one; both live until the function is dropped. If it
-    /// cannot be done, the function keeps its code. [`Func::tier`], [`Func::stats`] and [`Func::disassemble`] tell about the
-    /// code that calls run at the moment.
+    /// representation: with Cranelift, if that is built in, where there are loops that carry at most 16 integers around, else
+    /// by linear scan. As soon as that is done, calls run the new code, and those in progress end in the old one; both live until
+    /// the function is dropped. If it cannot be done, the function keeps its code. [`Func::tier`], [`Func::stats`] and
+    /// [`Func::disassemble`] tell about the code that calls run at the moment.
     ///
     /// Cost: compiling takes two to four times as long as in [`Tier::OnePass`], as the representation is built beside
     /// the code (docs/BENCHMARKS.md: longer than by linear scan for small functions, half as long for large ones); a
