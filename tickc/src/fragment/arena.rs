@@ -1,4 +1,4 @@
-//! Where fragments live: thread-local chunks that are counted as wholes.
+//! Where fragments live: thread-local chunks that are rewound or freed as wholes.
 //!
 //! A fragment is a closure and its captures. Allocating one bumps a pointer. Each counts its handles (`Code`), and its **chunk**
 //! counts the fragments made in it and those whose last handle is gone; when these are as many, the chunk is rewound or freed
@@ -8,7 +8,7 @@
 //!   Code ──► ┌─ chunk, 32 KiB, aligned to its size ───────────────────────┐
 //!            │ top, made │ gone │ deps │ fragment │ fragment │ …     free │
 //!            └────────────────────┬───────────────────────────────────────┘
-//!                                 └─► older chunks and boxed fragments that fragments in here have captured
+//!                                 └─► older chunks with fragments that fragments in here have captured
 //! ```
 //!
 //! What counting costs is not instructions but waiting: each change of a counter in memory waits for the one before. So no counter is
@@ -18,13 +18,15 @@
 //! - A1: what lies in a chunk needs no drop. A fragment with a capture that does (or that captured such a fragment) is
 //!   **boxed**: allocated and counted on its own, so that captures die with their last handle and never after what they borrow.
 //! - A2: a fragment's captured fragments live as long as it does: in the same chunk, or in a chunk that the chunk's `deps`
-//!   hold (counted there like a fragment made, then gone), or, for a boxed fragment, by a counted handle of its own. The
-//!   handle in a chunk is not counted: whoever reaches it, through a fragment, does no more than instantiate it.
+//!   hold (counted there as a fragment made, while they do), or, for a boxed fragment, by a counted handle of its own. The
+//!   handle in a chunk is neither counted nor ever dropped: whoever reaches it, through a fragment, may read the flags and instantiate.
 //! - A3: dropping is flat: chains of chunks, and of boxed fragments that lie in each other's captures, are taken down by loops,
 //!   not by recursion.
 //! - A4: a boxed fragment is dropped before the drop of its last handle returns, unless that handle is a capture of one that is
 //!   being dropped: only then is it known, by the type of the captures, that what it borrows lives on until the loop is done. A
 //!   handle elsewhere, say in the frame of somebody's `Drop` or in a future, may lie beside what it borrows.
+//! - A5: chains of chunks that depend on each other are at most [`MAX_DEPTH`] long: a fragment that would make a longer one is boxed.
+//!   Fragments that replace each other one by one, as in a cache, would otherwise let each chunk hold the one before, for ever.
 //!
 //! Cost: one more fragment about 8 cycles; a long-lived handle pins its chunk and the chunks this one depends on.
 
@@ -48,14 +50,18 @@ pub(super) struct Chunk {
     /// In the lower half the offset of the first free byte, a multiple of 8; it grows. In units of [`MADE`]: how many fragments were
     /// made in here, plus how many chunks depend on this one.
     bump: Cell<u64>,
-    /// How many of those are gone: have no handle any more, depend on this chunk no more.
+    /// How many fragments are gone: have no handle any more.
     gone: Cell<u64>,
+    /// The length of the longest chain of chunks that hang on this one by their dependences.
+    depth: Cell<u32>,
     /// Older chunks that this one depends on.
     deps: RefCell<Vec<NonNull<Chunk>>>,
 }
 
-/// One fragment made, in [`Chunk::bump`]. There is no room in memory for as many as would overflow.
+/// One fragment made, or one chunk that depends, in [`Chunk::bump`].
 const MADE: u64 = 1 << 32;
+/// The longest chain of chunks (A5): 8 MiB.
+const MAX_DEPTH: u32 = 256;
 
 impl Chunk {
     /// The offset of the first free byte.
@@ -64,10 +70,23 @@ impl Chunk {
         self.bump.get() as u32 as usize
     }
 
-    /// Notes that a fragment is gone, or a chunk that depended on this one. Whether nobody is left.
+    /// Notes that a fragment is gone. Whether nobody is left.
     #[inline(always)]
     fn lose_one(&self) -> bool {
         self.gone.set(self.gone.get() + 1);
+        !self.is_needed()
+    }
+
+    /// Notes that another chunk depends on this one.
+    fn add_dependent(&self) {
+        // More chunks than memory has room for.
+        let Some(bump) = self.bump.get().checked_add(MADE) else { std::process::abort() };
+        self.bump.set(bump);
+    }
+
+    /// Notes that a chunk that depended on this one does so no more. Whether nobody is left.
+    fn lose_dependent(&self) -> bool {
+        self.bump.set(self.bump.get() - MADE);
         !self.is_needed()
     }
 
@@ -82,6 +101,7 @@ impl Chunk {
     fn rewind(&self) {
         self.bump.set(FIRST as u64);
         self.gone.set(0);
+        self.depth.set(0);
     }
 }
 
@@ -130,7 +150,7 @@ impl Drop for AtExit {
     fn drop(&mut self) {
         let chunk = CURRENT.replace(null_mut());
         if let Some(chunk) = NonNull::new(chunk) {
-            // SAFETY: `chunk` was current, hence it is live; as it is no longer current, the last handle frees it.
+            // SAFETY: `chunk` was current, hence it is live; as it is no longer current, the last handle or dependent chunk frees it.
             if !unsafe { chunk.as_ref() }.is_needed() {
                 free_chunks(chunk);
             }
@@ -171,7 +191,12 @@ fn allocate_in_new_chunk(layout: Layout) -> (NonNull<u8>, NonNull<Chunk>) {
     let Some(chunk) = NonNull::new(unsafe { alloc(LAYOUT) }.cast::<Chunk>()) else { handle_alloc_error(LAYOUT) };
     let start = first_fit(FIRST, layout);
     let end = start + layout.size().next_multiple_of(GRAIN);
-    let head = Chunk { bump: Cell::new(MADE + end as u64), gone: Cell::new(0), deps: RefCell::new(Vec::new()) };
+    let head = Chunk {
+        bump: Cell::new(MADE + end as u64),
+        gone: Cell::new(0),
+        depth: Cell::new(0),
+        deps: RefCell::new(Vec::new()),
+    };
     // SAFETY: freshly allocated, large enough and aligned.
     unsafe { chunk.write(head) };
     // During the thread's exit there may be no more `AT_EXIT` to give the chunk back: then it is never current, and its
@@ -207,8 +232,11 @@ unsafe fn chunk_of(fragment: NonNull<Header>) -> NonNull<Chunk> {
 pub(super) unsafe fn retain(fragment: NonNull<Header>) {
     // SAFETY: live, by the caller's promise.
     let handles = unsafe { &fragment.as_ref().handles };
-    // As for `Rc`: so many can only be handles that were forgotten.
-    let Some(more) = handles.get().checked_add(1) else { std::process::abort() };
+    let more = handles.get().wrapping_add(1);
+    // Too many; or there is none: what lies in a chunk is no handle to clone (A2).
+    if more <= 1 {
+        std::process::abort();
+    }
     handles.set(more);
 }
 
@@ -237,14 +265,15 @@ pub(super) unsafe fn release(fragment: NonNull<Header>, handle: usize) {
 unsafe fn forget_handle(fragment: NonNull<Header>) -> bool {
     // SAFETY: live, as the caller owns a handle.
     let handles = unsafe { &fragment.as_ref().handles };
+    debug_assert!(handles.get() > 0, "a handle that is not counted");
     handles.set(handles.get() - 1);
     handles.get() == 0
 }
 
-/// Notes that a fragment of a chunk is gone, or a chunk that depended on it.
+/// Notes that a fragment of a chunk is gone.
 ///
 /// # Safety
-/// The chunk counts it as made.
+/// The chunk counts it as made, and not yet as gone.
 #[inline(always)]
 unsafe fn lose_one(chunk: NonNull<Chunk>) {
     // SAFETY: live, as somebody was counted until now.
@@ -269,7 +298,7 @@ fn free_chunks(first: NonNull<Chunk>) {
         let deps = unsafe { chunk.as_ref() }.deps.take();
         for dep in deps {
             // SAFETY: live, as `chunk` was counted there.
-            if unsafe { dep.as_ref() }.lose_one() {
+            if unsafe { dep.as_ref() }.lose_dependent() {
                 work.push(dep);
             }
         }
@@ -286,10 +315,10 @@ fn free_chunks(first: NonNull<Chunk>) {
     }
 }
 
-/// Turns the counted handle of `captured`, which is about to be stored in `chunk`, into a dependence of the chunk (A2).
+/// Turns the counted handle of `captured`, of which there is a copy in `chunk`, into a dependence of the chunk (A2).
 ///
 /// # Safety
-/// The caller owns a handle of `captured`, which is not boxed, gives it up, and stores a plain pointer in `chunk`, which is live.
+/// The caller owns a handle of `captured`, which is not boxed, and gives it up; `chunk` is live.
 #[inline(always)]
 pub(super) unsafe fn settle(captured: NonNull<Header>, chunk: NonNull<Chunk>) {
     // SAFETY: live and not boxed, by the caller's promise.
@@ -316,9 +345,32 @@ fn depend(chunk: NonNull<Chunk>, holder: NonNull<Chunk>) {
     // Captures come in runs from one chunk, so the last few entries are the ones worth looking at; a duplicate is harmless, as it
     // is counted on its own.
     if !deps.iter().rev().take(8).any(|&dep| dep == holder) {
-        head.bump.set(head.bump.get() + MADE);
+        head.add_dependent();
         deps.push(holder);
+        chunk.depth.set(chunk.depth.get().max(head.depth.get() + 1));
     }
+}
+
+/// Whether a fragment in `chunk` that captures `captured` would make a chain of chunks too long (A5).
+///
+/// # Safety
+/// `captured` is live and not boxed.
+#[inline(always)]
+pub(super) unsafe fn is_too_deep(captured: NonNull<Header>, chunk: NonNull<Chunk>) -> bool {
+    // SAFETY: by the caller's promise.
+    let holder = unsafe { chunk_of(captured) };
+    // SAFETY: live, as a fragment in it is.
+    holder != chunk && unsafe { holder.as_ref() }.depth.get() >= MAX_DEPTH
+}
+
+/// Gives up memory of [`allocate`] that nothing was written to.
+///
+/// # Safety
+/// The memory is not used again.
+#[cold]
+pub(super) unsafe fn abandon(chunk: NonNull<Chunk>) {
+    // SAFETY: the chunk has counted it.
+    unsafe { lose_one(chunk) };
 }
 
 /// The head of a boxed fragment; the fragment's own [`Header`] follows at once.

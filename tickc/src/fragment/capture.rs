@@ -216,6 +216,10 @@ mod private {
         /// `place` may be written to, lies in `chunk`, and is never dropped; none of the hoists is boxed. `self` is not used again.
         #[expect(private_interfaces, reason = "only this module calls it")]
         unsafe fn store(&self, place: *mut Self, chunk: NonNull<Chunk>);
+
+        /// Whether a fragment with these captures must not lie in `chunk` (A5). None of them is boxed.
+        #[expect(private_interfaces, reason = "only this module calls it")]
+        fn is_too_deep(&self, chunk: NonNull<Chunk>) -> bool;
     }
 }
 
@@ -223,6 +227,11 @@ impl private::Store for () {
     #[inline(always)]
     #[expect(private_interfaces, reason = "only this module calls it")]
     unsafe fn store(&self, _: *mut (), _: NonNull<Chunk>) {}
+    #[inline(always)]
+    #[expect(private_interfaces, reason = "only this module calls it")]
+    fn is_too_deep(&self, _: NonNull<Chunk>) -> bool {
+        false
+    }
 }
 impl Hoists for () {
     const NEEDS_DROP: bool = false;
@@ -248,6 +257,13 @@ impl<A: Hoist, B: Hoists> private::Store for (A, B) {
                 arena::settle(header.cast(), chunk);
             }
         }
+    }
+    #[inline(always)]
+    #[expect(private_interfaces, reason = "only this module calls it")]
+    fn is_too_deep(&self, chunk: NonNull<Chunk>) -> bool {
+        // SAFETY: the handle keeps the fragment alive, which is not boxed.
+        self.0.header().is_some_and(|header| unsafe { arena::is_too_deep(header.cast(), chunk) })
+            || self.1.is_too_deep(chunk)
     }
 }
 impl<A: Hoist, B: Hoists> Hoists for (A, B) {

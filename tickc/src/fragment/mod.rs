@@ -106,7 +106,7 @@ impl Handle {
 impl Clone for Handle {
     #[inline(always)]
     fn clone(&self) -> Self {
-        // SAFETY: live, as `self` is a handle.
+        // SAFETY: live and counted, as `self` is a handle: nobody comes by the copies in chunks, which are not counted (A2).
         unsafe { arena::retain(self.0) };
         Handle(self.0)
     }
@@ -116,7 +116,7 @@ impl Drop for Handle {
     #[inline(always)]
     fn drop(&mut self) {
         let place = (&raw const *self).addr();
-        // SAFETY: `self` owns one count.
+        // SAFETY: `self` owns one count: the copies in chunks, which do not, are never dropped (A1).
         unsafe { arena::release(self.0, place) }
     }
 }
@@ -253,13 +253,18 @@ where
     H: Hoists,
     F: Fn(&mut Emitter, &H) -> Val<T>,
 {
-    let header = Header { emit: emit::<T, H, F>, flags: flags | hoists.flags(), handles: Cell::new(1) };
+    let header = Header { emit: emit::<T, H, F>, flags: flags & !BOXED | hoists.flags(), handles: Cell::new(1) };
     let fits = size_of::<Fragment<H, F>>() <= arena::MAX_SIZE && align_of::<Fragment<H, F>>() <= arena::MAX_ALIGN;
     if !fits || H::NEEDS_DROP || std::mem::needs_drop::<F>() || hoists.holds_boxed() {
         return boxed::<T, H, F>(header, hoists, body);
     }
     let hoists = ManuallyDrop::new(hoists);
     let (memory, chunk) = arena::allocate(std::alloc::Layout::new::<Fragment<H, F>>());
+    if hoists.is_too_deep(chunk) {
+        // SAFETY: the memory is not used.
+        unsafe { arena::abandon(chunk) };
+        return boxed::<T, H, F>(header, ManuallyDrop::into_inner(hoists), body);
+    }
     let memory = memory.cast::<Fragment<H, F>>();
     let fragment = memory.as_ptr();
     // SAFETY: the memory is new, large and aligned enough. Nothing in the fragment needs a drop: `F` and the hoists do not, but

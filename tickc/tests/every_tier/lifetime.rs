@@ -225,6 +225,31 @@ fn a_long_lived_fragment_does_not_let_memory_grow() {
 }
 
 #[test]
+fn fragments_that_replace_each_other_do_not_let_memory_grow() {
+    if !alone("fragments_that_replace_each_other_do_not_let_memory_grow") {
+        return;
+    }
+    // At every moment one of them is alive, in one chunk, while the other is made, in the next one.
+    let mut held: [Code<i64>; 2] = [tick!(1), tick!(2)];
+    let mut cycles = |count: usize| {
+        for i in 0..count {
+            let [a, b] = &held;
+            drop(tick!(@a + @b));
+            held[i % 2] = tick!($(i as i64));
+        }
+    };
+    cycles(300_000);
+    let before = resident();
+    // Before it was known how many chunks hang on each other, 60 bytes remained of each.
+    cycles(1_000_000);
+    let after = resident();
+    assert!(after < before + (12 << 20), "resident memory grew from {before} to {after}");
+    let [a, b] = held;
+    let f = jit().compile(tick!(|| -> i64 { @a + @b })).unwrap();
+    assert_eq!(f.call(), 999_998 + 999_999);
+}
+
+#[test]
 fn threads_that_end_leave_nothing_behind() {
     if !alone("threads_that_end_leave_nothing_behind") {
         return;
