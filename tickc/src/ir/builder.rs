@@ -551,7 +551,11 @@ impl Builder {
     /// A binary operation on 64 bits with a result of its own.
     #[inline(always)]
     fn binary_wide(&mut self, op: BinaryOp, a: Operand, b: Operand) -> Operand {
-        if a.is_vreg() && b.is_vreg() && !a.is_in_place() {
+        if a.is_in_place() {
+            self.binary_wide_into(op, a.vreg(), a, b);
+            return a;
+        }
+        if a.is_vreg() && b.is_vreg() {
             let dst = self.new_vreg(Type::I64);
             self.emit(Op::Binary, Type::I64, op as u16, dst, a.vreg(), b.vreg());
             return Operand::vreg_temp(dst);
@@ -562,10 +566,6 @@ impl Builder {
     #[inline(never)]
     fn binary_wide_any(&mut self, op: BinaryOp, mut a: Operand, mut b: Operand) -> Operand {
         const TY: Type = Type::I64;
-        if a.is_in_place() {
-            self.binary_wide_into(op, a.vreg(), a, b);
-            return a;
-        }
         if op.commutes() && a.kind() == kind::MEM && b.is_vreg() {
             (a, b) = (b, a);
         }
