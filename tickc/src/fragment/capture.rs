@@ -209,8 +209,7 @@ mod private {
         /// Moves the hoists to where they belong in `chunk`, and turns the handles of fragments among them into dependences of
         /// that chunk.
         ///
-        /// One by one: a tuple put together in memory would be copied in other pieces than it was written in, for which the
-        /// processor waits until they have left its store buffer.
+        /// One by one, as the other fields.
         ///
         /// # Safety
         /// `place` may be written to, lies in `chunk`, and is never dropped; none of the hoists is boxed. `self` is not used again.

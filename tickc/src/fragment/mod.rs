@@ -253,24 +253,28 @@ where
     H: Hoists,
     F: Fn(&mut Emitter, &H) -> Val<T>,
 {
-    let header = Header { emit: emit::<T, H, F>, flags: flags & !BOXED | hoists.flags(), handles: Cell::new(1) };
+    let flags = flags & !BOXED | hoists.flags();
     let fits = size_of::<Fragment<H, F>>() <= arena::MAX_SIZE && align_of::<Fragment<H, F>>() <= arena::MAX_ALIGN;
     if !fits || H::NEEDS_DROP || std::mem::needs_drop::<F>() || hoists.holds_boxed() {
-        return boxed::<T, H, F>(header, hoists, body);
+        return boxed::<T, H, F>(flags, hoists, body);
     }
     let hoists = ManuallyDrop::new(hoists);
     let (memory, chunk) = arena::allocate(std::alloc::Layout::new::<Fragment<H, F>>());
     if hoists.is_too_deep(chunk) {
         // SAFETY: the memory is not used.
         unsafe { arena::abandon(chunk) };
-        return boxed::<T, H, F>(header, ManuallyDrop::into_inner(hoists), body);
+        return boxed::<T, H, F>(flags, ManuallyDrop::into_inner(hoists), body);
     }
     let memory = memory.cast::<Fragment<H, F>>();
     let fragment = memory.as_ptr();
+    // Field by field: what is put together elsewhere and copied is read in other pieces than it was written in, for which the
+    // processor waits until they have left its store buffer.
     // SAFETY: the memory is new, large and aligned enough. Nothing in the fragment needs a drop: `F` and the hoists do not, but
     // for handles of fragments, which `store` takes over; they are not used here again.
     unsafe {
-        (&raw mut (*fragment).header).write(header);
+        (&raw mut (*fragment).header.emit).write(emit::<T, H, F>);
+        (&raw mut (*fragment).header.flags).write(flags);
+        (&raw mut (*fragment).header.handles).write(Cell::new(1));
         (&raw mut (*fragment).body).write(body);
         hoists.store(&raw mut (*fragment).hoists, chunk);
     }
@@ -291,7 +295,7 @@ unsafe fn emit<T: DynamicType, H, F: Fn(&mut Emitter, &H) -> Val<T>>(
 /// A fragment counted on its own (see [`arena`]): the captures lie behind the header in a box of their own.
 #[cold]
 #[inline(never)]
-fn boxed<T: DynamicType, H, F>(header: Header, hoists: H, body: F) -> Handle
+fn boxed<T: DynamicType, H, F>(flags: u32, hoists: H, body: F) -> Handle
 where
     F: Fn(&mut Emitter, &H) -> Val<T>,
 {
@@ -319,7 +323,7 @@ where
         // SAFETY: made by `Box::into_raw` of a `Whole<H, F>` below.
         drop(unsafe { Box::from_raw(whole) });
     }
-    let header = Header { emit: emit::<T, H, F>, flags: header.flags | BOXED, ..header };
+    let header = Header { emit: emit::<T, H, F>, flags: flags | BOXED, handles: Cell::new(1) };
     let head = Boxed::new(drop_whole::<H, F>, header);
     let whole = Box::into_raw(Box::new(Whole { head, hoists, body }));
     // SAFETY: the pointer comes from a box, so neither it nor a field's address is null.
