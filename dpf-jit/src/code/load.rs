@@ -1,7 +1,7 @@
 //! Quotations that load bytes of a packet.
 //!
 //! **Invariant.** L1. Who asks for bytes of a field has emitted, on every path to the load, the check that the packet has them:
-//! all loads lie between the start of the packet and its end.
+//! all loads lie between the start of the packet and its end. (L3 is one of [`emit`](super::emit).)
 #![allow(unsafe_code, reason = "quotations that read packets by address, under the checks that come before them")]
 
 use tickc::prelude::*;

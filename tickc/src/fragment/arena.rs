@@ -52,7 +52,7 @@ pub(super) struct Chunk {
     bump: Cell<u64>,
     /// How many fragments are gone: have no handle any more.
     gone: Cell<u64>,
-    /// The length of the longest chain of chunks that hang on this one by their dependences.
+    /// The length of the longest chain of chunks of which this one depends on the first, that on the second, and so on.
     depth: Cell<u32>,
     /// Older chunks that this one depends on.
     deps: RefCell<Vec<NonNull<Chunk>>>,
@@ -202,13 +202,8 @@ fn allocate_in_new_chunk(layout: Layout) -> (NonNull<u8>, NonNull<Chunk>) {
     // During the thread's exit there may be no more `AT_EXIT` to give the chunk back: then it is never current, and its
     // last handle frees it.
     if AT_EXIT.try_with(|_| ()).is_ok() {
-        let old = CURRENT.replace(chunk.as_ptr());
-        if let Some(old) = NonNull::new(old) {
-            // SAFETY: the chunk that was current is live.
-            if !unsafe { old.as_ref() }.is_needed() {
-                free_chunks(old);
-            }
-        }
+        // The chunk before is freed by its last handle or dependent chunk: were there none, it would be empty, with room enough.
+        CURRENT.set(chunk.as_ptr());
     }
     // SAFETY: `start` lies within the chunk's allocation.
     (unsafe { chunk.cast::<u8>().add(start) }, chunk)

@@ -4,13 +4,7 @@
 //! can fold it into that operation. A condition is a branch that has been recorded already and that has no target yet:
 //! by I2 it is the last record, and whatever consumes the condition makes of it what it needs: a branch, a trap, a value.
 //!
-//! The operands of this machine:
-//!
-//! | kind | head | body |
-//! |---|---|---|
-//! | `REG` | bit 24 in place, bit 62 temporary, bit 63 set | register |
-//! | `MEM` | bits 8–9 log2 of the scale, 10 has an index, 11 base is a temporary, 16–39 base, 40–63 index | displacement |
-//! | `COND` | bits 8–15 code, 32–63 index of the branch | true-list, false-list |
+//! The operands of this machine: [`super::operand`].
 //!
 //! # Invariants
 //! - N5: a jump list is 0 or one more than the index of its last jump, whose target names the first; every other names the next.
@@ -23,6 +17,7 @@
 )]
 
 use super::bump::Bump;
+use super::operand::{Address, BASE_IS_TEMPORARY, INDEXED, Pending, code};
 use super::shape::{Barrier, Life, Loop, Shape};
 use super::{Arg, ArgValue, CallSite, Condition, Function, Indexed, Op, Record, VOLATILE, VReg, to_immediate};
 use crate::auto::Kept;
@@ -39,120 +34,6 @@ use crate::types::Type;
 const MAX_RECORDS: usize = 1 << 20;
 /// Largest number of registers: what fits a memory operand. Only variables that nothing is done with can make so many.
 const MAX_VREGS: usize = (1 << 24) - 1;
-
-/// Marks of a register operand.
-const VREG: u64 = 1 << 63;
-const TEMPORARY: u64 = 1 << 62;
-/// Marks of a memory operand.
-const INDEXED: u64 = 1 << 10;
-const BASE_IS_TEMPORARY: u64 = 1 << 11;
-
-/// Codes of conditions: the branch is taken where the condition is true, where it is false; there is no branch, and the
-/// condition is true where control falls through, or false. Exclusive or with 1 inverts a code.
-mod code {
-    pub(super) const TAKEN: u8 = 0;
-    pub(super) const ALWAYS: u8 = 2;
-    pub(super) const NEVER: u8 = 3;
-}
-
-impl Operand {
-    const fn vreg_home(reg: VReg) -> Operand {
-        Operand { head: kind::REG as u64 | VREG, body: reg as u64 }
-    }
-
-    const fn vreg_temp(reg: VReg) -> Operand {
-        Operand { head: kind::REG as u64 | VREG | TEMPORARY, body: reg as u64 }
-    }
-
-    const fn vreg(self) -> VReg {
-        self.body as u32
-    }
-
-    const fn is_vreg(self) -> bool {
-        self.kind() == kind::REG
-    }
-
-    const fn is_vreg_temp(self) -> bool {
-        self.kind() == kind::REG && self.head & TEMPORARY != 0
-    }
-
-    const fn is_in_place(self) -> bool {
-        self.kind() == kind::REG && self.head & Self::IN_PLACE != 0
-    }
-
-    const fn pending(code: u8, index: u32, true_list: JumpList, false_list: JumpList) -> Operand {
-        Operand {
-            head: kind::COND as u64 | (code as u64) << 8 | (index as u64) << 32,
-            body: true_list as u64 | (false_list as u64) << 32,
-        }
-    }
-}
-
-/// A condition taken apart.
-#[derive(Clone, Copy)]
-struct Pending {
-    code: u8,
-    /// Index of its branch.
-    index: u32,
-    true_list: JumpList,
-    false_list: JumpList,
-}
-
-impl Pending {
-    const fn of(a: Operand) -> Pending {
-        Pending {
-            code: (a.head >> 8) as u8,
-            index: (a.head >> 32) as u32,
-            true_list: a.body as u32,
-            false_list: (a.body >> 32) as u32,
-        }
-    }
-
-    const fn operand(self) -> Operand {
-        Operand::pending(self.code, self.index, self.true_list, self.false_list)
-    }
-
-    /// Whether it is a branch without lists.
-    const fn is_plain(self) -> bool {
-        self.code < code::ALWAYS && self.true_list == 0 && self.false_list == 0
-    }
-}
-
-/// A memory operand taken apart.
-#[derive(Clone, Copy)]
-struct Address {
-    base: VReg,
-    base_is_temporary: bool,
-    index: Option<VReg>,
-    log2: u8,
-    disp: i32,
-}
-
-impl Address {
-    /// The base of a memory operand.
-    const fn base(a: Operand) -> VReg {
-        (a.head >> 16) as u32 & 0xff_ffff
-    }
-
-    const fn of(a: Operand) -> Address {
-        Address {
-            base: Address::base(a),
-            base_is_temporary: a.head & BASE_IS_TEMPORARY != 0,
-            index: if a.head & INDEXED != 0 { Some((a.head >> 40) as u32) } else { None },
-            log2: (a.head >> 8) as u8 & 3,
-            disp: a.body as i32,
-        }
-    }
-
-    fn operand(self) -> Operand {
-        let index = self.index.map_or(0, |index| INDEXED | u64::from(index) << 40);
-        let temporary = if self.base_is_temporary { BASE_IS_TEMPORARY } else { 0 };
-        Operand {
-            head: kind::MEM as u64 | u64::from(self.log2) << 8 | temporary | u64::from(self.base) << 16 | index,
-            body: u64::from(self.disp as u32),
-        }
-    }
-}
 
 /// The records of the function under construction, in storage that is reused.
 pub(crate) struct Builder {

@@ -29,6 +29,7 @@
 
 mod builder;
 mod bump;
+mod operand;
 mod parse;
 mod print;
 pub(crate) mod shape;

@@ -124,7 +124,9 @@ macro_rules! read_by_method {
     ($v:ident $t:ident $kind:ident $raw:ident $p:ident $i:ident) => {{
         let last = RAW / size_of::<$t>() - 1;
         Any::$v(match $raw {
+            // SAFETY: the pointer leads to `RAW` bytes, aligned, which the masked index does not leave.
             Raw::Volatile => tick!(unsafe { (@$p as *mut $t).add(@$i & lift!(last)).read_volatile() }),
+            // SAFETY: the pointer leads to `RAW` bytes, which the masked offset in the lower half and the width do not leave.
             Raw::Unaligned => tick!(unsafe { (@$p.add(@$i & HALF) as *const $t).read_unaligned() }),
             _ => swapped!($kind $t $p $i),
         })
@@ -132,12 +134,14 @@ macro_rules! read_by_method {
 }
 macro_rules! swapped {
     (int $t:ident $p:ident $i:ident) => {
+        // SAFETY: the pointer leads to `RAW` bytes, which the masked offset in the lower half and the width do not leave.
         tick!(unsafe { $t::from_be((@$p.add(@$i & HALF) as *const $t).read_unaligned()) })
     };
     (float $t:ident $p:ident $i:ident) => {
         unreachable!("only integers are swapped")
     };
     (int $t:ident $p:ident $i:ident = $value:ident) => {
+        // SAFETY: the pointer leads to `RAW` bytes, which the masked offset in the lower half and the width do not leave.
         tick!(unsafe { (@$p.add(@$i & HALF) as *mut $t).write_unaligned(@$value.swap_bytes()) })
     };
     (float $t:ident $p:ident $i:ident = $value:ident) => {
@@ -149,7 +153,9 @@ macro_rules! write_by_method {
     ($v:ident $t:ident $kind:ident $raw:ident $p:ident $i:ident $value:ident) => {{
         let (last, value) = (RAW / size_of::<$t>() - 1, $value.$t());
         match $raw {
+            // SAFETY: the pointer leads to `RAW` bytes, aligned, which the masked index does not leave.
             Raw::Volatile => tick!(unsafe { (@$p as *mut $t).add(@$i & lift!(last)).write_volatile(@value) }),
+            // SAFETY: the pointer leads to `RAW` bytes, which the masked offset in the lower half and the width do not leave.
             Raw::Unaligned => tick!(unsafe { (@$p.add(@$i & HALF) as *mut $t).write_unaligned(@value) }),
             _ => swapped!($kind $t $p $i = value),
         }
