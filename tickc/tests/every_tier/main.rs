@@ -28,4 +28,4 @@ mod tick_c_table;
 
 /// Fewer tests in any tier are too few.
 #[cfg(not(miri))]
-const FEWEST: u32 = 100;
+const FEWEST: u32 = 150;
