@@ -710,3 +710,15 @@ fn a_jit_is_as_good_as_before_after_an_error() {
         assert_eq!(jit.compile(tick!(|x: i64| -> i64 { x * @(right.code::<i64>()) })).unwrap().call(2), 10);
     }
 }
+
+/// The C library lies out of reach of a call with a 32-bit distance, unlike the program, below which the code memory lies.
+#[test]
+#[cfg_attr(miri, ignore = "calls native functions")]
+#[allow(unsafe_code, reason = "functions of C need it")]
+fn functions_far_away() {
+    // SAFETY: both are defined for all arguments that they get below.
+    let f = jit().compile(tick!(|a: i64, b: i32| -> i64 { unsafe { libc::labs(a) + libc::abs(b) as i64 * 1000 + a } }));
+    let f = f.unwrap();
+    assert_eq!(f.call(-7, -5), 5000, "{}", f.disassemble());
+    assert_eq!(f.call(7, 0), 14);
+}
