@@ -100,6 +100,8 @@ pub(super) struct Lowering<'a, 'b> {
     live: bool,
     /// Number of the current stretch: what lies between two labels.
     stretch: u32,
+    /// The last integer constant of the current block.
+    last_constant: Option<(clif::Type, i64, Value)>,
 }
 
 /// Fills `clif` with what `function` does.
@@ -139,6 +141,7 @@ pub(super) fn lower(
         exit: None,
         live: true,
         stretch: 1,
+        last_constant: None,
     };
     lowering.entry();
     lowering.body();
@@ -177,7 +180,7 @@ impl Lowering<'_, '_> {
                 let next = records.get(i + 1);
                 match r.op {
                     Op::Branch | Op::BranchImm => {
-                        let condition = self.condition(r);
+                        let (condition, inverse) = self.condition_or_inverse(r);
                         self.tell();
                         let target = self.block(r.dst);
                         let behind = match next {
@@ -192,7 +195,8 @@ impl Lowering<'_, '_> {
                             }
                             _ => self.b.create_block(),
                         };
-                        self.b.ins().brif(condition, target, &[], behind, &[]);
+                        let (then, otherwise) = if inverse { (behind, target) } else { (target, behind) };
+                        self.b.ins().brif(condition, then, &[], otherwise, &[]);
                         self.jumped(i, r.dst);
                         match next {
                             Some(next) if next.op == Op::Jump => {
@@ -405,13 +409,31 @@ impl Lowering<'_, '_> {
             _ => {
                 // CLIF wants what lies above a narrow constant to be zero.
                 let ty = clif_type(ty);
-                self.b.ins().iconst(ty, (bits & (u64::MAX >> (64 - ty.bits()))) as i64)
+                let bits = (bits & (u64::MAX >> (64 - ty.bits()))) as i64;
+                match self.last_constant {
+                    Some((last_ty, last_bits, value)) if (last_ty, last_bits) == (ty, bits) => value,
+                    _ => {
+                        let value = self.b.ins().iconst(ty, bits);
+                        self.last_constant = Some((ty, bits, value));
+                        value
+                    }
+                }
             }
         }
     }
 
     /// What a record compares: not zero where the condition holds.
     fn condition(&mut self, r: Record) -> Value {
+        let (value, inverse) = self.condition_or_inverse(r);
+        if !inverse {
+            return value;
+        }
+        let zero = self.constant(r.ty, 0);
+        self.b.ins().icmp(IntCC::Equal, value, zero)
+    }
+
+    /// What a record compares, and whether the condition holds where that is zero instead of where it is not.
+    fn condition_or_inverse(&mut self, r: Record) -> (Value, bool) {
         let a = self.read(r.ty, r.a);
         let b = match r.op {
             Op::SetImm | Op::BranchImm | Op::TrapIfImm => self.constant(r.ty, r.immediate()),
@@ -420,19 +442,16 @@ impl Lowering<'_, '_> {
         let condition = r.condition();
         let inverse = condition.is_inverse();
         let Some(comparison) = condition.comparison() else {
-            let common = self.b.ins().band(a, b);
-            if !inverse {
-                return common;
-            }
-            let zero = self.constant(r.ty, 0);
-            return self.b.ins().icmp(IntCC::Equal, common, zero);
+            return (self.b.ins().band(a, b), inverse);
         };
-        if r.ty.is_float() {
+        let value = if r.ty.is_float() {
             let code = float_code(comparison);
-            return self.b.ins().fcmp(if inverse { code.complement() } else { code }, a, b);
-        }
-        let code = int_code(comparison, r.ty.is_signed());
-        self.b.ins().icmp(if inverse { code.complement() } else { code }, a, b)
+            self.b.ins().fcmp(if inverse { code.complement() } else { code }, a, b)
+        } else {
+            let code = int_code(comparison, r.ty.is_signed());
+            self.b.ins().icmp(if inverse { code.complement() } else { code }, a, b)
+        };
+        (value, false)
     }
 
     /// Base and displacement of an access.
@@ -444,7 +463,8 @@ impl Lowering<'_, '_> {
                 let indexed = r.indexed();
                 let mut index = self.read(Type::Usize, r.b);
                 if indexed.log2() != 0 {
-                    index = self.b.ins().ishl_imm_u(index, i64::from(indexed.log2()));
+                    let log2 = self.constant(Type::Usize, indexed.log2().into());
+                    index = self.b.ins().ishl(index, log2);
                 }
                 (self.b.ins().iadd(base, index), indexed.disp())
             }
@@ -475,6 +495,7 @@ impl Lowering<'_, '_> {
         // What was written behind the last jump is not seen here.
         self.storage.dirty.clear();
         self.stretch += 1;
+        self.last_constant = None;
         self.b.switch_to_block(block);
         self.live = true;
         if last_jump == Storage::NO_JUMP || last_jump < i as u32 {
@@ -492,6 +513,7 @@ impl Lowering<'_, '_> {
 
     /// Goes on in a block to which all ways are known.
     pub(super) fn go_on(&mut self, block: Block) {
+        self.last_constant = None;
         self.b.switch_to_block(block);
         self.b.seal_block(block);
         self.live = true;
