@@ -19,6 +19,9 @@ pub const MAX_CAPACITY: usize = (1 << 24) - 2;
 /// Keys of datagrams that are remembered at the same time unless a classifier is told otherwise.
 pub const DEFAULT_RECORDED: usize = 1 << 13;
 
+/// Shapes that are compiled together unless a classifier is told otherwise.
+pub const DEFAULT_SECTION: usize = 16;
+
 /// Settings of a [`Classifier`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
@@ -26,6 +29,7 @@ pub struct ClassifierBuilder {
     tier: Option<Tier>,
     capacity: usize,
     recorded: usize,
+    section: usize,
 }
 
 impl ClassifierBuilder {
@@ -58,6 +62,14 @@ impl ClassifierBuilder {
         self
     }
 
+    /// How many shapes of filters (the same atoms but for the values) are compiled together, at least 1, [`DEFAULT_SECTION`] unless told
+    /// otherwise. To install a filter of a new shape takes some 3 µs for each of these, however many others there are; but a packet
+    /// takes some 10 cycles for each section that it goes through. (A few groups of filters of one shape may count as several.)
+    pub fn section(mut self, shapes: usize) -> Self {
+        self.section = shapes;
+        self
+    }
+
     /// Makes the classifier.
     ///
     /// # Errors
@@ -69,8 +81,8 @@ impl ClassifierBuilder {
         };
         // Room beside the filters for widening and for keys that filters share.
         let capacity = self.capacity.clamp(1, MAX_CAPACITY) as u32;
-        let set = FilterSet::new(capacity, self.recorded.clamp(4, MAX_CAPACITY));
-        let program = Program::compile(&jit, &set)?;
+        let set = FilterSet::new(capacity, self.recorded.clamp(4, MAX_CAPACITY), self.section.max(1));
+        let program = Program::compile(&jit, &set, None)?;
         Ok(Classifier { jit, set, program, dirty: false })
     }
 }
@@ -111,13 +123,18 @@ impl Classifier {
 
     /// The default settings, to be changed.
     pub fn builder() -> ClassifierBuilder {
-        ClassifierBuilder { tier: None, capacity: DEFAULT_CAPACITY, recorded: DEFAULT_RECORDED }
+        ClassifierBuilder {
+            tier: None,
+            capacity: DEFAULT_CAPACITY,
+            recorded: DEFAULT_RECORDED,
+            section: DEFAULT_SECTION,
+        }
     }
 
     /// Installs a filter. From here on packets are classified by it.
     ///
-    /// Cost: a store or two where filters of the same atoms, but for the values, are installed already; else all of the code is
-    /// compiled again, some 3 µs for each different shape.
+    /// Cost: a store or two where filters of the same atoms, but for the values, are installed already; else the code of a
+    /// [section](ClassifierBuilder::section) is compiled again, some 3 µs for each different shape in it.
     ///
     /// # Errors
     /// [`Error::Identical`] if a filter of the same atoms is installed, [`Error::Full`], [`Error::Compile`].
@@ -144,7 +161,7 @@ impl Classifier {
     fn changed(&mut self, change: Change) -> Result<(), Error> {
         if change == Change::Structure || self.dirty {
             self.dirty = true;
-            self.program = Program::compile(&self.jit, &self.set)?;
+            self.program = Program::compile(&self.jit, &self.set, Some(&self.program))?;
             self.dirty = false;
         } else if change == Change::Rank {
             self.program.update_ranks(&self.set);
@@ -238,7 +255,7 @@ impl Classifier {
     /// The machine code, one instruction a line.
     #[must_use]
     pub fn disassemble(&self) -> String {
-        self.program.code().disassemble()
+        self.program.disassemble()
     }
 }
 

@@ -59,7 +59,9 @@ mod table;
 mod trie;
 mod verdict;
 
-pub use classifier::{Classifier, ClassifierBuilder, DEFAULT_CAPACITY, DEFAULT_RECORDED, MAX_CAPACITY};
+pub use classifier::{
+    Classifier, ClassifierBuilder, DEFAULT_CAPACITY, DEFAULT_RECORDED, DEFAULT_SECTION, MAX_CAPACITY,
+};
 pub use error::{Error, FilterError};
 pub use filter::{Atom, Field, Filter, FilterBuilder, MAX_ATOMS, MAX_OFFSET, MAX_SHIFTS};
 pub use fragments::{Classify, FragmentServer, Limits};

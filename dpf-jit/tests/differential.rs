@@ -1,7 +1,7 @@
 //! Random filters and packets: the naive list, the trie's interpreter and the compiled code of each tier say the same, after any
 //! sequence of insertions and removals.
 
-use dpf_jit::{Atom, Classifier, Error, Field, Filter, FilterId, Naive, Verdict};
+use dpf_jit::{Atom, Classifier, DEFAULT_SECTION, Error, Field, Filter, FilterId, Naive, Verdict};
 use proptest::prelude::*;
 use tickc::Tier;
 
@@ -125,8 +125,8 @@ fn tier() -> impl Strategy<Value = Tier> {
     prop_oneof![6 => Just(Tier::LinearScan), 3 => Just(Tier::OnePass), 3 => Just(Tier::Interp), 1 => Just(Tier::Cranelift)]
 }
 
-fn run(tier: Tier, steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let classifier = Classifier::builder().tier(tier).build();
+fn run(tier: Tier, section: usize, steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let classifier = Classifier::builder().tier(tier).section(section).build();
     let classifier = classifier.map_err(|error| TestCaseError::fail(error.to_string()))?;
     let mut both = Both { classifier, naive: Naive::new(), installed: Vec::new() };
     for step in steps {
@@ -186,7 +186,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn naive_interpreted_and_compiled_agree(tier in tier(), steps in prop::collection::vec(step(), 0..60)) {
-        run(tier, steps)?;
+    fn naive_interpreted_and_compiled_agree(
+        tier in tier(),
+        section in prop_oneof![2 => 1..6usize, 1 => Just(DEFAULT_SECTION)],
+        steps in prop::collection::vec(step(), 0..60),
+    ) {
+        run(tier, section, steps)?;
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use dpf_jit::{Filter, FilterId, Naive, SharedClassifier, Verdict};
+use dpf_jit::{Classifier, DEFAULT_SECTION, Filter, FilterId, Naive, SharedClassifier, Verdict};
 
 /// What a reader saw: the changes done before, and begun after, it classified a packet.
 struct Seen {
@@ -46,9 +46,19 @@ fn next(seed: &mut u64) -> usize {
 
 #[test]
 fn verdicts_are_of_before_or_after_a_change() {
+    change_under_readers(DEFAULT_SECTION);
+}
+
+/// What a change does to the sections that stay is seen at once.
+#[test]
+fn verdicts_of_sections_are_of_before_or_after_a_change() {
+    change_under_readers(2);
+}
+
+fn change_under_readers(section: usize) {
     let changes: usize = std::env::var("DPF_CHANGES").ok().and_then(|n| n.parse().ok()).unwrap_or(4_000);
     let (filters, packets) = (universe(), packets());
-    let shared = SharedClassifier::new().unwrap();
+    let shared = Classifier::builder().section(section).build_shared().unwrap();
     let (done, begun, over) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     let mut naive = Naive::new();
     let mut expected: Vec<Vec<Verdict>> = vec![packets.iter().map(|packet| naive.classify(packet)).collect()];

@@ -7,7 +7,8 @@
 //! **Invariants**, on which the quotations' unsafe code rests.
 //! - L1. A load of a packet's bytes stands under a check of its length (see [`load`](super::load)).
 //! - L2. Slots, ranks and recorded keys are memory that the [`Program`](super::program::Program) keeps while its code can run; a
-//!   hash has as many digits as name slots, and probing ends before the slots do (X2).
+//!   hash has as many digits as name slots, and probing ends before the slots do (X2). What is kept from section to section are [`KEPT`]
+//!   words of the caller's.
 //! - L3. An address is computed from a packet's by a shift, and compared with the packet's end before it is used.
 #![allow(unsafe_code, reason = "quotations that read packets and tables by address, under the checks they emit")]
 
@@ -29,6 +30,13 @@ use crate::verdict::PARK;
 
 /// A packet, from its first byte, and its length; what the classifier answers (see [`super::program`]).
 pub(crate) type Classify = fn(*const u8, usize) -> u64;
+
+/// The same of one section among several. The words behind the second pointer are what is kept from section to section: the best match
+/// so far, its rank, and a bit for each recipe whose key was not recorded. Answers 0 to go on with the next section.
+pub(crate) type ClassifyOn = fn(*const u8, usize, *mut u64) -> u64;
+
+/// Words that are kept from section to section.
+pub(crate) const KEPT: usize = 3;
 
 /// Values up to which a dispatch compares with one after the other; beyond, it halves them.
 const CHAIN: usize = 4;
@@ -146,6 +154,42 @@ pub(super) fn function<'a>(
             let _ = packet;
             emitter.ending(nodes)
         })
+    })
+}
+
+/// The function that classifies packets by `nodes`, which are one section among several.
+pub(super) fn function_on<'a>(
+    set: &'a FilterSet,
+    nodes: &'a [Node],
+    later: &'a [AtomicU64],
+    aside: &'a RefCell<Vec<Aside<'a>>>,
+) -> Staged<'a, ClassifyOn> {
+    let (best, best_rank, parked) = (Var::local(), Var::local(), Var::local());
+    let mut emitter = Emitter { set, later, best, best_rank, parked, parks: false, pure: false, aside, asides: false };
+    emitter.parks = emitter.park_any(nodes, true, After::Anything);
+    tick!(move |packet: *const u8, len: usize, kept: *mut u64| -> u64 {
+        // SAFETY: L2.
+        @best = unsafe { *kept };
+        // SAFETY: L2.
+        @best_rank = unsafe { *kept.add(1) };
+        // SAFETY: L2.
+        @parked = unsafe { *kept.add(2) };
+        @(emitter.alternatives(nodes, Here {
+            bases: [packet; LEVELS],
+            len,
+            end: None,
+            level: 0,
+            known: [0; LEVELS],
+            before: true,
+            after: After::Anything,
+        }));
+        // SAFETY: L2.
+        unsafe {
+            *kept = @best;
+            *kept.add(1) = @best_rank;
+            *kept.add(2) = @parked;
+        }
+        0u64
     })
 }
 

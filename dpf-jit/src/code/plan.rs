@@ -8,6 +8,7 @@
 
 use crate::filter::{Field, MAX_SHIFTS, Rank};
 use crate::trie::FilterSet;
+use crate::trie::set::Section;
 use crate::trie::tree::{Branch, Step};
 
 /// Levels: the frame, and one more behind each shift.
@@ -73,7 +74,7 @@ pub(crate) struct Node {
     pub(crate) max_rank: Rank,
 }
 
-/// The plan of a set of filters.
+/// The plan of a section.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) root: Vec<Node>,
@@ -82,8 +83,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(set: &FilterSet) -> Plan {
-        let mut plan = Plan { root: plan_all(&set.tree().root, 0, set), leaves: Vec::new() };
+    pub(crate) fn new(set: &FilterSet, section: &Section) -> Plan {
+        let mut plan = Plan { root: plan_all(&section.tree.root, 0, set), leaves: Vec::new() };
         number(&mut plan.root, &mut plan.leaves);
         plan
     }

@@ -1,4 +1,7 @@
 //! [`Program`]: compiled code, with all that it reads.
+//!
+//! Usually one function. Where there are more groups than fit a section, there is one for each section, and packets go through them in
+//! turn: those that did not change are taken over from the program before.
 #![allow(unsafe_code, reason = "calls compiled code by its address")]
 
 use std::cell::RefCell;
@@ -7,48 +10,84 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tickc::{Func, Jit};
 
-use super::emit::{self, Classify};
+use super::emit::{self, Classify, ClassifyOn, KEPT};
 use super::plan::Plan;
 use crate::error::Error;
 use crate::state::{Recipe, State};
 use crate::table::index::Slots;
 use crate::trie::FilterSet;
+use crate::trie::set;
 use crate::verdict::{Datagram, FilterId, PARK, ParkKey, STATEFUL, Verdict, parked_digit};
 
 /// The code for a structure of filters. What changes in the tables of that structure it sees at once.
 #[derive(Debug)]
 pub(crate) struct Program {
-    code: Func<Classify>,
-    /// The code as a pointer, unless it is interpreted.
+    /// The code as a pointer, if it is that of all filters and not interpreted.
     entry: Option<unsafe extern "C" fn(*const u8, usize) -> u64>,
-    /// Where each group stands in the code.
-    leaves: Vec<u32>,
-    /// By leaf: the best rank of all leaves behind it. Never less than that, so that no match is missed.
-    later: Box<[AtomicU64]>,
+    sections: Vec<Arc<Section>>,
     recipes: Arc<Vec<Recipe>>,
     state: Option<Arc<State>>,
+}
+
+/// The code for the filters of a section.
+#[derive(Debug)]
+struct Section {
+    code: Code,
+    /// Of the section that it was made of.
+    version: u64,
+    /// Where each group stands in the code.
+    leaves: Vec<u32>,
+    /// By leaf: the best rank of all leaves behind it, in other sections, too. Never less than that, so that no match is missed.
+    later: Box<[AtomicU64]>,
     /// Kept because the code has their addresses.
     _tables: Vec<Arc<Slots>>,
 }
 
-impl Program {
-    /// Compiles the filters of `set`.
-    pub(crate) fn compile(jit: &Jit, set: &FilterSet) -> Result<Program, Error> {
-        let plan = Plan::new(set);
+#[derive(Debug)]
+enum Code {
+    /// Of the only section.
+    Whole(Func<Classify>),
+    /// Of one among several.
+    Part(Func<ClassifyOn>),
+}
+
+impl Section {
+    fn compile(jit: &Jit, set: &FilterSet, section: &set::Section, is_whole: bool) -> Result<Section, Error> {
+        let plan = Plan::new(set, section);
         let later: Box<[AtomicU64]> = plan.leaves.iter().map(|_| AtomicU64::new(0)).collect();
         let groups = || plan.leaves.iter().map(|&group| set.group(group));
         let aside = RefCell::default();
-        let code = jit.compile(emit::function(set, &plan.root, &later, &aside))?;
-        let tables = groups().flat_map(|group| &group.tables).map(|table| table.index().slots().clone()).collect();
-        let program = Program {
-            entry: code.as_pointer(),
-            code,
-            leaves: plan.leaves,
-            later,
-            recipes: set.recipes().clone(),
-            state: set.state().cloned(),
-            _tables: tables,
+        let code = if is_whole {
+            Code::Whole(jit.compile(emit::function(set, &plan.root, &later, &aside))?)
+        } else {
+            Code::Part(jit.compile(emit::function_on(set, &plan.root, &later, &aside))?)
         };
+        let tables = groups().flat_map(|group| &group.tables).map(|table| table.index().slots().clone()).collect();
+        Ok(Section { code, version: section.version, leaves: plan.leaves, later, _tables: tables })
+    }
+
+    fn is_whole(&self) -> bool {
+        matches!(self.code, Code::Whole(_))
+    }
+}
+
+impl Program {
+    /// Compiles the filters of `set`, but for the sections that `before` has already.
+    pub(crate) fn compile(jit: &Jit, set: &FilterSet, before: Option<&Program>) -> Result<Program, Error> {
+        let is_whole = set.sections().count() == 1;
+        let one = |section: &set::Section| {
+            let mut done = before.iter().flat_map(|program| &program.sections);
+            match done.find(|done| done.version == section.version && done.is_whole() == is_whole) {
+                Some(done) => Ok(done.clone()),
+                None => Section::compile(jit, set, section, is_whole).map(Arc::new),
+            }
+        };
+        let sections: Vec<Arc<Section>> = set.sections().map(one).collect::<Result<_, Error>>()?;
+        let entry = match &sections[0].code {
+            Code::Whole(code) => code.as_pointer(),
+            Code::Part(_) => None,
+        };
+        let program = Program { entry, sections, recipes: set.recipes().clone(), state: set.state().cloned() };
         program.update_ranks(set);
         Ok(program)
     }
@@ -56,9 +95,11 @@ impl Program {
     /// Brings up to date what better matches may follow each leaf. Cost: proportional to the number of groups.
     pub(crate) fn update_ranks(&self, set: &FilterSet) {
         let mut best = 0;
-        for (leaf, later) in self.leaves.iter().zip(&self.later).rev() {
-            later.store(best, Ordering::Release);
-            best = best.max(set.group(*leaf).max_rank);
+        for section in self.sections.iter().rev() {
+            for (leaf, later) in section.leaves.iter().zip(&section.later).rev() {
+                later.store(best, Ordering::Release);
+                best = best.max(set.group(*leaf).max_rank);
+            }
         }
     }
 
@@ -66,9 +107,9 @@ impl Program {
     #[inline(always)]
     pub(crate) fn answer(&self, packet: &[u8]) -> u64 {
         match self.entry {
-            // SAFETY: `code` keeps the machine code, and the packet is one.
+            // SAFETY: the only section keeps the machine code, and the packet is one.
             Some(entry) => unsafe { entry(packet.as_ptr(), packet.len()) },
-            None => self.interpreted(packet),
+            None => self.in_turn(packet),
         }
     }
 
@@ -106,9 +147,21 @@ impl Program {
         self.state.as_ref()?.recorded_key(id.index(), &self.recipes, packet)
     }
 
-    #[cold]
-    fn interpreted(&self, packet: &[u8]) -> u64 {
-        self.code.call(packet.as_ptr(), packet.len())
+    /// By all sections, one after the other.
+    #[inline(never)]
+    fn in_turn(&self, packet: &[u8]) -> u64 {
+        let mut kept = [0; KEPT];
+        for section in &self.sections {
+            let answer = match &section.code {
+                Code::Whole(code) => return code.call(packet.as_ptr(), packet.len()),
+                Code::Part(code) => code.call(packet.as_ptr(), packet.len(), kept.as_mut_ptr()),
+            };
+            if answer != 0 {
+                return answer;
+            }
+        }
+        let [best, _, parked] = kept;
+        if best != 0 || parked == 0 { best } else { parked | PARK }
     }
 
     #[cold]
@@ -129,7 +182,49 @@ impl Program {
         least.map_or(Verdict::NoMatch, Verdict::Park)
     }
 
-    pub(crate) fn code(&self) -> &Func<Classify> {
-        &self.code
+    /// The machine code, an empty line between sections.
+    pub(crate) fn disassemble(&self) -> String {
+        let one = |section: &Arc<Section>| match &section.code {
+            Code::Whole(code) => code.disassemble(),
+            Code::Part(code) => code.disassemble(),
+        };
+        self.sections.iter().map(one).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+
+    #[test]
+    fn sections_that_did_not_change_are_taken_over() {
+        let jit = Jit::new().unwrap();
+        let mut set = FilterSet::new(1000, 16, 4);
+        // Of one shape each.
+        let filter = |n: usize| Filter::builder().eq_u8(n, 1).build().unwrap();
+        let ids: Vec<FilterId> = (0..10).map(|n| set.insert(&filter(n)).unwrap().0).collect();
+        let before = Program::compile(&jit, &set, None).unwrap();
+        let new_ones = |program: &Program| {
+            let old = |section: &&Arc<Section>| before.sections.iter().any(|old| Arc::ptr_eq(old, section));
+            program.sections.iter().filter(|section| !old(section)).count()
+        };
+        assert_eq!(before.sections.len(), 3);
+        set.insert(&filter(10)).unwrap();
+        let after = Program::compile(&jit, &set, Some(&before)).unwrap();
+        assert_eq!((after.sections.len(), new_ones(&after)), (3, 1));
+        for id in &ids[..3] {
+            set.remove(*id).unwrap();
+        }
+        let after = Program::compile(&jit, &set, Some(&before)).unwrap();
+        assert_eq!((after.sections.len(), new_ones(&after)), (3, 2));
+        // What is left of sections that have shrunk comes together; as soon as there is only one, that is all of the code.
+        for id in &ids[3..9] {
+            set.remove(*id).unwrap();
+        }
+        let after = Program::compile(&jit, &set, Some(&after)).unwrap();
+        assert_eq!(after.sections.iter().map(|section| section.is_whole()).collect::<Vec<_>>(), [true]);
+        assert_eq!(set.len(), 2);
+        assert!(after.entry.is_some());
     }
 }

@@ -78,7 +78,7 @@ impl Inner {
     fn changed(&self, writer: &mut Writer, change: Change) -> Result<(), Error> {
         if change == Change::Structure || writer.dirty {
             writer.dirty = true;
-            let program = Program::compile(&writer.jit, &writer.set)?;
+            let program = self.program.read_here(|before| Program::compile(&writer.jit, &writer.set, Some(before)))?;
             let old = self.program.replace(program);
             writer.dirty = false;
             writer.limbo.retire(Garbage::Program { _retired: old });
@@ -142,7 +142,7 @@ impl SharedClassifier {
     }
 
     pub(crate) fn from_parts((jit, set): (Jit, FilterSet)) -> Result<Self, Error> {
-        let program = Published::new(Program::compile(&jit, &set)?);
+        let program = Published::new(Program::compile(&jit, &set, None)?);
         let writer = Mutex::new(Writer { jit, set, limbo: Limbo::new(), dirty: false });
         Ok(SharedClassifier { inner: Arc::new(Inner { program, version: AtomicU64::new(0), writer }) })
     }

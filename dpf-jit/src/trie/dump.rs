@@ -7,10 +7,15 @@ use super::tree::{Branch, Step};
 use crate::filter::Atom;
 
 impl FilterSet {
-    /// One line a step, indented by what comes before it.
+    /// One line a step, indented by what comes before it; an empty line between sections.
     pub(crate) fn dump(&self) -> String {
         let mut text = String::new();
-        self.dump_branches(&self.tree().root, 0, &mut text);
+        for (at, section) in self.sections().enumerate() {
+            if at > 0 {
+                text.push('\n');
+            }
+            self.dump_branches(&section.tree.root, 0, &mut text);
+        }
         text
     }
 

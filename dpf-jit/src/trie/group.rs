@@ -33,6 +33,8 @@ impl From<Entry> for Member {
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) shape: u32,
+    /// Number of the section whose tree it is a leaf of.
+    pub(crate) section: u32,
     pub(crate) consts: Consts,
     pub(crate) layout: Layout,
     /// One table for each stage of the layout.
@@ -68,7 +70,7 @@ impl Group {
             .collect();
         let layout = Layout::new(shape, &keyed);
         let tables = layout.stages().iter().map(|_| Table::new(seed)).collect();
-        Group { shape: shape_number, consts, layout, tables, only: None, len: 0, max_rank: 0 }
+        Group { shape: shape_number, section: 0, consts, layout, tables, only: None, len: 0, max_rank: 0 }
     }
 
     /// A group of one filter.

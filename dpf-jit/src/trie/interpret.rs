@@ -23,7 +23,9 @@ pub(crate) trait Sink {
 impl FilterSet {
     /// Tells `sink` every filter that `packet` matches.
     pub(crate) fn interpret(&self, packet: &[u8], sink: &mut impl Sink) {
-        self.alternatives(&self.tree().root, packet, &smallvec![0], sink);
+        for section in self.sections() {
+            self.alternatives(&section.tree.root, packet, &smallvec![0], sink);
+        }
     }
 
     fn alternatives(&self, branches: &[Branch], packet: &[u8], bases: &Bases, sink: &mut impl Sink) {

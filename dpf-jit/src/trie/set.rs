@@ -3,13 +3,15 @@
 //! Most insertions find a group whose constants the filter has: they write one record and one slot. The others change the
 //! structure: a filter of a new shape begins a group; one that differs from the constants of a small group makes these part
 //! of the key (*widens* it); beside large groups a new one is begun, to be merged if there are too many of one shape.
+//!
+//! Groups are divided into sections, each with a tree of its own, so that a change of the structure is one of a section.
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::group::{Consts, Found, Group, Member, consts_of};
-use super::tree::{Tree, path};
+use super::tree::{Step, Tree, path};
 use crate::error::Error;
 use crate::filter::{Atom, Field, Filter, Rank};
 use crate::state::{Recipe, State, words};
@@ -28,6 +30,16 @@ pub(crate) struct Shape {
     /// Canonical; what differs is zero.
     pub(crate) atoms: Arc<[Atom]>,
     groups: Vec<u32>,
+}
+
+/// Groups that are compiled together.
+#[derive(Debug, Default)]
+pub(crate) struct Section {
+    pub(crate) tree: Tree,
+    /// Groups.
+    pub(crate) leaves: usize,
+    /// Another number whenever its code must be another; no two sections have the same.
+    pub(crate) version: u64,
 }
 
 /// Where an installed filter is.
@@ -61,7 +73,10 @@ pub(crate) struct FilterSet {
     by_atoms: FxHashMap<Arc<[Atom]>, u32>,
     groups: Vec<Option<Group>>,
     free_groups: Vec<u32>,
-    tree: Tree,
+    sections: Vec<Section>,
+    /// Most groups of a section.
+    section_size: usize,
+    versions: u64,
     records: Records,
     entries: Vec<Box<[Entry]>>,
     free_entries: Vec<u32>,
@@ -81,13 +96,15 @@ pub(crate) struct FilterSet {
 }
 
 impl FilterSet {
-    pub(crate) fn new(capacity: u32, recorded: usize) -> Self {
+    pub(crate) fn new(capacity: u32, recorded: usize, section_size: usize) -> Self {
         FilterSet {
             shapes: Vec::new(),
             by_atoms: FxHashMap::default(),
             groups: Vec::new(),
             free_groups: Vec::new(),
-            tree: Tree::default(),
+            sections: vec![Section::default()],
+            section_size,
+            versions: 0,
             records: Records::new(capacity),
             entries: Vec::new(),
             free_entries: Vec::new(),
@@ -108,8 +125,14 @@ impl FilterSet {
         self.len
     }
 
-    pub(crate) fn tree(&self) -> &Tree {
-        &self.tree
+    /// Those that have groups; the first one if none has.
+    pub(crate) fn sections(&self) -> impl Iterator<Item = &Section> {
+        let none = self.sections.iter().all(|section| section.leaves == 0);
+        self.sections
+            .iter()
+            .enumerate()
+            .filter(move |(at, section)| section.leaves > 0 || none && *at == 0)
+            .map(|(_, section)| section)
     }
 
     pub(crate) fn records_mut(&mut self) -> &mut Records {
@@ -169,7 +192,7 @@ impl FilterSet {
                 let (record, replaced) = self.insert_into(group, filter, id.raw());
                 self.set_entry(Entry { id: id.raw(), group, record });
                 match replaced {
-                    true => Change::Structure,
+                    true => self.restructured(self.group(group).section),
                     false if filter.rank() > best => Change::Rank,
                     false => Change::Data,
                 }
@@ -194,7 +217,8 @@ impl FilterSet {
         self.len -= 1;
         let group = self.groups[entry.group as usize].as_mut().expect("an installed filter's group exists");
         if group.only.is_some() {
-            self.end_group(entry.group);
+            let section = self.end_group(entry.group).section;
+            self.merge_section(section);
             return Ok(Change::Structure);
         }
         let replaced = group.remove(&mut self.records, entry.record, &mut self.seed);
@@ -203,7 +227,27 @@ impl FilterSet {
             self.widen(&[entry.group], &[], None);
             return Ok(Change::Structure);
         }
-        Ok(if replaced { Change::Structure } else { Change::Data })
+        let section = group.section;
+        Ok(if replaced { self.restructured(section) } else { Change::Data })
+    }
+
+    /// Notes that the code of a section must be another.
+    fn restructured(&mut self, section: u32) -> Change {
+        self.versions += 1;
+        self.sections[section as usize].version = self.versions;
+        Change::Structure
+    }
+
+    /// The section for a group: of those with room the one that shares most of its path.
+    fn section_for(&mut self, path: &[Step]) -> u32 {
+        let room = self.sections.iter().enumerate().rev().filter(|(_, section)| section.leaves < self.section_size);
+        match room.max_by_key(|(_, section)| section.tree.shared(path)) {
+            Some((number, _)) => number as u32,
+            None => {
+                self.sections.push(Section::default());
+                self.sections.len() as u32 - 1
+            }
+        }
     }
 
     /// Makes what the stateful atoms of a filter need.
@@ -334,23 +378,50 @@ impl FilterSet {
         }
     }
 
-    fn add_group(&mut self, group: Group) -> u32 {
+    fn add_group(&mut self, mut group: Group) -> u32 {
         let number = self.free_groups.pop().unwrap_or_else(|| {
             self.groups.push(None);
             self.groups.len() as u32 - 1
         });
         let shape = &mut self.shapes[group.shape as usize];
         shape.groups.push(number);
-        self.tree.insert(&path(&shape.atoms, &group.consts, number));
+        let path = path(&shape.atoms, &group.consts, number);
+        group.section = self.section_for(&path);
+        self.add_leaf(group.section, &path);
         self.groups[number as usize] = Some(group);
         number
+    }
+
+    fn add_leaf(&mut self, section: u32, path: &[Step]) {
+        self.sections[section as usize].tree.insert(path);
+        self.sections[section as usize].leaves += 1;
+        self.restructured(section);
+    }
+
+    /// Moves what is left of a section to another one, if both together fill only half of one: the other half is for changes to come.
+    fn merge_section(&mut self, from: u32) {
+        let left = self.sections[from as usize].leaves;
+        let fits = |section: &Section| section.leaves > 0 && section.leaves + left <= self.section_size / 2;
+        let to = self.sections.iter().enumerate().position(|(at, section)| at != from as usize && fits(section));
+        let Some(to) = to.filter(|_| left > 0) else { return };
+        for number in 0..self.groups.len() {
+            if let Some(group) = self.groups[number].as_mut().filter(|group| group.section == from) {
+                group.section = to as u32;
+                let path = path(&self.shapes[group.shape as usize].atoms, &group.consts, number as u32);
+                self.add_leaf(to as u32, &path);
+            }
+        }
+        self.sections[from as usize] = Section::default();
     }
 
     fn end_group(&mut self, number: u32) -> Group {
         let group = self.groups[number as usize].take().expect("a group ends once");
         let shape = &mut self.shapes[group.shape as usize];
-        self.tree.remove(&path(&shape.atoms, &group.consts, number));
+        let section = &mut self.sections[group.section as usize];
+        section.tree.remove(&path(&shape.atoms, &group.consts, number));
+        section.leaves -= 1;
         shape.groups.retain(|&other| other != number);
+        self.restructured(group.section);
         self.free_groups.push(number);
         group
     }

@@ -63,6 +63,18 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
+    /// How many of a path's first steps are here.
+    pub(crate) fn shared(&self, path: &[Step]) -> usize {
+        let mut branches = &self.root;
+        for (at, step) in path.iter().enumerate() {
+            match branches.iter().find(|branch| branch.step == *step) {
+                Some(branch) => branches = &branch.then,
+                None => return at,
+            }
+        }
+        path.len()
+    }
+
     /// Merges a path.
     pub(crate) fn insert(&mut self, path: &[Step]) {
         let mut branches = &mut self.root;
