@@ -64,7 +64,7 @@ impl ClassifierBuilder {
 
     /// How many shapes of filters (the same atoms but for the values) are compiled together, at least 1, [`DEFAULT_SECTION`] unless told
     /// otherwise. To install a filter of a new shape takes some 3 µs for each of these, however many others there are; but a packet
-    /// takes some 10 cycles for each section that it goes through. (A few groups of filters of one shape may count as several.)
+    /// takes some 10 to 30 cycles for each section that it goes through. (A few groups of filters of one shape may count as several.)
     pub fn section(mut self, shapes: usize) -> Self {
         self.section = shapes;
         self

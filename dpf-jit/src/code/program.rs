@@ -33,6 +33,8 @@ pub(crate) struct Program {
 #[derive(Debug)]
 struct Section {
     code: Code,
+    /// The code as a pointer, if it is one of several sections and not interpreted.
+    entry: Option<unsafe extern "C" fn(*const u8, usize, *mut u64) -> u64>,
     /// Of the section that it was made of.
     version: u64,
     /// Where each group stands in the code.
@@ -57,13 +59,15 @@ impl Section {
         let later: Box<[AtomicU64]> = plan.leaves.iter().map(|_| AtomicU64::new(0)).collect();
         let groups = || plan.leaves.iter().map(|&group| set.group(group));
         let aside = RefCell::default();
-        let code = if is_whole {
-            Code::Whole(jit.compile(emit::function(set, &plan.root, &later, &aside))?)
+        let (code, entry) = if is_whole {
+            (Code::Whole(jit.compile(emit::function(set, &plan.root, &later, &aside))?), None)
         } else {
-            Code::Part(jit.compile(emit::function_on(set, &plan.root, &later, &aside))?)
+            let code = jit.compile(emit::function_on(set, &plan.root, &later, &aside))?;
+            let entry = code.as_pointer();
+            (Code::Part(code), entry)
         };
         let tables = groups().flat_map(|group| &group.tables).map(|table| table.index().slots().clone()).collect();
-        Ok(Section { code, version: section.version, leaves: plan.leaves, later, _tables: tables })
+        Ok(Section { code, entry, version: section.version, leaves: plan.leaves, later, _tables: tables })
     }
 
     fn is_whole(&self) -> bool {
@@ -152,9 +156,11 @@ impl Program {
     fn in_turn(&self, packet: &[u8]) -> u64 {
         let mut kept = [0; KEPT];
         for section in &self.sections {
-            let answer = match &section.code {
-                Code::Whole(code) => return code.call(packet.as_ptr(), packet.len()),
-                Code::Part(code) => code.call(packet.as_ptr(), packet.len(), kept.as_mut_ptr()),
+            let answer = match (section.entry, &section.code) {
+                // SAFETY: the section keeps the machine code; the packet is one, and the words are as many as it wants.
+                (Some(entry), _) => unsafe { entry(packet.as_ptr(), packet.len(), kept.as_mut_ptr()) },
+                (None, Code::Part(code)) => code.call(packet.as_ptr(), packet.len(), kept.as_mut_ptr()),
+                (None, Code::Whole(code)) => return code.call(packet.as_ptr(), packet.len()),
             };
             if answer != 0 {
                 return answer;

@@ -1,8 +1,9 @@
 //! What filters take: memory by flow, and the time of an insertion that brings a new shape.
 
+use std::hint::black_box;
 use std::path::Path;
 
-use dpf_jit::{Classifier, Filter};
+use dpf_jit::{Classifier, Filter, Verdict};
 
 use super::table::{Row, Table};
 use super::yardsticks::Demux;
@@ -50,19 +51,21 @@ fn resident() -> Option<usize> {
     Some(line.trim().strip_suffix(" kB")?.parse::<usize>().ok()? * 1024)
 }
 
-/// Cycles of one insertion of a filter of a new shape, and of its removal, where so many shapes are installed: the code is
-/// compiled again.
+/// Cycles of one insertion of a filter of a new shape, and of its removal, where so many shapes are installed: the code of a section
+/// is compiled again. And cycles of a packet that each of these has to look up, beside code in one piece.
 pub(super) fn shapes(table: &mut Table) -> Result<(), Failure> {
     let case = "insert-shape";
     if !table.wants(case) {
         return Ok(());
     }
     for n in [1, 10, 30, 100] {
-        let mut classifier = Classifier::new()?;
+        let (mut classifier, mut whole) = (Classifier::new()?, Classifier::builder().section(usize::MAX).build()?);
         for number in 0..n {
             // Two of each, so that each shape has a table of its own.
-            classifier.insert(shape(number, 80)?)?;
-            classifier.insert(shape(number, 81)?)?;
+            for port in [80, 81] {
+                classifier.insert(shape(number, port)?)?;
+                whole.insert(shape(number, port)?)?;
+            }
         }
         let (mut insert, mut remove) = (u64::MAX, u64::MAX);
         for _ in 0..ROUNDS {
@@ -74,16 +77,43 @@ pub(super) fn shapes(table: &mut Table) -> Result<(), Failure> {
             insert = insert.min(between - start);
             remove = remove.min(clock::now() - between);
         }
-        for (case, cycles) in [(case, insert), ("remove-shape", remove)] {
-            let row = Row { case: case.into(), n, hit: None, engine: "dpf".into(), cycles: cycles as f64, ratio: None };
-            table.push(row);
+        let frame = unmatched();
+        let classified = |classifier: &Classifier| {
+            let pass = |_| {
+                let start = clock::now();
+                let matches =
+                    (0..PACKETS).filter(|_| classifier.classify(black_box(&frame)) != Verdict::NoMatch).count();
+                assert_eq!(matches, 0, "no filter has the port");
+                clock::now() - start
+            };
+            (0..ROUNDS).map(pass).min().map_or(0.0, |cycles| cycles as f64 / PACKETS as f64)
+        };
+        for (case, engine, cycles) in [
+            (case, "dpf", insert as f64),
+            ("remove-shape", "dpf", remove as f64),
+            ("classify-shapes", "dpf", classified(&classifier)),
+            ("classify-shapes", "dpf-in-one", classified(&whole)),
+        ] {
+            table.push(Row { case: case.into(), n, hit: None, engine: engine.into(), cycles, ratio: None });
         }
     }
     Ok(())
 }
 
-/// Insertions of a new shape, of which the fastest counts.
+/// Insertions of a new shape, and passes over packets, of which the fastest counts.
 const ROUNDS: usize = 50;
+/// Packets of a pass.
+const PACKETS: usize = 256;
+
+/// A packet of all prefixes, for another port.
+fn unmatched() -> [u8; 64] {
+    let mut frame = [0; 64];
+    frame[12..15].copy_from_slice(&[0x08, 0x00, 0x45]);
+    frame[23] = 6;
+    frame[26..34].copy_from_slice(&[10, 1, 2, 3, 10, 3, 2, 1]);
+    frame[36..38].copy_from_slice(&443u16.to_be_bytes());
+    frame
+}
 
 /// A filter of prefixes whose lengths no other number has.
 fn shape(number: usize, port: u16) -> Result<Filter, dpf_jit::Error> {
