@@ -196,8 +196,8 @@ fn of(tier: &JitBuilder, name: &'static str, composed: Option<&'static str>) -> 
 }
 
 /// What the Cranelift tier takes beside Cranelift, in percent of what Cranelift takes: to build CLIF and to compile it. Ours is
-/// what it takes to run the fragments, to make CLIF of them and to place the code, less what building the same CLIF by hand takes. Of each
-/// part the least of some compilations, by workload. Building by hand and compiling take turns, so that both begin with the caches that
+/// what it takes to run the fragments, to make CLIF of them and to place the code, less what building the same CLIF by hand takes. Of
+/// each of the three the least of some compilations, by workload. Building by hand and compiling take turns, so that both begin with the caches that
 /// Cranelift leaves.
 ///
 /// # Panics

@@ -63,8 +63,9 @@ impl ClassifierBuilder {
     }
 
     /// How many shapes of filters (the same atoms but for the values) are compiled together, at least 1, [`DEFAULT_SECTION`] unless told
-    /// otherwise. To install a filter of a new shape takes some 3 µs for each of these, however many others there are; but a packet
-    /// takes some 10 to 30 cycles for each section that it goes through. (A few groups of filters of one shape may count as several.)
+    /// otherwise. To install a filter of a new shape takes some 3 µs for each of these, where the others are compiled already; but a packet
+    /// takes some 10 to 30 cycles for each section that it goes through. (Filters of one shape may be divided into a few groups, which
+    /// count as several. Where they come together, or one moves to another section, more than one section is compiled.)
     pub fn section(mut self, shapes: usize) -> Self {
         self.section = shapes;
         self
@@ -163,7 +164,8 @@ impl Classifier {
             self.dirty = true;
             self.program = Program::compile(&self.jit, &self.set, Some(&self.program))?;
             self.dirty = false;
-        } else if change == Change::Rank {
+        }
+        if change != Change::Data {
             self.program.update_ranks(&self.set);
         }
         self.set.records_mut().reclaim_all();

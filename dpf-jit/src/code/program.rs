@@ -8,11 +8,13 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustc_hash::FxHashMap;
 use tickc::{Func, Jit};
 
 use super::emit::{self, Classify, ClassifyOn, KEPT};
 use super::plan::Plan;
 use crate::error::Error;
+use crate::filter::Rank;
 use crate::state::{Recipe, State};
 use crate::table::index::Slots;
 use crate::trie::FilterSet;
@@ -39,7 +41,8 @@ struct Section {
     version: u64,
     /// Where each group stands in the code.
     leaves: Vec<u32>,
-    /// By leaf: the best rank of all leaves behind it, in other sections, too. Never less than that, so that no match is missed.
+    /// By leaf: the best rank of all leaves behind it, in other sections, too. Never less than that in any program that has the section
+    /// and is in use, so that no match is missed.
     later: Box<[AtomicU64]>,
     /// Kept because the code has their addresses.
     _tables: Vec<Arc<Slots>>,
@@ -76,15 +79,19 @@ impl Section {
 }
 
 impl Program {
-    /// Compiles the filters of `set`, but for the sections that `before` has already.
+    /// Compiles the filters of `set`, but for the sections that `before` has already. When nothing goes on that began with the program
+    /// before, [`update_ranks`](Self::update_ranks) is due: until then sections of both have what either needs.
     pub(crate) fn compile(jit: &Jit, set: &FilterSet, before: Option<&Program>) -> Result<Program, Error> {
         let is_whole = set.sections().count() == 1;
-        let one = |section: &set::Section| {
-            let mut done = before.iter().flat_map(|program| &program.sections);
-            match done.find(|done| done.version == section.version && done.is_whole() == is_whole) {
-                Some(done) => Ok(done.clone()),
-                None => Section::compile(jit, set, section, is_whole).map(Arc::new),
-            }
+        let done: FxHashMap<u64, &Arc<Section>> = before
+            .iter()
+            .flat_map(|program| &program.sections)
+            .filter(|done| done.is_whole() == is_whole)
+            .map(|done| (done.version, done))
+            .collect();
+        let one = |section: &set::Section| match done.get(&section.version) {
+            Some(done) => Ok(Arc::clone(done)),
+            None => Section::compile(jit, set, section, is_whole).map(Arc::new),
         };
         let sections: Vec<Arc<Section>> = set.sections().map(one).collect::<Result<_, Error>>()?;
         let entry = match &sections[0].code {
@@ -92,16 +99,22 @@ impl Program {
             Code::Part(_) => None,
         };
         let program = Program { entry, sections, recipes: set.recipes().clone(), state: set.state().cloned() };
-        program.update_ranks(set);
+        program.for_ranks(set, |later, best| {
+            later.fetch_max(best, Ordering::Release);
+        });
         Ok(program)
     }
 
     /// Brings up to date what better matches may follow each leaf. Cost: proportional to the number of groups.
     pub(crate) fn update_ranks(&self, set: &FilterSet) {
+        self.for_ranks(set, |later, best| later.store(best, Ordering::Release));
+    }
+
+    fn for_ranks(&self, set: &FilterSet, mut each: impl FnMut(&AtomicU64, Rank)) {
         let mut best = 0;
         for section in self.sections.iter().rev() {
             for (leaf, later) in section.leaves.iter().zip(&section.later).rev() {
-                later.store(best, Ordering::Release);
+                each(later, best);
                 best = best.max(set.group(*leaf).max_rank);
             }
         }
@@ -202,6 +215,29 @@ impl Program {
 mod tests {
     use super::*;
     use crate::filter::Filter;
+
+    /// Until the program before has gone, sections that both have go on as it needs them, though a group that may follow them has moved
+    /// to the front.
+    #[test]
+    fn the_program_before_answers_as_before() {
+        let jit = Jit::new().unwrap();
+        let mut set = FilterSet::new(1000, 16, 4);
+        // Three sections, of four, four, and two.
+        let filter = |n: usize| Filter::builder().eq_u8(n, 1).priority(i32::from(n == 8)).build().unwrap();
+        let ids: Vec<FilterId> = (0..10).map(|n| set.insert(&filter(n)).unwrap().0).collect();
+        for id in &ids[..3] {
+            set.remove(*id).unwrap();
+        }
+        let before = Program::compile(&jit, &set, None).unwrap();
+        // What is left of the first section and the third comes together in the first; the second stays.
+        set.remove(ids[9]).unwrap();
+        let after = Program::compile(&jit, &set, Some(&before)).unwrap();
+        assert!(after.sections.len() == 2 && Arc::ptr_eq(&before.sections[1], &after.sections[1]));
+        let (packet, best) = ([0, 0, 0, 0, 1, 1, 1, 1, 1], ids[8]);
+        assert_eq!([&before, &after].map(|program| program.answer(&packet)), [best.raw(); 2]);
+        after.update_ranks(&set);
+        assert_eq!(after.answer(&packet), best.raw());
+    }
 
     #[test]
     fn sections_that_did_not_change_are_taken_over() {

@@ -1,7 +1,7 @@
 //! [`SharedClassifier`]: any number of readers, and writers that publish each change at once.
 //!
 //! Readers take no lock and never wait. A change that a table takes in place becomes visible by one store; one of structure by
-//! the store of the pointer to other code. After each change a version number is moved on, and a packet during whose
+//! the store of the pointer to other code, which has what does not change in common with the code before. After each change a version number is moved on, and a packet during whose
 //! classification it moved is classified again: several lookups for one packet could have seen a later change and not an
 //! earlier one. What is replaced is freed when the last reader has left it ([`epoch`]).
 
@@ -86,6 +86,10 @@ impl Inner {
             self.program.read_here(|program| program.update_ranks(&writer.set));
         }
         self.version.fetch_add(1, Ordering::Release);
+        if change == Change::Structure {
+            // Lowered only now: who sees that in code of before sees that there is another version, too.
+            self.program.read_here(|program| program.update_ranks(&writer.set));
+        }
         if writer.set.records_mut().in_limbo() >= BATCH {
             let records = writer.set.records_mut().take_limbo();
             writer.limbo.retire(Garbage::Records(records));

@@ -12,7 +12,7 @@ pub(crate) mod zeroed;
 
 use std::sync::Arc;
 
-use index::{Found, Index, Slots};
+use index::{Found, Index};
 use layout::Key;
 use records::Records;
 
@@ -32,8 +32,9 @@ const FEW: usize = 128;
 pub(crate) struct Table {
     index: Index,
     next: Option<Box<Next>>,
-    /// Slots that were replaced, of which those from the number on still take memory.
-    old: Option<(Arc<Slots>, usize)>,
+    /// The index that was replaced, of whose slots those from the number on still take memory. Code that looks there may be in use for
+    /// longer, if the code for this one cannot be compiled.
+    old: Option<(Index, usize)>,
 }
 
 /// An index of another size that is being filled: it holds what the slots below `cursor` of the old one hold.
@@ -47,12 +48,6 @@ impl Table {
     /// An empty table.
     pub(crate) fn new(seed: &mut u64) -> Table {
         Table { index: Index::new(1, seed), next: None, old: None }
-    }
-
-    /// A table of `keys`.
-    fn with_keys(keys: &[(Key, Found)], records: &Records, seed: &mut u64) -> Table {
-        let tries = (HASHED / keys.len().max(1)).clamp(1, TRIES);
-        Table { index: Index::with_keys(keys, records, tries, seed), next: None, old: None }
     }
 
     /// The index that packets are looked up in.
@@ -85,7 +80,6 @@ impl Table {
         };
         if let Some(next) = &mut self.next {
             if slot < next.cursor && next.index.insert(records, key, found).is_err() {
-                self.next = None;
                 self.rebuild(records, None, seed);
                 return true;
             }
@@ -101,6 +95,12 @@ impl Table {
 
     /// Takes out a key that is there. Whether the index is another one now.
     pub(crate) fn remove(&mut self, records: &Records, key: Key, seed: &mut u64) -> bool {
+        if let Some((old, _)) = &mut self.old
+            && Arc::strong_count(old.slots()) > 1
+            && old.find(key).is_some()
+        {
+            old.remove(key);
+        }
         let slot = self.index.remove(key);
         match &mut self.next {
             Some(next) if slot < next.cursor => {
@@ -118,10 +118,10 @@ impl Table {
 
     /// Gives back some of the memory of slots that were replaced, once no program has them: all at once takes too long.
     fn give_back(&mut self) {
-        let Some((slots, from)) = &mut self.old else { return };
-        if Arc::strong_count(slots) == 1 {
+        let Some((old, from)) = &mut self.old else { return };
+        if Arc::strong_count(old.slots()) == 1 {
             *from += GIVEN_BACK;
-            if !slots.give_back(*from - GIVEN_BACK..*from) {
+            if !old.slots().give_back(*from - GIVEN_BACK..*from) {
                 self.old = None;
             }
         }
@@ -146,14 +146,48 @@ impl Table {
             return false;
         }
         let done = self.next.take().expect("it was there above");
-        let old = std::mem::replace(&mut self.index, done.index);
-        self.old = Some((old.slots().clone(), 0));
+        self.replace(done.index);
         true
     }
 
     /// Replaces the index at once.
     fn rebuild(&mut self, records: &Records, more: Option<(Key, Found)>, seed: &mut u64) {
         let keys: Vec<_> = self.index.keys(self.index.all()).chain(more).collect();
-        *self = Table::with_keys(&keys, records, seed);
+        self.next = None;
+        self.replace(Index::with_keys(&keys, records, (HASHED / keys.len().max(1)).clamp(1, TRIES), seed));
+    }
+
+    fn replace(&mut self, index: Index) {
+        self.old = Some((std::mem::replace(&mut self.index, index), 0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an insertion that is taken back leaves in the index which code still reads: nothing.
+    #[test]
+    fn a_key_that_goes_leaves_the_index_before_too() {
+        let (mut records, mut seed) = (Records::new(10_000), 1);
+        let mut table = Table::new(&mut seed);
+        let mut replaced = 0;
+        for n in 1..5_000 {
+            let key = [n, 0];
+            // As a program has them.
+            let slots = table.index().slots().clone();
+            let found = Found { record: records.alloc(key), id: n, rank: 0 };
+            if table.insert(&records, key, found, &mut seed) {
+                replaced += 1;
+                let in_old = |table: &Table| table.old.as_ref().and_then(|(old, _)| old.find(key));
+                assert!(Arc::ptr_eq(&slots, table.old.as_ref().unwrap().0.slots()));
+                let _ = table.remove(&records, key, &mut seed);
+                assert_eq!((table.find(key), in_old(&table)), (None, None), "key {n}");
+                let _ = table.insert(&records, key, found, &mut seed);
+            }
+            drop(slots);
+            assert_eq!(table.find(key), Some(found));
+        }
+        assert!(replaced > 5, "replaced {replaced} times");
     }
 }

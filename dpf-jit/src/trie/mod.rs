@@ -7,7 +7,7 @@
 //!                    tree: shared prefixes, dispatch   table: key of up to 16 bytes ──► record ──► id
 //! ```
 //!
-//! - [`tree`]: the constant parts of all groups with their common beginnings merged.
+//! - [`tree`]: the constant parts of groups with their common beginnings merged; one for each section of some groups.
 //! - [`group`]: the filters at a leaf of it.
 //! - [`set`]: inserting and removing, which keeps the two in step.
 //! - [`interpret`]: what the trie says of a packet.

@@ -38,7 +38,7 @@ pub(crate) struct Section {
     pub(crate) tree: Tree,
     /// Groups.
     pub(crate) leaves: usize,
-    /// Another number whenever its code must be another; no two sections have the same.
+    /// Another number whenever its code must be another; no two sections with groups have the same.
     pub(crate) version: u64,
 }
 
@@ -238,11 +238,16 @@ impl FilterSet {
         Change::Structure
     }
 
-    /// The section for a group: of those with room the one that shares most of its path.
-    fn section_for(&mut self, path: &[Step]) -> u32 {
+    /// The section for a group: of those with room the one that shares most of its path, that where it has been before, the first one;
+    /// an empty one only if there is no other.
+    fn section_for(&mut self, path: &[Step], before: Option<u32>) -> u32 {
         let room = self.sections.iter().enumerate().rev().filter(|(_, section)| section.leaves < self.section_size);
-        match room.max_by_key(|(_, section)| section.tree.shared(path)) {
-            Some((number, _)) => number as u32,
+        let room = room.map(|(number, section)| (number as u32, section));
+        let merit = |(number, section): &(u32, &Section)| {
+            (section.leaves > 0, section.tree.shared(path), before == Some(*number))
+        };
+        match room.max_by_key(merit) {
+            Some((number, _)) => number,
             None => {
                 self.sections.push(Section::default());
                 self.sections.len() as u32 - 1
@@ -366,7 +371,7 @@ impl FilterSet {
     /// A new group of one filter; too many of one shape are merged.
     fn begin_group(&mut self, shape: u32, filter: &Filter, id: u64) {
         let group = Group::of_one(shape, filter, id, &mut self.seed);
-        let number = self.add_group(group);
+        let number = self.add_group(group, None);
         self.set_entry(Entry { id, group: number, record: 0 });
         let siblings = self.shapes[shape as usize].groups.clone();
         let mergeable = !self.shapes[shape as usize].atoms.iter().any(is_match_recorded);
@@ -378,7 +383,7 @@ impl FilterSet {
         }
     }
 
-    fn add_group(&mut self, mut group: Group) -> u32 {
+    fn add_group(&mut self, mut group: Group, before: Option<u32>) -> u32 {
         let number = self.free_groups.pop().unwrap_or_else(|| {
             self.groups.push(None);
             self.groups.len() as u32 - 1
@@ -386,7 +391,7 @@ impl FilterSet {
         let shape = &mut self.shapes[group.shape as usize];
         shape.groups.push(number);
         let path = path(&shape.atoms, &group.consts, number);
-        group.section = self.section_for(&path);
+        group.section = self.section_for(&path, before);
         self.add_leaf(group.section, &path);
         self.groups[number as usize] = Some(group);
         number
@@ -471,9 +476,12 @@ impl FilterSet {
         for group in &ended {
             group.retire(&mut self.records);
         }
-        let number = self.add_group(group);
+        let number = self.add_group(group, Some(ended[0].section));
         for (id, record) in entries {
             self.set_entry(Entry { id, group: number, record });
+        }
+        for group in &ended {
+            self.merge_section(group.section);
         }
     }
 

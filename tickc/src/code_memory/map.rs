@@ -174,8 +174,9 @@ impl Pages {
     /// The file's first `len` bytes, to be executed.
     fn executable(file: &OwnedFd, len: usize) -> io::Result<Pages> {
         let protection = ProtFlags::READ | ProtFlags::EXEC;
-        // SAFETY: a fresh mapping at an address that is free affects no existing memory. Nobody else changes the file or truncates it,
-        // as it has no name and its descriptor is closed soon; and no reference to bytes that change is made through this mapping.
+        // SAFETY: without `MAP_FIXED` the address is a hint: a fresh mapping takes the place of no other. Nobody else changes the file or
+        // truncates it, as it has no name, and its descriptor is closed when `map_twice` returns; and no reference to bytes that change
+        // is made through this mapping.
         let base = unsafe { mmap(below_the_program(len), len, protection, MapFlags::SHARED, file, 0)? };
         Ok(Pages { base: base.cast(), len })
     }
@@ -183,7 +184,7 @@ impl Pages {
     /// Private memory without access.
     fn reserve(len: usize) -> io::Result<Pages> {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
-        // SAFETY: a fresh mapping at an address that is free affects no existing memory.
+        // SAFETY: without `MAP_FIXED` the address is a hint: a fresh mapping takes the place of no other.
         let base = unsafe { mmap_anonymous(below_the_program(len), len, ProtFlags::empty(), flags)? };
         let memory = Pages { base: base.cast(), len };
         // Policies that forbid the flip do so here, not at the first function.

@@ -54,8 +54,8 @@ fn resident() -> Option<usize> {
 /// Cycles of one insertion of a filter of a new shape, and of its removal, where so many shapes are installed: the code of a section
 /// is compiled again. And cycles of a packet that each of these has to look up, beside code in one piece.
 pub(super) fn shapes(table: &mut Table) -> Result<(), Failure> {
-    let case = "insert-shape";
-    if !table.wants(case) {
+    let cases = ["insert-shape", "remove-shape", "classify-shapes"];
+    if !cases.iter().any(|case| table.wants(case)) {
         return Ok(());
     }
     for n in [1, 10, 30, 100] {
@@ -89,10 +89,10 @@ pub(super) fn shapes(table: &mut Table) -> Result<(), Failure> {
             (0..ROUNDS).map(pass).min().map_or(0.0, |cycles| cycles as f64 / PACKETS as f64)
         };
         for (case, engine, cycles) in [
-            (case, "dpf", insert as f64),
-            ("remove-shape", "dpf", remove as f64),
-            ("classify-shapes", "dpf", classified(&classifier)),
-            ("classify-shapes", "dpf-in-one", classified(&whole)),
+            (cases[0], "dpf", insert as f64),
+            (cases[1], "dpf", remove as f64),
+            (cases[2], "dpf", classified(&classifier)),
+            (cases[2], "dpf-in-one", classified(&whole)),
         ] {
             table.push(Row { case: case.into(), n, hit: None, engine: engine.into(), cycles, ratio: None });
         }
