@@ -233,9 +233,13 @@ impl Encoder<'_> {
             Op::Binary => self.binary(r, at as u32),
             Op::BinaryImm => self.binary_immediate(r, at as u32),
             Op::Load if self.is_plain_forward(r) => {
+                debug_assert_eq!(self.pending.owned(), 0, "the record before it was not closed");
                 self.pending = Operand::mem(self.home(r.a).place(), RSP, 0, r.b as i32, 0);
             }
-            Op::Const if self.home(r.dst).place() == Home::FOLDED => self.pending = Operand::constant(r.constant()),
+            Op::Const if self.home(r.dst).place() == Home::FOLDED => {
+                debug_assert_eq!(self.pending.owned(), 0, "the record before it was not closed");
+                self.pending = Operand::constant(r.constant());
+            }
             Op::Branch | Op::BranchImm => {
                 let to = r.dst;
                 let condition = self.condition(r);
@@ -549,7 +553,8 @@ impl Encoder<'_> {
                 && r.ty.is_wide_int()
                 && !lea_factor(i64::from(r.b as i32) as u64)
             {
-                return self.m.multiply_memory(dst.place(), self.pending, r.b as i32);
+                self.m.multiply_memory(dst.place(), self.pending, r.b as i32);
+                return self.close();
             }
         }
         let o = Binary { op: r.binary_op(), ty: r.ty };

@@ -236,3 +236,29 @@ fn loads_of_operations_that_nobody_needs() {
         .unwrap();
     assert_eq!(f.call(1, &[5, 6], 0), (0..20).fold(5i64, |sum, k| sum.wrapping_mul(3).wrapping_add(1 + k)));
 }
+
+/// The product of a load and a constant kept the register of its address when a constant was loaded next (linear-scan tier, program
+/// 41,099,890 of seed 20,261,123).
+#[test]
+fn products_of_loads_before_constants() {
+    const LARGE: i64 = 0x4255_8de7_2102_9910;
+    let locals: [Var<i64>; 20] = std::array::from_fn(|_| Var::local());
+    let f = jit()
+        .compile(tick!(|x: i64, s: Slice<i64>| -> i64 {
+            for (k, v) in $(locals.iter().enumerate()) { @v = x + $(k as i64); }
+            let mut y = x;
+            for _ in $(0..10) {
+                y ^= y - s[0] * 26 - LARGE;
+                for v in $(locals.iter()) { @v += y; }
+            }
+            for v in $(locals.iter()) { y = y * 3 + @v; }
+            y
+        }))
+        .unwrap();
+    let (mut y, mut sum) = (1i64, 1i64);
+    for _ in 0..10 {
+        y ^= y.wrapping_sub(5 * 26).wrapping_sub(LARGE);
+        sum = sum.wrapping_add(y);
+    }
+    assert_eq!(f.call(1, &[5]), (0..20).fold(y, |y, k| y.wrapping_mul(3).wrapping_add(sum + k)));
+}
