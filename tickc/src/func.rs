@@ -26,8 +26,10 @@ pub(crate) struct FuncData {
     pub(crate) owners: AtomicU32,
     /// Address of the entry.
     pub(crate) entry: usize,
-    pub(crate) finished: Finished,
+    /// As in `finished`: a byte that every call compares with zero.
+    traps: bool,
     pub(crate) tier: Tier,
+    pub(crate) finished: Finished,
     /// What most functions do without.
     pub(crate) extra: Option<Box<Extra>>,
 }
@@ -44,9 +46,15 @@ pub(crate) struct Extra {
 }
 
 impl FuncData {
+    /// What lies beside a function that has one owner.
+    #[inline(always)] // It is built in its place.
+    pub(crate) fn new(entry: usize, finished: Finished, tier: Tier, extra: Option<Box<Extra>>) -> FuncData {
+        FuncData { owners: AtomicU32::new(1), entry, traps: finished.is(Finished::TRAPS), tier, finished, extra }
+    }
+
     /// Machine code that belongs to an interpreted function.
     pub(crate) fn thunk(entry: usize) -> FuncData {
-        FuncData { owners: AtomicU32::new(1), entry, finished: Finished::default(), tier: Tier::Interp, extra: None }
+        FuncData::new(entry, Finished::default(), Tier::Interp, None)
     }
 
     /// The program of an interpreted function.
@@ -338,18 +346,13 @@ impl<S> Func<S> {
     /// Another handle of the function, which keeps something alive besides.
     pub(crate) fn kept_with(&self, keep: Keep) -> Result<Func<S>, Error> {
         let data = self.owner.data();
-        let other = FuncData {
-            owners: AtomicU32::new(1),
-            entry: data.entry,
-            finished: data.finished,
-            tier: data.tier,
-            extra: Some(Box::new(Extra {
-                program: data.program().map(Program::other),
-                keep: Box::new([Arc::new(Handle { function: self.owner.clone(), _keep: keep })]),
-                phases: data.extra.as_ref().and_then(|extra| extra.phases),
-                single_pass: data.extra.as_ref().is_some_and(|extra| extra.single_pass),
-            })),
-        };
+        let extra = Box::new(Extra {
+            program: data.program().map(Program::other),
+            keep: Box::new([Arc::new(Handle { function: self.owner.clone(), _keep: keep })]),
+            phases: data.extra.as_ref().and_then(|extra| extra.phases),
+            single_pass: data.extra.as_ref().is_some_and(|extra| extra.single_pass),
+        });
+        let other = FuncData::new(data.entry, data.finished, data.tier, Some(extra));
         let node = match data.program() {
             Some(_) => Node::detached(other),
             // Its node has no code of its own, but for the least there is.
@@ -395,6 +398,14 @@ pub(crate) struct WithStatus<W> {
     pub(crate) status: u64,
 }
 
+impl<W> WithStatus<W> {
+    /// The value, or the status of a trap.
+    #[inline(always)]
+    fn result<R: Return<Word = W>>(self) -> Result<R, u64> {
+        if self.status == 0 { Ok(R::from_word(self.value)) } else { Err(self.status) }
+    }
+}
+
 macro_rules! arities {
     ($($($p:ident $a:ident)*;)*) => {$(
         impl<$($p: Param,)* R: Return> Func<fn($($p),*) -> R> {
@@ -406,9 +417,15 @@ macro_rules! arities {
             #[track_caller]
             #[allow(clippy::too_many_arguments, reason = "as many as the signature has")]
             pub fn call(&self, $($a: $p::Arg<'_>),*) -> R {
-                match self.try_call($($a),*) {
+                $(let $a = $p::into_abi($a);)*
+                if let Some(f) = self.as_pointer() {
+                    // SAFETY: the arguments are what `call` takes, and this handle lives.
+                    return unsafe { f($($a),*) };
+                }
+                match self.run_trapping($($a),*) {
                     Ok(value) => value,
-                    Err(trap) => raise(trap),
+                    // SAFETY: the status of the call that has just ended.
+                    Err(status) => unsafe { raise(status) },
                 }
             }
 
@@ -419,65 +436,65 @@ macro_rules! arities {
             #[inline]
             #[allow(clippy::too_many_arguments, reason = "as many as the signature has")]
             pub fn try_call(&self, $($a: $p::Arg<'_>),*) -> Result<R, Trap> {
-                let entry = self.owner.entry();
-                let finished = self.owner.data().finished;
                 $(let $a = $p::into_abi($a);)*
-                if !finished.is(Finished::TRAPS) {
-                    // SAFETY: the code was compiled for this signature and does not trap; `self` keeps it alive.
-                    let f = unsafe { std::mem::transmute::<*const u8, extern "C" fn($($p::Abi),*) -> R>(entry) };
-                    return Ok(f($($a),*));
-                }
-                let WithStatus { value, status } = if finished.is(Finished::CHECKS_STACK) {
-                    if self.owner.data().program().is_some() {
-                        return self.interpret($($a),*);
-                    }
-                    // SAFETY: as above, for a function that takes the stack limit and returns a status.
-                    let f = unsafe {
-                        std::mem::transmute::<*const u8, extern "C" fn($($p::Abi,)* usize) -> WithStatus<R::Word>>(entry)
-                    };
-                    f($($a,)* crate::stack::limit() + crate::stack::RESERVE)
-                } else {
-                    // SAFETY: as above, for a function that returns a status.
-                    let f = unsafe {
-                        std::mem::transmute::<*const u8, extern "C" fn($($p::Abi),*) -> WithStatus<R::Word>>(entry)
-                    };
-                    f($($a),*)
-                };
-                if status == 0 {
-                    return Ok(R::from_word(value));
+                if let Some(f) = self.as_pointer() {
+                    // SAFETY: the arguments are what `try_call` takes, and this handle lives.
+                    return Ok(unsafe { f($($a),*) });
                 }
                 // SAFETY: the status of the call that has just ended.
-                Err(unsafe { trap_of_status(status) })
+                self.run_trapping($($a),*).map_err(|status| unsafe { trap_of_status(status) })
+            }
+
+            /// Calls a function that can trap. An error is the status of the trap.
+            #[inline(always)]
+            #[allow(clippy::too_many_arguments, reason = "as many as the signature has")]
+            fn run_trapping(&self, $($a: $p::Abi),*) -> Result<R, u64> {
+                if self.owner.data().finished.is(Finished::CHECKS_STACK) {
+                    return self.run_guarded($($a),*);
+                }
+                // SAFETY: the code was compiled for this signature, and returns a status; `self` keeps it alive.
+                let f = unsafe {
+                    std::mem::transmute::<*const u8, extern "C" fn($($p::Abi),*) -> WithStatus<R::Word>>(
+                        self.owner.entry(),
+                    )
+                };
+                f($($a),*).result()
+            }
+
+            /// The same where the stack must be looked at, or where there is no machine code. Out of the way of other calls.
+            #[inline(never)]
+            #[allow(clippy::too_many_arguments, reason = "as many as the signature has")]
+            fn run_guarded(&self, $($a: $p::Abi),*) -> Result<R, u64> {
+                if let Some(program) = self.owner.data().program() {
+                    #[allow(unused_mut, reason = "without parameters")]
+                    let mut args = Words::default();
+                    $($p::push_words($a, &mut args);)*
+                    return program.run(args.get()).map(R::from_canonical);
+                }
+                // SAFETY: as in `run_trapping`, for a function that takes the stack limit and returns a status.
+                let f = unsafe {
+                    std::mem::transmute::<*const u8, extern "C" fn($($p::Abi,)* usize) -> WithStatus<R::Word>>(
+                        self.owner.entry(),
+                    )
+                };
+                f($($a,)* crate::stack::limit() + crate::stack::RESERVE).result()
             }
 
             /// The function as a pointer, for callers that count cycles: machine code that cannot trap. `None` if it can, or if it
             /// is interpreted.
             ///
             /// Calling it is sound, for arguments that [`call`](Self::call) takes, while this handle or a clone lives.
+            #[inline]
             #[must_use]
             pub fn as_pointer(&self) -> Option<unsafe extern "C" fn($($p::Abi),*) -> R> {
-                if self.owner.data().finished.is(Finished::TRAPS) || self.owner.data().program().is_some() {
+                // What is interpreted counts as trapping.
+                if self.owner.data().traps {
                     return None;
                 }
                 // SAFETY: the code was compiled for this signature; that it is still there is the caller's promise.
                 Some(unsafe {
                     std::mem::transmute::<*const u8, unsafe extern "C" fn($($p::Abi),*) -> R>(self.owner.entry())
                 })
-            }
-
-            /// Calls an interpreted function. Out of the way of calls of machine code.
-            #[inline(never)]
-            #[allow(clippy::too_many_arguments, reason = "as many as the signature has")]
-            fn interpret(&self, $($a: $p::Abi),*) -> Result<R, Trap> {
-                let program = self.owner.data().program().expect("the function is interpreted");
-                #[allow(unused_mut, reason = "without parameters")]
-                let mut args = Words::default();
-                $($p::push_words($a, &mut args);)*
-                match program.run(args.get()) {
-                    Ok(bits) => Ok(R::from_canonical(bits)),
-                    // SAFETY: the status of the call that has just ended.
-                    Err(status) => Err(unsafe { trap_of_status(status) }),
-                }
             }
         }
     )*};
@@ -499,10 +516,14 @@ arities! {
 }
 
 /// Panics with a trap.
+///
+/// # Safety
+/// As of [`trap_of_status`].
 #[cold]
 #[track_caller]
-fn raise(trap: Trap) -> ! {
-    match trap {
+unsafe fn raise(status: u64) -> ! {
+    // SAFETY: by the caller's promise.
+    match unsafe { trap_of_status(status) } {
         Trap::HostPanic(payload) => std::panic::resume_unwind(payload),
         trap => panic!("{trap}"),
     }

@@ -4,7 +4,6 @@
 use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 use crate::auto::{HOT_AFTER, Tee};
 use crate::code_memory::{self, AllocError, CodeMemoryStats, Node};
@@ -414,7 +413,7 @@ impl Jit {
             }
         };
         let entry = address as usize + finished.entry() as usize;
-        let node = place.publish()?.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra });
+        let node = place.publish()?.commit(FuncData::new(entry, finished, tier, extra));
         if self.is_special() {
             emitter.machine.measure(false);
             emitter.machine.allocate_by(RegisterAllocator::LinearScan);
@@ -466,7 +465,7 @@ impl Jit {
         let program = Some(Program::new(function));
         let phases = self.stats.then(|| Phases { emit: end - start, publish: timestamp() - end, ..Phases::default() });
         let extra = Some(Box::new(Extra { program, keep, phases, single_pass: false }));
-        let node = Node::detached(FuncData { owners: AtomicU32::new(1), entry: 0, finished, tier, extra });
+        let node = Node::detached(FuncData::new(0, finished, tier, extra));
         give_back(tier, emitter);
         // SAFETY: the program was made for the parameters and the result of `S`, as the callers say, and the node counts one
         // owner.
@@ -522,7 +521,7 @@ impl Jit {
             (keep, ..) => Some(Box::new(Extra { program: None, keep: keep.unwrap_or_default(), phases, single_pass })),
         };
         let entry = address as usize + finished.entry() as usize;
-        let node = place.publish()?.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra });
+        let node = place.publish()?.commit(FuncData::new(entry, finished, tier, extra));
         cranelift::give_back(compiler);
         give_back(tier, emitter);
         // SAFETY: the code was compiled from what was emitted for the parameters and the result of `S`, as the callers say, and

@@ -32,7 +32,7 @@ mod worker;
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 pub(crate) use tee::Tee;
@@ -216,7 +216,7 @@ impl Kept {
         // What the code refers to is kept by the function that it belongs to.
         let extra =
             single_pass.then(|| Box::new(Extra { program: None, keep: Box::default(), phases: None, single_pass }));
-        let node = place.publish()?.commit(FuncData { owners: AtomicU32::new(1), entry, finished, tier, extra });
+        let node = place.publish()?.commit(FuncData::new(entry, finished, tier, extra));
         // SAFETY: just committed, with a count of one.
         let owner = unsafe { Owner::new(node) };
         if dump::dumps().asm {
@@ -296,13 +296,7 @@ impl Jit {
             self.stats().then(|| Phases { emit: end - start, publish: jit::timestamp() - end, ..Phases::default() });
         let keep = keep.into_boxed_slice();
         let extra = Some(Box::new(Extra { program: None, keep, phases, single_pass: false }));
-        let node = place.publish()?.commit(FuncData {
-            owners: AtomicU32::new(1),
-            entry: address,
-            finished: said,
-            tier: Tier::OnePass,
-            extra,
-        });
+        let node = place.publish()?.commit(FuncData::new(address, said, Tier::OnePass, extra));
         jit::give_back(Tier::Auto, emitter);
         // SAFETY: the first code was emitted for the parameters and the result of `S`, as the callers say, the entry leads to it
         // with all arguments, and the node counts one owner.

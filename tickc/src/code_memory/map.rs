@@ -76,7 +76,9 @@ impl Mapping {
     /// What ranges are rounded up to; a power of two.
     pub(super) fn granule(&self) -> u32 {
         match self {
-            Mapping::TwoViews { .. } => 16,
+            // A line of the cache: it takes as few as it can, and a function that runs shares none with one being written, which
+            // would stop the processor that runs it.
+            Mapping::TwoViews { .. } => 64,
             Mapping::Flip(_) => page_size() as u32,
         }
     }

@@ -4,7 +4,7 @@
 //!
 //! - *region*: one stretch of at most 1 GiB, mapped once; any code in it reaches any other by a 32-bit displacement.
 //! - *view*: a mapping of the region. With two views the code is written through one and runs in the other.
-//! - *granule*: what sizes are rounded up to: 16 bytes with two views, a page where pages are flipped.
+//! - *granule*: what sizes are rounded up to: a cache line (64 bytes) with two views, a page where pages are flipped.
 //! - *span*: a free range, by offset. *Frontier*: above it nothing is in use.
 //! - *node*: the record of one function (address, length, the owner's payload). Nodes are recycled, never freed.
 //! - *reservation*: a node and a range that are not published yet; dropping it gives both back.

@@ -20,7 +20,7 @@ thread_local! {
     static CACHE: OnceCell<Cache<'static, Payload>> = const { OnceCell::new() };
 }
 
-/// A place for `len` bytes of code, aligned to 16.
+/// A place for `len` bytes of code, aligned to a cache line.
 #[inline]
 pub(crate) fn reserve(len: usize) -> Result<Reservation<'static, Payload>, AllocError> {
     match CACHE.try_with(|cell| cell.get().and_then(|cache| cache.reserve_held(len))) {

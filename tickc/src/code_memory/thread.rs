@@ -40,7 +40,7 @@ impl<'r, P> Cache<'r, P> {
         }
     }
 
-    /// A place for `len` bytes of code, aligned to 16.
+    /// A place for `len` bytes of code, aligned to a granule.
     #[inline]
     pub(crate) fn reserve(&self, len: usize) -> Result<Reservation<'r, P>, AllocError> {
         match self.reserve_held(len) {
