@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use tickc::prelude::*;
-use tickc::{JitBuilder, Phases, RegisterAllocator};
+use tickc::{JitBuilder, Param, Phases, RegisterAllocator, Return};
 
 use crate::candidates::{Candidate, built};
 use crate::clif;
@@ -164,6 +164,25 @@ macro_rules! candidate {
     }};
 }
 
+/// Calls `f` as the hand-allocated code is called, so that code is compared with code: through a pointer.
+macro_rules! by_pointer {
+    ($f:ident, $x:ident => $arg:expr) => {{
+        let pointer = $f.as_pointer().expect("machine code that cannot trap");
+        #[allow(unsafe_code, reason = "calls machine code")]
+        move |$x| {
+            let _alive = &$f;
+            // SAFETY: the function lives, and the argument is what its `call` takes.
+            unsafe { pointer(abi_of(&$f, $arg)) }
+        }
+    }};
+}
+
+/// An argument as the code of a function takes it.
+#[inline(always)]
+fn abi_of<P: Param, R: Return>(_: &Func<fn(P) -> R>, arg: P::Arg<'_>) -> P::Abi {
+    P::into_abi(arg)
+}
+
 /// The candidates of all tiers.
 #[must_use]
 pub fn candidates() -> Vec<Box<dyn Candidate>> {
@@ -182,15 +201,15 @@ pub fn allocators() -> Vec<Box<dyn Candidate>> {
 fn of(tier: &JitBuilder, name: &'static str, composed: Option<&'static str>) -> Vec<Box<dyn Candidate>> {
     let mut all = vec![
         candidate!(tier, Empty, name, 0, compile_empty, empty::program, f => move || f.call()),
-        candidate!(tier, W1, name, w1_power::FRAGMENTS, compile_w1, w1_power::program, f => move |x| f.call(x)),
-        candidate!(tier, W2, name, 1, compile_w2, w2_horner::program, f => move |x| f.call(x)),
-        candidate!(tier, W3, name, 1, compile_w3, w3_dot::program, f => move |p| f.call(Array::of(p))),
-        candidate!(tier, W4, name, 1, compile_w4, w4_query::program, f => move |r| f.call(r)),
-        candidate!(tier, W5, name, 1, compile_w5, w5_loop::program, f => move |p| f.call(p)),
-        candidate!(tier, W6, name, 1, compile_w6, w6_large::program, f => move |p| f.call(Array::of(p))),
+        candidate!(tier, W1, name, w1_power::FRAGMENTS, compile_w1, w1_power::program, f => by_pointer!(f, x => x)),
+        candidate!(tier, W2, name, 1, compile_w2, w2_horner::program, f => by_pointer!(f, x => x)),
+        candidate!(tier, W3, name, 1, compile_w3, w3_dot::program, f => by_pointer!(f, p => Array::of(p))),
+        candidate!(tier, W4, name, 1, compile_w4, w4_query::program, f => by_pointer!(f, r => r)),
+        candidate!(tier, W5, name, 1, compile_w5, w5_loop::program, f => by_pointer!(f, p => p)),
+        candidate!(tier, W6, name, 1, compile_w6, w6_large::program, f => by_pointer!(f, p => Array::of(p))),
     ];
     if let Some(name) = composed {
-        all.push(candidate!(tier, W4, name, w4_query::FRAGMENTS, compile_w4_composed, w4_query::program, f => move |r| f.call(r)));
+        all.push(candidate!(tier, W4, name, w4_query::FRAGMENTS, compile_w4_composed, w4_query::program, f => by_pointer!(f, r => r)));
     }
     all
 }
