@@ -9,26 +9,26 @@ use std::rc::Rc;
 use crate::candidates::Candidate;
 use crate::counts::Count;
 use crate::exec::{Buf, Entry, Region};
-use crate::workloads::{Program, Workload, empty, w1_power, w2_horner, w3_dot, w4_query, w5_loop, w6_large};
+use crate::workloads::{Program, Workload, apart, empty, w1_power, w2_horner, w3_dot, w4_query, w5_loop, w6_large};
 
 /// Functions that are alive at once: one batch.
 const LIVE: usize = 256;
 
-/// The candidate for a generator that writes at most `most` bytes.
+/// The candidate, number `N`, for a generator that writes at most `most` bytes.
 ///
 /// # Panics
 /// If the system refuses executable memory.
-pub fn assembled(
+pub fn assembled<const N: usize>(
     workload: Workload,
     tier: &'static str,
     most: usize,
     generate: impl Fn(&mut Buf) + 'static,
 ) -> Box<dyn Candidate> {
     let region = Region::new((most + 32) * LIVE).expect("executable memory");
-    Box::new(Assembled { workload, tier, most, generate, region, live: Vec::with_capacity(LIVE) })
+    Box::new(Assembled::<_, N> { workload, tier, most, generate, region, live: Vec::with_capacity(LIVE) })
 }
 
-struct Assembled<G> {
+struct Assembled<G, const N: usize> {
     workload: Workload,
     tier: &'static str,
     /// Bytes of the longest function it generates.
@@ -39,7 +39,7 @@ struct Assembled<G> {
     live: Vec<Entry>,
 }
 
-impl<G: Fn(&mut Buf)> Candidate for Assembled<G> {
+impl<G: Fn(&mut Buf), const N: usize> Candidate for Assembled<G, N> {
     fn workload(&self) -> Workload {
         self.workload
     }
@@ -73,12 +73,17 @@ impl<G: Fn(&mut Buf)> Candidate for Assembled<G> {
         let entry = region.finish(buf);
         region.synchronise();
         let size = Count::decode(region.code(entry));
-        Ok(callable(self.workload, size, entry.code, Rc::new(region)))
+        Ok(callable::<N>(self.workload, size, entry.code, Rc::new(region)))
     }
 }
 
-/// The code at `code` as a program; the closures keep alive what it lies in.
-pub(crate) fn callable(workload: Workload, size: Count, code: *const u8, memory: Rc<dyn Any>) -> Program {
+/// The code at `code` as a program of the candidate `N`; the closures keep alive what it lies in.
+pub(crate) fn callable<const N: usize>(
+    workload: Workload,
+    size: Count,
+    code: *const u8,
+    memory: Rc<dyn Any>,
+) -> Program {
     let size = Some(size);
     match workload {
         Workload::Empty => {
@@ -88,6 +93,7 @@ pub(crate) fn callable(workload: Workload, size: Count, code: *const u8, memory:
             let f: extern "C" fn() = unsafe { transmute(code) };
             empty::program(size, move || {
                 let _alive = &memory;
+                apart::<N>();
                 f();
             })
         }
@@ -96,6 +102,7 @@ pub(crate) fn callable(workload: Workload, size: Count, code: *const u8, memory:
             let f: extern "C" fn(i64) -> i64 = unsafe { transmute(code) };
             w1_power::program(size, move |x| {
                 let _alive = &memory;
+                apart::<N>();
                 f(x)
             })
         }
@@ -104,6 +111,7 @@ pub(crate) fn callable(workload: Workload, size: Count, code: *const u8, memory:
             let f: extern "C" fn(i64) -> i64 = unsafe { transmute(code) };
             w2_horner::program(size, move |x| {
                 let _alive = &memory;
+                apart::<N>();
                 f(x)
             })
         }
@@ -112,6 +120,7 @@ pub(crate) fn callable(workload: Workload, size: Count, code: *const u8, memory:
             let f: extern "C" fn(&[i64; w3_dot::LEN]) -> i64 = unsafe { transmute(code) };
             w3_dot::program(size, move |p| {
                 let _alive = &memory;
+                apart::<N>();
                 f(p)
             })
         }
@@ -120,6 +129,7 @@ pub(crate) fn callable(workload: Workload, size: Count, code: *const u8, memory:
             let f: extern "C" fn(&w4_query::Record) -> bool = unsafe { transmute(code) };
             w4_query::program(size, move |record| {
                 let _alive = &memory;
+                apart::<N>();
                 f(record)
             })
         }
@@ -128,6 +138,7 @@ pub(crate) fn callable(workload: Workload, size: Count, code: *const u8, memory:
             let f: extern "C" fn(*const i64, i64) -> i64 = unsafe { transmute(code) };
             w5_loop::program(size, move |p| {
                 let _alive = &memory;
+                apart::<N>();
                 f(p.as_ptr(), p.len() as i64)
             })
         }
@@ -136,6 +147,7 @@ pub(crate) fn callable(workload: Workload, size: Count, code: *const u8, memory:
             let f: extern "C" fn(&[i64; w6_large::VARIABLES]) -> i64 = unsafe { transmute(code) };
             w6_large::program(size, move |p| {
                 let _alive = &memory;
+                apart::<N>();
                 f(p)
             })
         }

@@ -170,7 +170,7 @@ impl Candidate for Peer {
         let compiled = self.generator.context.compiled_code().ok_or("there is no code")?;
         let bytes = compiled.code_buffer();
         let size = Count { bytes: bytes.len(), ..Count::decode(without_constants(bytes)) };
-        Ok(callable(self.workload, size, code, Rc::new(module)))
+        Ok(callable::<2>(self.workload, size, code, Rc::new(module)))
     }
 }
 

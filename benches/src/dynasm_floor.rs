@@ -30,13 +30,13 @@ pub fn candidates() -> Vec<Box<dyn Candidate>> {
     let homes = homes::allocate();
     let order = homes::load_order(&homes);
     vec![
-        assembled(Workload::Empty, TIER, 16, |b| dynasm!(b; .arch x64; ret)),
-        assembled(Workload::W1, TIER, 256, power),
-        assembled(Workload::W2, TIER, 1024, horner),
-        assembled(Workload::W3, TIER, 1024, dot),
-        assembled(Workload::W4, TIER, 256, query),
-        assembled(Workload::W5, TIER, 256, hash_loop),
-        assembled(Workload::W6, TIER, 40_000, move |b| {
+        assembled::<1>(Workload::Empty, TIER, 16, |b| dynasm!(b; .arch x64; ret)),
+        assembled::<1>(Workload::W1, TIER, 256, power),
+        assembled::<1>(Workload::W2, TIER, 1024, horner),
+        assembled::<1>(Workload::W3, TIER, 1024, dot),
+        assembled::<1>(Workload::W4, TIER, 256, query),
+        assembled::<1>(Workload::W5, TIER, 256, hash_loop),
+        assembled::<1>(Workload::W6, TIER, 40_000, move |b| {
             large(b, black_box(&OPS), black_box(&homes), &order);
         }),
     ]

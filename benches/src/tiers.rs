@@ -7,20 +7,13 @@
 use std::hint::black_box;
 
 use tickc::prelude::*;
-use tickc::{JitBuilder, Param, Phases, RegisterAllocator, Return};
+use tickc::{JitBuilder, Phases, RegisterAllocator};
 
 use crate::candidates::{Candidate, built};
 use crate::clif;
 use crate::counts::Count;
 use crate::workloads::w6_large::Kind;
-use crate::workloads::{Workload, empty, w1_power, w2_horner, w3_dot, w4_query, w5_loop, w6_large};
-
-/// The tiers that are measured: as the report calls them, with W4 composed of fragments.
-const TIERS: [(Tier, &str, Option<&str>); 3] = [
-    (Tier::OnePass, "one-pass", Some("one-pass-composed")),
-    (Tier::LinearScan, "linear-scan", Some("linear-scan-composed")),
-    (Tier::Cranelift, "cranelift", None),
-];
+use crate::workloads::{Workload, apart, empty, w1_power, w2_horner, w3_dot, w4_query, w5_loop, w6_large};
 
 /// An array as a record, so that its constant indices need no check.
 #[derive(Clone, Copy, tickc::Record)]
@@ -156,60 +149,58 @@ fn compile_w6(jit: &Jit) -> Func<fn(Ref<Array<24>>) -> i64> {
     .expect("compiles")
 }
 
-/// A candidate whose function is compiled by `compile` and run through `program`.
+/// A candidate whose function is compiled by `compile` and run through `program`, by calls that are told `apart`.
 macro_rules! candidate {
-    ($settings:expr, $workload:ident, $tier:expr, $fragments:expr, $compile:ident, $program:path, $f:ident => $call:expr) => {{
+    ($settings:expr, $workload:ident, $tier:expr, $fragments:expr, $compile:ident, $program:path, $apart:expr, $f:ident $(, $x:ident)* => $call:expr) => {{
         let jit = $settings.clone().build().expect("a tier of this machine");
-        built(Workload::$workload, $tier, Some($fragments), move || $compile(&jit), |$f| $program(size(&$f), $call))
+        built(Workload::$workload, $tier, Some($fragments), move || $compile(&jit), move |$f| {
+            $program(size(&$f), move |$($x),*| {
+                $apart();
+                $call
+            })
+        })
     }};
-}
-
-/// Calls `f` as the hand-allocated code is called, so that code is compared with code: through a pointer.
-macro_rules! by_pointer {
-    ($f:ident, $x:ident => $arg:expr) => {{
-        let pointer = $f.as_pointer().expect("machine code that cannot trap");
-        #[allow(unsafe_code, reason = "calls machine code")]
-        move |$x| {
-            let _alive = &$f;
-            // SAFETY: the function lives, and the argument is what its `call` takes.
-            unsafe { pointer(abi_of(&$f, $arg)) }
-        }
-    }};
-}
-
-/// An argument as the code of a function takes it.
-#[inline(always)]
-fn abi_of<P: Param, R: Return>(_: &Func<fn(P) -> R>, arg: P::Arg<'_>) -> P::Abi {
-    P::into_abi(arg)
 }
 
 /// The candidates of all tiers.
 #[must_use]
 pub fn candidates() -> Vec<Box<dyn Candidate>> {
-    TIERS.into_iter().flat_map(|(tier, name, composed)| of(&Jit::builder().tier(tier), name, composed)).collect()
+    let tier = |tier| Jit::builder().tier(tier);
+    let one_pass = of::<3>(&tier(Tier::OnePass), "one-pass", Some("one-pass-composed"));
+    let linear_scan = of::<4>(&tier(Tier::LinearScan), "linear-scan", Some("linear-scan-composed"));
+    let cranelift = of::<5>(&tier(Tier::Cranelift), "cranelift", None);
+    [one_pass, linear_scan, cranelift].into_iter().flatten().collect()
 }
 
 /// The linear-scan tier with the other register allocators that it has.
 #[must_use]
 pub fn allocators() -> Vec<Box<dyn Candidate>> {
-    use RegisterAllocator::{CoarseLinearScan, GraphColoring, UsageCounts};
-    let all = [(CoarseLinearScan, "coarse-scan"), (UsageCounts, "usage-counts"), (GraphColoring, "graph-coloring")];
-    let settings = |allocator| Jit::builder().tier(Tier::LinearScan).register_allocator(allocator);
-    all.into_iter().flat_map(|(allocator, name)| of(&settings(allocator), name, None)).collect()
+    let with = |allocator| Jit::builder().tier(Tier::LinearScan).register_allocator(allocator);
+    let coarse_scan = of::<6>(&with(RegisterAllocator::CoarseLinearScan), "coarse-scan", None);
+    let usage_counts = of::<7>(&with(RegisterAllocator::UsageCounts), "usage-counts", None);
+    let graph_coloring = of::<8>(&with(RegisterAllocator::GraphColoring), "graph-coloring", None);
+    [coarse_scan, usage_counts, graph_coloring].into_iter().flatten().collect()
 }
 
-fn of(tier: &JitBuilder, name: &'static str, composed: Option<&'static str>) -> Vec<Box<dyn Candidate>> {
+/// The candidates of a tier, by the number `N`.
+fn of<const N: usize>(
+    tier: &JitBuilder,
+    name: &'static str,
+    composed: Option<&'static str>,
+) -> Vec<Box<dyn Candidate>> {
     let mut all = vec![
-        candidate!(tier, Empty, name, 0, compile_empty, empty::program, f => move || f.call()),
-        candidate!(tier, W1, name, w1_power::FRAGMENTS, compile_w1, w1_power::program, f => by_pointer!(f, x => x)),
-        candidate!(tier, W2, name, 1, compile_w2, w2_horner::program, f => by_pointer!(f, x => x)),
-        candidate!(tier, W3, name, 1, compile_w3, w3_dot::program, f => by_pointer!(f, p => Array::of(p))),
-        candidate!(tier, W4, name, 1, compile_w4, w4_query::program, f => by_pointer!(f, r => r)),
-        candidate!(tier, W5, name, 1, compile_w5, w5_loop::program, f => by_pointer!(f, p => p)),
-        candidate!(tier, W6, name, 1, compile_w6, w6_large::program, f => by_pointer!(f, p => Array::of(p))),
+        candidate!(tier, Empty, name, 0, compile_empty, empty::program, apart::<N>, f => f.call()),
+        candidate!(tier, W1, name, w1_power::FRAGMENTS, compile_w1, w1_power::program, apart::<N>, f, x => f.call(x)),
+        candidate!(tier, W2, name, 1, compile_w2, w2_horner::program, apart::<N>, f, x => f.call(x)),
+        candidate!(tier, W3, name, 1, compile_w3, w3_dot::program, apart::<N>, f, p => f.call(Array::of(p))),
+        candidate!(tier, W4, name, 1, compile_w4, w4_query::program, apart::<N>, f, r => f.call(r)),
+        candidate!(tier, W5, name, 1, compile_w5, w5_loop::program, apart::<N>, f, p => f.call(p)),
+        candidate!(tier, W6, name, 1, compile_w6, w6_large::program, apart::<N>, f, p => f.call(Array::of(p))),
     ];
     if let Some(name) = composed {
-        all.push(candidate!(tier, W4, name, w4_query::FRAGMENTS, compile_w4_composed, w4_query::program, f => by_pointer!(f, r => r)));
+        // Of the same code as W4, but not to be merged with it either.
+        let apart = || (apart::<N>(), apart::<100>());
+        all.push(candidate!(tier, W4, name, w4_query::FRAGMENTS, compile_w4_composed, w4_query::program, apart, f, r => f.call(r)));
     }
     all
 }
