@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use tickc::prelude::*;
-use tickc::{JitBuilder, Phases, RegisterAllocator};
+use tickc::{JitBuilder, Param, Phases, RegisterAllocator, Return};
 
 use crate::candidates::{Candidate, built};
 use crate::clif;
@@ -149,17 +149,35 @@ fn compile_w6(jit: &Jit) -> Func<fn(Ref<Array<24>>) -> i64> {
     .expect("compiles")
 }
 
-/// A candidate whose function is compiled by `compile` and run through `program`, by calls that are told `apart`.
+/// A candidate whose function is compiled by `compile` and run through `program`, by calls that are told `apart`: through a pointer, as
+/// the hand-allocated code is called, so that code is compared with code.
 macro_rules! candidate {
-    ($settings:expr, $workload:ident, $tier:expr, $fragments:expr, $compile:ident, $program:path, $apart:expr, $f:ident $(, $x:ident)* => $call:expr) => {{
+    ($settings:expr, $workload:ident, $tier:expr, $fragments:expr, $compile:ident, $program:path, $apart:expr, $x:ident => $arg:expr) => {{
         let jit = $settings.clone().build().expect("a tier of this machine");
-        built(Workload::$workload, $tier, Some($fragments), move || $compile(&jit), move |$f| {
-            $program(size(&$f), move |$($x),*| {
-                $apart();
-                $call
-            })
-        })
+        built(
+            Workload::$workload,
+            $tier,
+            Some($fragments),
+            move || $compile(&jit),
+            move |f| {
+                let pointer = f.as_pointer().expect("machine code that cannot trap");
+                $program(size(&f), move |$x| {
+                    $apart();
+                    #[allow(unsafe_code, reason = "calls machine code")]
+                    // SAFETY: the function lives, and the argument is what its `call` takes.
+                    unsafe {
+                        pointer(abi_of(&f, $arg))
+                    }
+                })
+            },
+        )
     }};
+}
+
+/// An argument as the code of a function takes it.
+#[inline(always)]
+fn abi_of<P: Param, R: Return>(_: &Func<fn(P) -> R>, arg: P::Arg<'_>) -> P::Abi {
+    P::into_abi(arg)
 }
 
 /// The candidates of all tiers.
@@ -188,19 +206,28 @@ fn of<const N: usize>(
     name: &'static str,
     composed: Option<&'static str>,
 ) -> Vec<Box<dyn Candidate>> {
+    let jit = tier.clone().build().expect("a tier of this machine");
+    let call_empty = |f: Func<fn()>| {
+        empty::program(size(&f), move || {
+            apart::<N>();
+            f.call();
+        })
+    };
     let mut all = vec![
-        candidate!(tier, Empty, name, 0, compile_empty, empty::program, apart::<N>, f => f.call()),
-        candidate!(tier, W1, name, w1_power::FRAGMENTS, compile_w1, w1_power::program, apart::<N>, f, x => f.call(x)),
-        candidate!(tier, W2, name, 1, compile_w2, w2_horner::program, apart::<N>, f, x => f.call(x)),
-        candidate!(tier, W3, name, 1, compile_w3, w3_dot::program, apart::<N>, f, p => f.call(Array::of(p))),
-        candidate!(tier, W4, name, 1, compile_w4, w4_query::program, apart::<N>, f, r => f.call(r)),
-        candidate!(tier, W5, name, 1, compile_w5, w5_loop::program, apart::<N>, f, p => f.call(p)),
-        candidate!(tier, W6, name, 1, compile_w6, w6_large::program, apart::<N>, f, p => f.call(Array::of(p))),
+        built(Workload::Empty, name, Some(0), move || compile_empty(&jit), call_empty),
+        candidate!(tier, W1, name, w1_power::FRAGMENTS, compile_w1, w1_power::program, apart::<N>, x => x),
+        candidate!(tier, W2, name, 1, compile_w2, w2_horner::program, apart::<N>, x => x),
+        candidate!(tier, W3, name, 1, compile_w3, w3_dot::program, apart::<N>, p => Array::of(p)),
+        candidate!(tier, W4, name, 1, compile_w4, w4_query::program, apart::<N>, r => r),
+        candidate!(tier, W5, name, 1, compile_w5, w5_loop::program, apart::<N>, p => p),
+        candidate!(tier, W6, name, 1, compile_w6, w6_large::program, apart::<N>, p => Array::of(p)),
     ];
     if let Some(name) = composed {
         // Of the same code as W4, but not to be merged with it either.
         let apart = || (apart::<N>(), apart::<100>());
-        all.push(candidate!(tier, W4, name, w4_query::FRAGMENTS, compile_w4_composed, w4_query::program, apart, f, r => f.call(r)));
+        all.push(
+            candidate!(tier, W4, name, w4_query::FRAGMENTS, compile_w4_composed, w4_query::program, apart, r => r),
+        );
     }
     all
 }
