@@ -227,3 +227,52 @@ fn dispatches_that_leave_no_number_out_and_some_that_do() {
         }
     }
 }
+
+#[test]
+fn dispatches_of_many_numbers() {
+    let b = Filter::builder;
+    let one = |value| (b().eq_u8(0, value), value);
+    // What is looked at, and a first byte that it matches: numbers that lie close together, and some that do not.
+    let sets: [Vec<(FilterBuilder, u8)>; 6] = [
+        (3..=9).map(one).collect(),
+        [0, 1, 3, 4, 6, 8, 9].map(one).to_vec(),
+        (240..=255).map(one).collect(),
+        [3, 4, 5, 6, 40].map(one).to_vec(),
+        [0, 1, 2, 3, 4].map(|value| (b().masked_u8(0, 7, value), value)).to_vec(),
+        (3..=9).map(|value| (b().eq_u16(0, 0x100 * u16::from(value) + 7), value)).collect(),
+    ];
+    for set in sets {
+        for tier in [Tier::LinearScan, Tier::OnePass, Tier::Cranelift, Tier::Interp] {
+            let mut classifier = Classifier::builder().tier(tier).build().unwrap();
+            let mut naive = Naive::new();
+            for (number, (filter, _)) in set.iter().enumerate() {
+                // Each with another byte behind it, so that they are of different shapes, told apart by a dispatch.
+                let filter = filter.clone().eq_u8(2 + number, 7).build().unwrap();
+                naive.insert(classifier.insert(filter.clone()).unwrap(), filter);
+            }
+            for first in 0..=255 {
+                let mut packet = [7; 20];
+                packet[0] = first;
+                assert_eq!(classifier.classify(&packet), naive.classify(&packet), "{tier:?}, {first}, {set:?}");
+                for with in 2..20 {
+                    let mut packet = [0; 20];
+                    (packet[0], packet[1], packet[with]) = (first, 7, 7);
+                    for len in [with, with + 1, 20] {
+                        let packet = &packet[..len];
+                        assert_eq!(
+                            classifier.classify(packet),
+                            naive.classify(packet),
+                            "{tier:?}, {packet:?}, {set:?}"
+                        );
+                    }
+                }
+            }
+            let matched = set.iter().enumerate().filter(|(number, (_, value))| {
+                let mut packet = [0; 20];
+                (packet[0], packet[1], packet[2 + number]) = (*value, 7, 7);
+                classifier.classify(&packet).id().is_some()
+            });
+            assert_eq!(matched.count(), set.len());
+        }
+    }
+}
