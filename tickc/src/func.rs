@@ -409,7 +409,7 @@ impl<W> WithStatus<W> {
 macro_rules! arities {
     ($($($p:ident $a:ident)*;)*) => {$(
         impl<$($p: Param,)* R: Return> Func<fn($($p),*) -> R> {
-            /// Calls the function.
+            /// Calls the function. Cost: a comparison more than a call through a pointer, two if the function can trap.
             ///
             /// # Panics
             /// With the trap's message, when the call ends in a trap; with the closure's own panic, when that is the trap.
