@@ -59,7 +59,7 @@ impl View {
         const GAP: usize = 2 << 30;
         static TAKEN: AtomicUsize = AtomicUsize::new(GAP);
         let below = TAKEN.fetch_add(len.next_multiple_of(4096), Ordering::Relaxed);
-        let wish = ((&raw const TAKEN).addr() & !4095) - below;
+        let wish = ((&raw const TAKEN).addr() & !4095).saturating_sub(below);
         // SAFETY: without `FIXED` no mapping is replaced. Invariant 1: this view is readable and executable only.
         let at = unsafe {
             let (prot, flags) = (ProtFlags::READ | ProtFlags::EXEC, MapFlags::SHARED);
@@ -68,9 +68,12 @@ impl View {
         Ok(View { at, len })
     }
 
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: the mapping is readable as long as this view lives. The bytes that are asked for are written no more.
-        unsafe { std::slice::from_raw_parts(self.at.cast(), self.len) }
+    /// What lies in a part of it.
+    fn bytes(&self, start: usize, len: usize) -> &[u8] {
+        assert!(start <= self.len && len <= self.len - start, "the part lies inside");
+        // SAFETY: the mapping is readable as long as this view lives. A function that is finished is not written to; reports look at
+        // its bytes at once, before the region is reset.
+        unsafe { std::slice::from_raw_parts(self.at.cast::<u8>().add(start), len) }
     }
 }
 
@@ -137,7 +140,7 @@ impl Region {
     #[must_use]
     pub fn code(&self, entry: Entry) -> &[u8] {
         let start = entry.code as usize - self.rx.at as usize;
-        &self.rx.bytes()[start..start + entry.len]
+        self.rx.bytes(start, entry.len)
     }
 
     /// Makes the processor fetch anew what was written through the other view.

@@ -49,6 +49,8 @@ impl FuncData {
     /// What lies beside a function that has one owner.
     #[inline(always)] // It is built in its place.
     pub(crate) fn new(entry: usize, finished: Finished, tier: Tier, extra: Option<Box<Extra>>) -> FuncData {
+        // What is interpreted has no code to call.
+        debug_assert!(entry != 0 || finished.is(Finished::TRAPS) && finished.is(Finished::CHECKS_STACK));
         FuncData { owners: AtomicU32::new(1), entry, traps: finished.is(Finished::TRAPS), tier, finished, extra }
     }
 
@@ -409,7 +411,8 @@ impl<W> WithStatus<W> {
 macro_rules! arities {
     ($($($p:ident $a:ident)*;)*) => {$(
         impl<$($p: Param,)* R: Return> Func<fn($($p),*) -> R> {
-            /// Calls the function. Cost: a comparison more than a call through a pointer, two if the function can trap.
+            /// Calls the function. Cost: a comparison more than a call through a pointer, three if the function can
+            /// trap.
             ///
             /// # Panics
             /// With the trap's message, when the call ends in a trap; with the closure's own panic, when that is the trap.

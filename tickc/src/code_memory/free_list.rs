@@ -9,8 +9,8 @@
 //! Invariants: a bit is set if and only if its granule is free and below the frontier; the granule just below the
 //! frontier is in use.
 //!
-//! Cost: `insert` and `take` pass 64 granules (1 KiB, with two views) per step; a `take` looks at no more than `LOOKS`
-//! words unless it would fail. The bits of a 1 GiB region are 8 MiB of zeroed memory, touched as far as the frontier goes.
+//! Cost: `insert` and `take` pass 64 granules (4 KiB, with two views) per step; a `take` looks at no more than `LOOKS`
+//! words unless it would fail. The bits of a 1 GiB region are 2 MiB of zeroed memory, touched as far as the frontier goes.
 
 #![forbid(unsafe_code)]
 

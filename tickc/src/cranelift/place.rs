@@ -22,7 +22,7 @@ use crate::x64::convention::{Convention, Location};
 
 /// Largest number of bytes of a function, as of the one-pass tier.
 pub(super) const MAX_CODE: usize = 16 << 20;
-/// Cranelift's code and constants are aligned to this, which is what the code memory gives.
+/// Cranelift's code and constants are aligned to this at most; code memory gives four times as much.
 const ALIGNMENT: usize = 16;
 /// What fills the space before the check.
 const NOP: u8 = 0x90;

@@ -21,7 +21,7 @@ use dynasmrt::{DynasmApi, SimpleAssembler, dynasm};
 
 use super::regs::ARGUMENTS;
 
-/// Bytes of an entry, a multiple of the alignment of code.
+/// Bytes of an entry. The code begins behind it, in the same cache line.
 pub(crate) const LEN: usize = 32;
 /// Offset of the code that counts.
 pub(crate) const COUNTING: usize = 13;

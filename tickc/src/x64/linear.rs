@@ -233,11 +233,11 @@ impl Encoder<'_> {
             Op::Binary => self.binary(r, at as u32),
             Op::BinaryImm => self.binary_immediate(r, at as u32),
             Op::Load if self.is_plain_forward(r) => {
-                debug_assert_eq!(self.pending.owned(), 0, "the record before it was not closed");
+                self.take_back();
                 self.pending = Operand::mem(self.home(r.a).place(), RSP, 0, r.b as i32, 0);
             }
             Op::Const if self.home(r.dst).place() == Home::FOLDED => {
-                debug_assert_eq!(self.pending.owned(), 0, "the record before it was not closed");
+                self.take_back();
                 self.pending = Operand::constant(r.constant());
             }
             Op::Branch | Op::BranchImm => {
@@ -844,6 +844,14 @@ impl Encoder<'_> {
         match register(home) {
             Some(register) if home.end() == position(at) => Operand::temp(register),
             _ => self.operand(reg),
+        }
+    }
+
+    /// Gives back a load that no record has taken: what was compared with it was given up.
+    #[inline(always)]
+    fn take_back(&mut self) {
+        if self.pending.owned() != 0 {
+            self.close();
         }
     }
 

@@ -262,3 +262,43 @@ fn products_of_loads_before_constants() {
     }
     assert_eq!(f.call(1, &[5]), (0..20).fold(y, |y, k| y.wrapping_mul(3).wrapping_add(sum + k)));
 }
+
+/// A load for a comparison whose result nobody wants kept the registers of its address when a constant or a load came next
+/// (linear-scan tier, found by review).
+#[test]
+fn loads_for_comparisons_that_nobody_wants() {
+    #[derive(Clone, Copy, Record)]
+    #[repr(C)]
+    struct Two {
+        a: i64,
+        b: i64,
+    }
+    const LARGE: i64 = 0x4255_8de7_2102_9910;
+    let locals: [Var<i64>; 20] = std::array::from_fn(|_| Var::local());
+    let f = jit()
+        .compile(tick!(|x: i64, r: Ref<Two>, s: Slice<i64>, i: usize| -> i64 {
+            for (k, v) in $(locals.iter().enumerate()) { @v = x + $(k as i64); }
+            let mut y = x;
+            for _ in $(0..10) {
+                y < r.a;
+                y += LARGE;
+                y < r.b;
+                y += r.a;
+                y < s[i];
+                y ^= LARGE;
+                if (y < r.b) & false { y = 0; }
+                y += LARGE;
+                for v in $(locals.iter()) { @v += y; }
+            }
+            for v in $(locals.iter()) { y = y * 3 + @v; }
+            y
+        }))
+        .unwrap();
+    let (mut y, mut sum) = (1i64, 1i64);
+    for _ in 0..10 {
+        y = (y.wrapping_add(LARGE).wrapping_add(5) ^ LARGE).wrapping_add(LARGE);
+        sum = sum.wrapping_add(y);
+    }
+    let want = (0..20).fold(y, |y, k| y.wrapping_mul(3).wrapping_add(sum + k));
+    assert_eq!(f.call(1, &Two { a: 5, b: 6 }, &[7, 8], 1), want);
+}
